@@ -1,0 +1,253 @@
+//! What is measured, and what it is measured against. Both benchmarks use these.
+
+use std::collections::HashMap;
+use std::sync::{Barrier, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dism_emu::{Contract, Emulator, Function, Session};
+use mockall::automock;
+
+/// Sessions that are open beside the one that is measured.
+pub const MANY: u32 = 1_000_000;
+
+/// The image that is opened and closed where there is one.
+pub const IMAGE: &str = r"C:\mount\offline\install";
+
+/// The unit: what any call behind a mutex costs at least.
+pub type Unit = parking_lot::Mutex<u64>;
+
+pub fn unit(mutex: &Unit) {
+    *mutex.lock() += 1;
+}
+
+/// The fake that people write in ten minutes.
+#[derive(Default)]
+pub struct QuickFake {
+    state: Mutex<QuickState>,
+}
+
+#[derive(Default)]
+struct QuickState {
+    initialized: bool,
+    next: u32,
+    sessions: HashMap<u32, String>,
+}
+
+/// The trait behind which a program under test would put DISM.
+#[automock]
+pub trait Dism {
+    fn initialize(&self) -> i32;
+    fn open(&self, path: &str) -> Result<u32, i32>;
+    fn close(&self, session: u32) -> i32;
+    fn shutdown(&self) -> i32;
+}
+
+const FAILED: i32 = -1;
+
+impl Dism for QuickFake {
+    fn initialize(&self) -> i32 {
+        let mut state = self.state.lock().unwrap();
+        if state.initialized { FAILED } else { state.initialized = true; 0 }
+    }
+
+    fn open(&self, path: &str) -> Result<u32, i32> {
+        let mut state = self.state.lock().unwrap();
+        if !state.initialized {
+            return Err(FAILED);
+        }
+        state.next += 1;
+        let session = state.next;
+        state.sessions.insert(session, path.to_owned());
+        Ok(session)
+    }
+
+    fn close(&self, session: u32) -> i32 {
+        let mut state = self.state.lock().unwrap();
+        if state.sessions.remove(&session).is_some() { 0 } else { FAILED }
+    }
+
+    fn shutdown(&self) -> i32 {
+        let mut state = self.state.lock().unwrap();
+        if !state.initialized || !state.sessions.is_empty() {
+            return FAILED;
+        }
+        state.initialized = false;
+        0
+    }
+}
+
+/// A mockall mock that passes every call to a quick fake.
+pub fn mock_over_fake() -> MockDism {
+    let fake = std::sync::Arc::new(QuickFake::default());
+    let mut mock = MockDism::new();
+    let to = fake.clone();
+    mock.expect_initialize().returning(move || to.initialize());
+    let to = fake.clone();
+    mock.expect_open().returning(move |path| to.open(path));
+    let to = fake.clone();
+    mock.expect_close().returning(move |session| to.close(session));
+    mock.expect_shutdown().returning(move || fake.shutdown());
+    mock
+}
+
+/// Initialized, with the journal off or on.
+pub fn emulator(journal: bool) -> Emulator {
+    emulator_under(Contract::Documented, journal)
+}
+
+pub fn emulator_under(contract: Contract, journal: bool) -> Emulator {
+    let builder = Emulator::builder().contract(contract);
+    let dism = if journal { builder } else { builder.journal_limit(0) }.build();
+    dism.initialize().expect("a new process");
+    dism
+}
+
+pub fn initialize_and_shutdown(dism: &Emulator) {
+    dism.initialize().expect("it is down");
+    dism.shutdown().expect("no session is open");
+}
+
+pub fn operation(dism: &Emulator, session: Session) {
+    dism.operation(session, Function::GetFeatures).expect("it is open").end();
+}
+
+pub fn open_and_close(dism: &Emulator) {
+    let session = dism.open_session(IMAGE).expect("it is initialized");
+    dism.close_session(session).expect("it is open");
+}
+
+pub fn open_and_close_fake(dism: &impl Dism) {
+    let session = dism.open(IMAGE).expect("it is initialized");
+    assert_eq!(dism.close(session), 0);
+}
+
+/// Somewhere among `MANY`, elsewhere each time, every one once.
+pub struct Scattered(u32);
+
+impl Scattered {
+    pub fn new() -> Self {
+        Self(0)
+    }
+
+    pub fn next(&mut self) -> usize {
+        // A step that shares no factor with `MANY` visits them all before it comes round.
+        self.0 = (self.0 + 618_033) % MANY;
+        self.0 as usize
+    }
+}
+
+pub fn path(number: u32) -> String {
+    format!(r"C:\mount\image-{number:08}")
+}
+
+/// An emulator, or a fake, with `MANY` sessions open.
+pub struct Crowd<D, S> {
+    pub dism: D,
+    sessions: Vec<S>,
+    paths: Vec<String>,
+    opened: u32,
+    scattered: Scattered,
+}
+
+impl<D, S: Copy> Crowd<D, S> {
+    pub fn new(dism: D, open: impl Fn(&D, &str) -> S) -> Self {
+        let paths: Vec<_> = (0..MANY).map(path).collect();
+        let sessions = paths.iter().map(|path| open(&dism, path)).collect();
+        // As many again, for those that take the place of the closed ones.
+        let paths = (MANY..2 * MANY).map(path).collect();
+        Self { dism, sessions, paths, opened: 0, scattered: Scattered::new() }
+    }
+
+    /// Closes one that has been open for long and opens another image.
+    pub fn replace_one(&mut self, open: impl Fn(&D, &str) -> S, close: impl Fn(&D, S)) {
+        let victim = self.scattered.next();
+        close(&self.dism, self.sessions[victim]);
+        let path = &self.paths[self.opened as usize];
+        self.opened += 1;
+        self.sessions[victim] = open(&self.dism, path);
+    }
+
+    /// How often [`replace_one`](Self::replace_one) can still be called.
+    pub fn left(&self) -> u32 {
+        MANY - self.opened
+    }
+}
+
+pub fn open(dism: &Emulator, path: &str) -> Session {
+    dism.open_session(path).expect("it is initialized")
+}
+
+pub fn close(dism: &Emulator, session: Session) {
+    dism.close_session(session).expect("it is open");
+}
+
+pub fn open_fake(dism: &impl Dism, path: &str) -> u32 {
+    dism.open(path).expect("it is initialized")
+}
+
+pub fn close_fake(dism: &impl Dism, session: u32) {
+    assert_eq!(dism.close(session), 0);
+}
+
+pub fn fake() -> QuickFake {
+    let fake = QuickFake::default();
+    assert_eq!(fake.initialize(), 0);
+    fake
+}
+
+/// Runs `work(thread)` `rounds` times on each of `threads` threads, and gives the time from the
+/// start of all to the end of the last.
+pub fn together(threads: usize, rounds: u64, work: impl Fn(usize) + Sync) -> Duration {
+    let barrier = Barrier::new(threads + 1);
+    let (barrier, work) = (&barrier, &work);
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                barrier.wait();
+                for _ in 0..rounds {
+                    work(thread);
+                }
+                barrier.wait();
+            });
+        }
+        barrier.wait();
+        let start = Instant::now();
+        barrier.wait();
+        start.elapsed()
+    })
+}
+
+/// Lets `threads` threads race `rounds` times, each time from one starting line, with `reset`
+/// between the races; gives the time of all of it.
+pub fn races(
+    threads: usize,
+    rounds: u64,
+    reset: impl Fn() + Sync,
+    race: impl Fn() -> bool + Sync,
+) -> Duration {
+    let barrier = Barrier::new(threads);
+    let (barrier, reset, race) = (&barrier, &reset, &race);
+    let start = Instant::now();
+    let wins: u64 = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut wins = 0;
+                    for _ in 0..rounds {
+                        if barrier.wait().is_leader() {
+                            reset();
+                        }
+                        barrier.wait();
+                        wins += u64::from(race());
+                    }
+                    wins
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+    });
+    let elapsed = start.elapsed();
+    assert_eq!(wins, rounds, "every race has one winner");
+    elapsed
+}

@@ -1,0 +1,311 @@
+//! The one vocabulary of calls and outcomes: the machine, the journal, property tests, fuzz
+//! targets and the replay of recordings all speak it.
+
+use std::ffi::OsStr;
+use std::fmt;
+
+use crate::{Error, Function, Hresult, ImagePath};
+
+/// The path that means the running system: `DISM_ONLINE_IMAGE` of the header.
+pub const DISM_ONLINE_IMAGE: &str = "DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}";
+
+/// A raw session handle, `DismSession`: a number, copied freely, valid or not.
+///
+/// Like the real thing it proves nothing: it can be closed twice, used after the close, or made
+/// up. [`Emulator::open_owned_session`](crate::Emulator::open_owned_session) gives one that
+/// closes itself.
+///
+/// ```
+/// use dism_emu::{Emulator, Error, Session};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// assert!(matches!(dism.close_session(Session::DEFAULT), Err(Error::InvalidSession { .. })));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Session(u32);
+
+impl Session {
+    /// `DISM_SESSION_DEFAULT`: 0, which is never an open session.
+    pub const DEFAULT: Self = Self(0);
+
+    /// The handle with this number.
+    #[must_use]
+    pub const fn from_raw(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn raw(self) -> u32 {
+        self.0
+    }
+}
+
+/// Writes `session 2`.
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "session {}", self.0)
+    }
+}
+
+/// The number of a thread: what the machine tells callers apart by.
+///
+/// The [`Emulator`](crate::Emulator) numbers threads as they first call it, the whole process
+/// over; who drives a [`Machine`](crate::Machine) by hand chooses numbers of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ThreadId(u64);
+
+impl ThreadId {
+    /// The thread with this number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// Writes `t7`.
+impl fmt::Display for ThreadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}", self.0)
+    }
+}
+
+/// The arguments of `DismOpenSession`: a path, and for an offline image optionally where in it
+/// Windows lies.
+///
+/// ```
+/// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Hresult, OpenSession};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// dism.open_session_with(OpenSession::new(r"D:\").windows_directory("Windows.old"))?;
+///
+/// // Rule O4: the online image takes neither.
+/// let online = OpenSession::new(DISM_ONLINE_IMAGE).system_drive("S:");
+/// assert_eq!(dism.open_session_with(online).unwrap_err().code(), Hresult::E_INVALIDARG);
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OpenSession {
+    pub(crate) path: ImagePath,
+    /// Boxed, since almost nobody says it and every journal entry would have the room for it.
+    pub(crate) placement: Option<Box<Placement>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Placement {
+    windows_directory: Option<ImagePath>,
+    system_drive: Option<ImagePath>,
+}
+
+impl OpenSession {
+    /// Opens the image at `path`; [`DISM_ONLINE_IMAGE`] for the running system.
+    pub fn new(path: impl AsRef<OsStr>) -> Self {
+        Self { path: ImagePath::new(path), placement: None }
+    }
+
+    /// The Windows directory, relative to the path.
+    #[must_use]
+    pub fn windows_directory(mut self, directory: impl AsRef<OsStr>) -> Self {
+        self.placement.get_or_insert_default().windows_directory = Some(ImagePath::new(directory));
+        self
+    }
+
+    /// The drive with the boot manager.
+    #[must_use]
+    pub fn system_drive(mut self, drive: impl AsRef<OsStr>) -> Self {
+        self.placement.get_or_insert_default().system_drive = Some(ImagePath::new(drive));
+        self
+    }
+
+    /// The image's path as it was passed.
+    #[must_use]
+    pub fn path(&self) -> &ImagePath {
+        &self.path
+    }
+}
+
+/// One step of a DISM process: what a call asks for at one instant (rule X1).
+///
+/// Most calls are one step. An operation is two, begun and ended; the close of a last reference
+/// is two, closing and gone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Call {
+    /// `DismInitialize`.
+    Initialize,
+    /// `DismOpenSession`.
+    OpenSession(OpenSession),
+    /// A function of the section "Operations" arrives: it is performed at once, or after those
+    /// that arrived on the same session before it (rule P2).
+    BeginOperation {
+        /// On which session.
+        session: Session,
+        /// Which function.
+        function: Function,
+    },
+    /// The operation that this thread performs on the session is over.
+    EndOperation {
+        /// On which session.
+        session: Session,
+        /// What it returns.
+        result: Hresult,
+    },
+    /// `DismCloseSession`: gives one reference back; the last one makes the session closing.
+    CloseSession {
+        /// Which session.
+        session: Session,
+    },
+    /// The second instant of a last close: operations have drained, the session is gone.
+    FinishClose {
+        /// Which session.
+        session: Session,
+    },
+    /// `DismShutdown`.
+    Shutdown,
+    /// `DismGetLastErrorMessage`.
+    GetLastErrorMessage,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Initialize => f.write_str("initialize"),
+            Self::OpenSession(open) => {
+                write!(f, "open {}", open.path)?;
+                let Some(placement) = &open.placement else { return Ok(()) };
+                if let Some(directory) = &placement.windows_directory {
+                    write!(f, " windows directory {directory}")?;
+                }
+                if let Some(drive) = &placement.system_drive {
+                    write!(f, " system drive {drive}")?;
+                }
+                Ok(())
+            }
+            Self::BeginOperation { session, function } => {
+                write!(f, "begin {function} on {session}")
+            }
+            Self::EndOperation { session, result } => {
+                write!(f, "end the operation on {session} with {result:?}")
+            }
+            Self::CloseSession { session } => write!(f, "close {session}"),
+            Self::FinishClose { session } => write!(f, "finish closing {session}"),
+            Self::Shutdown => f.write_str("shutdown"),
+            Self::GetLastErrorMessage => f.write_str("get last error"),
+        }
+    }
+}
+
+/// What a step that succeeded did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Effect {
+    /// The API is initialized, this many times (rules I1, I3).
+    Initialized {
+        /// The count after the call: 1 for the first.
+        count: u32,
+    },
+    /// The image is open (rules O2, O3).
+    Opened {
+        /// Its handle.
+        session: Session,
+        /// How many references it has now: 1 for a new session.
+        references: u32,
+    },
+    /// The operation is accepted (rule P2).
+    Begun {
+        /// Whether it is performed now; otherwise it waits for its turn.
+        ready: bool,
+    },
+    /// The operation returned a success.
+    Ended {
+        /// Which one.
+        result: Hresult,
+    },
+    /// One reference was given back, and others are left (rule C3).
+    Released {
+        /// How many.
+        references: u32,
+    },
+    /// The last reference was given back: the session takes no new operation (rule C4).
+    Closing {
+        /// Whether nothing has to be waited for.
+        ready: bool,
+    },
+    /// The session is gone (rules C4, C6).
+    Closed {
+        /// Whether an operation on it asked for a reboot.
+        reboot: bool,
+    },
+    /// One initialization was taken back (rules S3, S4).
+    ShutDown {
+        /// How many are left: 0 after the last shutdown.
+        count: u32,
+    },
+    /// The code of the last failing call of this thread, if any (rules E1 to E4).
+    LastError(Option<Hresult>),
+}
+
+impl Effect {
+    /// The HRESULT that the DISM function returns.
+    #[must_use]
+    pub const fn code(&self) -> Hresult {
+        match *self {
+            Self::Initialized { count } if count > 1 => Hresult::S_FALSE,
+            Self::Closed { reboot: true } => Hresult::ERROR_SUCCESS_REBOOT_REQUIRED,
+            Self::Ended { result } => result,
+            _ => Hresult::S_OK,
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Initialized { count } => write!(f, "initialized, count {count}"),
+            Self::Opened { session, references } => write!(f, "{session}, references {references}"),
+            Self::Begun { ready: true } => f.write_str("begun"),
+            Self::Begun { ready: false } => f.write_str("waits for its turn"),
+            Self::Ended { result } => write!(f, "ended with {result:?}"),
+            Self::Released { references } => write!(f, "references {references}"),
+            Self::Closing { ready: true } => f.write_str("closing"),
+            Self::Closing { ready: false } => f.write_str("closing, waits for operations"),
+            Self::Closed { reboot: false } => f.write_str("closed"),
+            Self::Closed { reboot: true } => f.write_str("closed, reboot required"),
+            Self::ShutDown { count: 0 } => f.write_str("shut down"),
+            Self::ShutDown { count } => write!(f, "count {count}"),
+            Self::LastError(Some(code)) => write!(f, "{code:?}"),
+            Self::LastError(None) => f.write_str("none"),
+        }
+    }
+}
+
+/// How a step came out.
+pub type Outcome = Result<Effect, Error>;
+
+impl OpenSession {
+    pub(crate) fn from_bytes(path: &[u8]) -> Self {
+        Self { path: ImagePath::from_bytes(path), placement: None }
+    }
+
+    pub(crate) fn request(&self) -> OpenRequest<'_> {
+        OpenRequest { path: self.path.as_bytes(), has_placement: self.placement.is_some() }
+    }
+}
+
+/// What the machine needs of an [`OpenSession`], borrowed: a call that is not journaled makes
+/// no copy of the path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenRequest<'a> {
+    pub(crate) path: &'a [u8],
+    pub(crate) has_placement: bool,
+}

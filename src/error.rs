@@ -1,0 +1,135 @@
+use thiserror::Error;
+
+use crate::{Function, Hresult, Session};
+
+/// Why a call failed.
+///
+/// Every variant stands for one HRESULT, which [`code`](Self::code) gives; where sources dispute
+/// the number, the variant carries the one that the emulator was built to answer.
+///
+/// ```
+/// use dism_emu::{Emulator, Error, Hresult};
+///
+/// let dism = Emulator::new();
+/// let error = dism.shutdown().unwrap_err();
+/// assert_eq!(error, Error::NotInitialized);
+/// assert_eq!(error.code(), Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The API is not initialized, or was shut down (rules S1, S4, O1, C1, P1, E5).
+    #[error("the DISM API is not initialized in this process")]
+    NotInitialized,
+
+    /// The process is not elevated (rule I2).
+    #[error("the process is not elevated")]
+    NotElevated,
+
+    /// The API is initialized already (rule I3 Documented).
+    #[error("the DISM API is already initialized in this process")]
+    AlreadyInitialized {
+        /// The answer: see [`Builder::already_initialized`](crate::Builder::already_initialized).
+        code: Hresult,
+    },
+
+    /// A last shutdown with a session open (rule S2).
+    #[error("a session is still open")]
+    OpenSessionHandles,
+
+    /// The number is not that of an open session: never given out, or closed (rules C2, C5, P1).
+    #[error("{session} is not an open session")]
+    InvalidSession {
+        /// The number that was passed.
+        session: Session,
+        /// The answer: see [`Builder::closed_session`](crate::Builder::closed_session).
+        code: Hresult,
+    },
+
+    /// Another thread is closing the session (rule C4).
+    #[error("{session} is being closed")]
+    SessionClosing {
+        /// The number that was passed.
+        session: Session,
+        /// The answer: see [`Builder::closing_session`](crate::Builder::closing_session).
+        code: Hresult,
+    },
+
+    /// An argument is not valid (rules O4, O5, P1).
+    #[error(transparent)]
+    InvalidArgument(#[from] InvalidArgument),
+
+    /// The numbers ran out: of sessions (rule O8), of references to one session, or of
+    /// initializations.
+    #[error("the numbers ran out")]
+    OutOfNumbers,
+
+    /// The call would wait for an operation of its own thread (rules C7, P3).
+    #[error("the calling thread itself performs an operation on {session}")]
+    PossibleDeadlock {
+        /// The session whose operation the call would wait for.
+        session: Session,
+    },
+
+    /// An operation was ended with a failing code (rule P5).
+    #[error("the operation failed with {code}")]
+    OperationFailed {
+        /// The code that it was ended with.
+        code: Hresult,
+    },
+}
+
+impl Error {
+    /// The HRESULT that the DISM function returns.
+    #[must_use]
+    pub const fn code(&self) -> Hresult {
+        match *self {
+            Self::NotInitialized => Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED,
+            Self::NotElevated => Hresult::ERROR_ELEVATION_REQUIRED,
+            Self::OpenSessionHandles => Hresult::DISMAPI_E_OPEN_SESSION_HANDLES,
+            Self::InvalidArgument(_) => Hresult::E_INVALIDARG,
+            Self::OutOfNumbers => Hresult::E_OUTOFMEMORY,
+            Self::PossibleDeadlock { .. } => Hresult::ERROR_POSSIBLE_DEADLOCK,
+            Self::AlreadyInitialized { code }
+            | Self::InvalidSession { code, .. }
+            | Self::SessionClosing { code, .. }
+            | Self::OperationFailed { code } => code,
+        }
+    }
+}
+
+/// Which argument is not valid, and why. The code is always `E_INVALIDARG`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum InvalidArgument {
+    /// The path is empty (rule O5).
+    #[error("the path of the image is empty")]
+    EmptyPath,
+
+    /// A Windows directory or a system drive for the online image (rule O4).
+    #[error("the online image takes no Windows directory and no system drive")]
+    OnlineImagePlacement,
+
+    /// `DismCommitImage` on a session whose image is not mounted (rule P1).
+    #[error("the image of {session} is not mounted")]
+    NotMounted {
+        /// The session.
+        session: Session,
+    },
+
+    /// A function that is not an operation was begun as one.
+    #[error("{function} is not an operation on a session")]
+    NotAnOperation {
+        /// The function.
+        function: Function,
+    },
+
+    /// [`Call::EndOperation`](crate::Call::EndOperation) or
+    /// [`Call::FinishClose`](crate::Call::FinishClose) before its time, or by a thread that has
+    /// nothing to end there. Only who drives a [`Machine`](crate::Machine) by hand can see it.
+    #[error("the thread has nothing to end on {session} now")]
+    NothingToEnd {
+        /// The session.
+        session: Session,
+    },
+}

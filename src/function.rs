@@ -1,0 +1,101 @@
+use std::fmt;
+
+/// The one table of functions: variant, exported name, and whether it is an operation, that is,
+/// takes a session and is not `DismCloseSession`.
+macro_rules! functions {
+    ($($variant:ident $name:literal $operation:literal)+) => {
+        /// A function of the DISM API, by name.
+        ///
+        /// The 36 documented ones; the four that the header declares, or programs use, with a
+        /// leading underscore; and three (`GetOsInfo`, `GetUsedSpace`, `EnableDisableFeature`)
+        /// that no header declares and that the genuine DLL names in its own log.
+        ///
+        /// ```
+        /// use dism_emu::Function;
+        ///
+        /// assert_eq!(Function::AddPackage.name(), "DismAddPackage");
+        /// assert!(Function::AddPackage.is_operation());
+        /// assert!(!Function::MountImage.is_operation());
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Function {
+            $(#[doc = concat!("`", $name, "`")] $variant,)+
+        }
+
+        impl Function {
+            /// Every function, in the order of this list.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name under which the DLL exports it, or by which its log calls it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// Whether it is an operation: it takes a session and does something to its image
+            /// (section "Operations" of the contract). `DismCloseSession` is not one.
+            #[must_use]
+            pub const fn is_operation(self) -> bool {
+                match self {
+                    $(Self::$variant => $operation,)+
+                }
+            }
+        }
+    };
+}
+
+functions! {
+    AddCapability "DismAddCapability" true
+    AddDriver "DismAddDriver" true
+    AddPackage "DismAddPackage" true
+    ApplyUnattend "DismApplyUnattend" true
+    CheckImageHealth "DismCheckImageHealth" true
+    CleanupMountpoints "DismCleanupMountpoints" false
+    CloseSession "DismCloseSession" false
+    CommitImage "DismCommitImage" true
+    Delete "DismDelete" false
+    DisableFeature "DismDisableFeature" true
+    EnableFeature "DismEnableFeature" true
+    GetCapabilities "DismGetCapabilities" true
+    GetCapabilityInfo "DismGetCapabilityInfo" true
+    GetDriverInfo "DismGetDriverInfo" true
+    GetDrivers "DismGetDrivers" true
+    GetFeatureInfo "DismGetFeatureInfo" true
+    GetFeatureParent "DismGetFeatureParent" true
+    GetFeatures "DismGetFeatures" true
+    GetImageInfo "DismGetImageInfo" false
+    GetLastErrorMessage "DismGetLastErrorMessage" false
+    GetMountedImageInfo "DismGetMountedImageInfo" false
+    GetPackageInfo "DismGetPackageInfo" true
+    GetPackageInfoEx "DismGetPackageInfoEx" true
+    GetPackages "DismGetPackages" true
+    GetReservedStorageState "DismGetReservedStorageState" true
+    Initialize "DismInitialize" false
+    MountImage "DismMountImage" false
+    OpenSession "DismOpenSession" false
+    RemountImage "DismRemountImage" false
+    RemoveCapability "DismRemoveCapability" true
+    RemoveDriver "DismRemoveDriver" true
+    RemovePackage "DismRemovePackage" true
+    RestoreImageHealth "DismRestoreImageHealth" true
+    SetReservedStorageState "DismSetReservedStorageState" true
+    Shutdown "DismShutdown" false
+    UnmountImage "DismUnmountImage" false
+    AddProvisionedAppxPackage "_DismAddProvisionedAppxPackage" true
+    GetProvisionedAppxPackages "_DismGetProvisionedAppxPackages" true
+    RemoveProvisionedAppxPackage "_DismRemoveProvisionedAppxPackage" true
+    ExportDriver "_DismExportDriver" true
+    GetOsInfo "GetOsInfo" true
+    GetUsedSpace "GetUsedSpace" true
+    EnableDisableFeature "EnableDisableFeature" true
+}
+
+/// Writes the [`name`](Function::name).
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

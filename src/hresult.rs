@@ -1,0 +1,211 @@
+use std::fmt;
+
+/// A result code of the DISM API: any 32-bit number, with names for those that the contract knows.
+///
+/// The sign decides, as everywhere with an HRESULT: a number with the top bit set is a failure,
+/// every other one a success, `S_FALSE` (1) and `ERROR_SUCCESS_REBOOT_REQUIRED` (3010) included.
+/// Unknown numbers are legal.
+///
+/// ```
+/// use dism_emu::Hresult;
+///
+/// let code = Hresult::DISMAPI_E_OPEN_SESSION_HANDLES;
+/// assert_eq!(code.to_string(), "0xC0040003");
+/// assert_eq!(code.name(), Some("DISMAPI_E_OPEN_SESSION_HANDLES"));
+/// assert!(code.is_failure());
+/// assert_eq!(Hresult::from(0xC0040003_u32), code);
+///
+/// assert!(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED.is_success());
+/// assert_eq!(Hresult::new(0x8BAD_F00D).name(), None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Hresult(u32);
+
+impl Hresult {
+    /// The code with this number.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number, as a bit pattern: `0xC0040003`, not a negative number.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// Whether the top bit is clear.
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        !self.is_failure()
+    }
+
+    /// Whether the top bit is set.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        self.0 >> 31 == 1
+    }
+}
+
+/// Writes the number, `0xC0040003`.
+impl fmt::Display for Hresult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#010X}", self.0)
+    }
+}
+
+/// Writes the number and, where there is one, the name.
+impl fmt::Debug for Hresult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{self} ({name})"),
+            None => write!(f, "{self}"),
+        }
+    }
+}
+
+/// From the unsigned spelling, `0xC0040003`.
+impl From<u32> for Hresult {
+    fn from(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+/// From the signed spelling, which Windows headers and bindings use.
+impl From<i32> for Hresult {
+    fn from(number: i32) -> Self {
+        Self(number as u32)
+    }
+}
+
+/// The unsigned spelling, `0xC0040003`.
+impl From<Hresult> for u32 {
+    fn from(code: Hresult) -> Self {
+        code.0
+    }
+}
+
+/// The signed spelling, which Windows headers and bindings use.
+impl From<Hresult> for i32 {
+    fn from(code: Hresult) -> Self {
+        code.0 as i32
+    }
+}
+
+/// The one table of codes: number, name, and the sentence in the DLL's message table (`-` where
+/// it has none), which the DLL ends with a full stop, CR and LF.
+macro_rules! codes {
+    ($($number:literal $name:ident $text:tt $(#[$doc:meta])+)+) => {
+        impl Hresult {
+            $($(#[$doc])+ pub const $name: Self = Self($number);)+
+
+            /// The constant's name, where the number is one of the contract's.
+            ///
+            /// 1 has two names; this is `S_FALSE`.
+            #[must_use]
+            pub const fn name(self) -> Option<&'static str> {
+                match self.0 {
+                    $($number => Some(stringify!($name)),)+
+                    _ => None,
+                }
+            }
+
+            /// What the DLL's message table says of this code, without the full stop and line
+            /// break that end each text there; `None` where it has no text.
+            ///
+            /// ```
+            /// use dism_emu::Hresult;
+            ///
+            /// let text = Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED.message();
+            /// assert_eq!(text, Some("DISM API was not initialized for this process"));
+            /// assert_eq!(Hresult::S_OK.message(), None);
+            /// ```
+            #[must_use]
+            pub const fn message(self) -> Option<&'static str> {
+                match self.0 {
+                    $($number => codes!(@text $text),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+    (@text -) => { None };
+    (@text $text:literal) => { Some($text) };
+}
+
+codes! {
+    0x0000_0000 S_OK -
+        /// Success.
+    0x0000_0001 S_FALSE "The DISM session needs to be reloaded"
+        /// Success with a remark: a second initialize (rule I3 Recorded), or an operation after
+        /// which the session wants to be reloaded.
+    0x0000_0BC2 ERROR_SUCCESS_REBOOT_REQUIRED -
+        /// Success, and a reboot is needed: 3010, not wrapped as an HRESULT (rule C6).
+    0xC004_0001 DISMAPI_E_DISMAPI_NOT_INITIALIZED "DISM API was not initialized for this process"
+        /// The API is not initialized, or was shut down (rules S1, S4).
+    0xC004_0002 DISMAPI_E_SHUTDOWN_IN_PROGRESS
+        "A DismSession was being shutdown when another operation was called on it"
+        /// The header's code for a call on a closing session (rule C4).
+    0xC004_0003 DISMAPI_E_OPEN_SESSION_HANDLES
+        "A DismShutdown was called while there were open DismSession handles"
+        /// A last shutdown with a session open (rule S2).
+    0xC004_0004 DISMAPI_E_INVALID_DISM_SESSION
+        "An invalid DismSession handle was passed into a DISMAPI function"
+        /// The handle is not that of an open session (rules C2, C4, P1).
+    0xC004_0005 DISMAPI_E_INVALID_IMAGE_INDEX "An invalid image index was specified"
+        /// No image with that index.
+    0xC004_0006 DISMAPI_E_INVALID_IMAGE_NAME "An invalid image name was specified"
+        /// No image with that name.
+    0xC004_0007 DISMAPI_E_UNABLE_TO_UNMOUNT_IMAGE_PATH
+        "An image that is not a mounted WIM or mounted VHD was attempted to be unmounted"
+        /// Unmount of a path that is not mounted.
+    0xC004_0009 DISMAPI_E_LOGGING_DISABLED
+        "Failed to gain access to the log file user specified. Logging has been disabled"
+        /// The log file cannot be written.
+    0xC004_000A DISMAPI_E_OPEN_HANDLES_UNABLE_TO_UNMOUNT_IMAGE_PATH
+        "A DismSession with open handles was attempted to be unmounted"
+        /// Unmount of a path with an open session.
+    0xC004_000B DISMAPI_E_OPEN_HANDLES_UNABLE_TO_MOUNT_IMAGE_PATH
+        "A DismSession with open handles was attempted to be mounted"
+        /// Mount at a path with an open session.
+    0xC004_000C DISMAPI_E_OPEN_HANDLES_UNABLE_TO_REMOUNT_IMAGE_PATH
+        "A DismSession with open handles was attempted to be remounted"
+        /// Remount of a path with an open session.
+    0xC004_000D DISMAPI_E_PARENT_FEATURE_DISABLED
+        "One or several parent features are disabled so current feature can not be enabled"
+        /// A parent feature is disabled.
+    0xC004_000E DISMAPI_E_MUST_SPECIFY_ONLINE_IMAGE
+        "The offline image specified is the running system. The macro DISM_ONLINE_IMAGE must be used instead"
+        /// The path is that of the running system.
+    0xC004_000F DISMAPI_E_INVALID_PRODUCT_KEY -
+        /// The product key is not valid.
+    0xC151_0114 DISMAPI_E_NEEDS_REMOUNT
+        "The image needs to be remounted before any servicing operation"
+        /// The image has to be remounted first.
+    0x800F_080C DISMAPI_E_UNKNOWN_FEATURE -
+        /// The servicing stack does not know the feature.
+    0x800F_0902 DISMAPI_E_BUSY -
+        /// The servicing stack is busy.
+    0x8007_02E4 ERROR_ELEVATION_REQUIRED -
+        /// `HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED)`: the process is not elevated (rule I2).
+    0x8007_00B7 ERROR_ALREADY_EXISTS -
+        /// `HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS)`.
+    0x8007_04DF ERROR_ALREADY_INITIALIZED -
+        /// `HRESULT_FROM_WIN32(ERROR_ALREADY_INITIALIZED)`: the stand-in for the unpublished
+        /// `DISMAPI_E_DISMAPI_ALREADY_INITIALIZED` (rule I3 Documented). Microsoft names that
+        /// code on two pages and gives its number nowhere; a test that knows better chooses
+        /// another with [`Builder::already_initialized`](crate::Builder::already_initialized).
+    0x8007_0057 E_INVALIDARG -
+        /// An argument is not valid.
+    0x8007_000E E_OUTOFMEMORY -
+        /// Something ran out: memory, or session numbers (rule O8).
+    0x8007_046B ERROR_POSSIBLE_DEADLOCK -
+        /// `HRESULT_FROM_WIN32(ERROR_POSSIBLE_DEADLOCK)`: the emulator's own answer where the real
+        /// call would wait for itself (rules C7, P3).
+}
+
+impl Hresult {
+    /// The other name of 1 ([`S_FALSE`](Self::S_FALSE)), for an operation's result.
+    pub const DISMAPI_S_RELOAD_IMAGE_SESSION_REQUIRED: Self = Self::S_FALSE;
+}

@@ -1,0 +1,196 @@
+use std::collections::VecDeque;
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::{Call, Config, Machine, Outcome, ThreadId};
+
+/// One entry of a [`Journal`]: which thread took which step, and how it came out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Step {
+    /// Who.
+    pub thread: ThreadId,
+    /// What was asked.
+    pub call: Call,
+    /// What was answered.
+    pub outcome: Outcome,
+}
+
+/// Writes `t1 close session 2 -> references 1`.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} -> {}", self.thread, self.call, Shown(&self.outcome))
+    }
+}
+
+/// What happened in an emulated process, in the order in which it took effect.
+///
+/// Each step is written under the lock under which it is taken, so the order of the journal *is*
+/// an order that explains what every thread saw (rule X1); [`replay`](Self::replay) proves it.
+///
+/// ```
+/// use dism_emu::Emulator;
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// let session = dism.open_session(r"C:\mount")?;
+/// dism.close_session(session)?;
+/// dism.shutdown()?;
+///
+/// let journal = dism.journal();
+/// journal.replay().expect("the emulator keeps its contract");
+/// let last = journal.steps().last().expect("the shutdown");
+/// assert!(last.to_string().ends_with("shutdown -> shut down"));
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    config: Config,
+    steps: Vec<Step>,
+    dropped: u64,
+}
+
+impl Journal {
+    /// What the process was like.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The steps, the oldest first.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// How many steps are missing before the first, because the journal's limit was reached (see
+    /// [`Builder::journal_limit`](crate::Builder::journal_limit)).
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Runs the journal through a fresh machine and compares every outcome.
+    ///
+    /// Gives the machine as it stands after the last step.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Incomplete`] where the beginning is missing, [`ReplayError::Differs`] at the
+    /// first outcome that comes out otherwise.
+    pub fn replay(&self) -> Result<Machine, ReplayError> {
+        if self.dropped > 0 {
+            return Err(ReplayError::Incomplete { dropped: self.dropped });
+        }
+        replay(self.config, &self.steps)
+    }
+}
+
+/// Writes a line for each step.
+impl fmt::Display for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.dropped > 0 {
+            writeln!(f, "({} earlier steps dropped)", self.dropped)?;
+        }
+        self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
+    }
+}
+
+/// Runs steps through a fresh machine and reports the first outcome that differs.
+///
+/// For journals that somebody else kept: who brings a lock of their own around a [`Machine`]
+/// checks with it that they wrote the steps in the order in which they took effect.
+///
+/// # Errors
+///
+/// [`ReplayError::Differs`] at the first outcome that comes out otherwise.
+///
+/// ```
+/// use dism_emu::{Call, Config, Effect, ReplayError, Step, ThreadId, replay};
+///
+/// let thread = ThreadId::new(1);
+/// let made_up = Step { thread, call: Call::Shutdown, outcome: Ok(Effect::ShutDown { count: 0 }) };
+/// let differs = replay(Config::default(), [&made_up]).unwrap_err();
+/// assert!(matches!(differs, ReplayError::Differs { at: 0, .. }));
+/// ```
+pub fn replay<'a>(
+    config: Config,
+    steps: impl IntoIterator<Item = &'a Step>,
+) -> Result<Machine, ReplayError> {
+    let mut machine = Machine::new(config);
+    for (at, step) in steps.into_iter().enumerate() {
+        let replayed = machine.apply(step.thread, &step.call);
+        if replayed != step.outcome {
+            return Err(ReplayError::Differs { at, step: Box::new(step.clone()), replayed });
+        }
+    }
+    Ok(machine)
+}
+
+/// Why a journal did not replay.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The journal's limit was reached and its beginning is gone, so nothing can be said of the
+    /// rest.
+    #[error("the first {dropped} steps of the journal are missing")]
+    Incomplete {
+        /// How many steps are missing.
+        dropped: u64,
+    },
+
+    /// A step came out otherwise in a fresh machine.
+    #[error("step {at}, {step}, replays as {}", Shown(replayed))]
+    Differs {
+        /// The place of the step, counted from 0.
+        at: usize,
+        /// The step as it stands in the journal.
+        step: Box<Step>,
+        /// How it comes out in a fresh machine.
+        replayed: Outcome,
+    },
+}
+
+/// An outcome in one line, a failure with its code.
+struct Shown<'a>(&'a Outcome);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Ok(effect) => write!(f, "{effect}"),
+            Err(error) => write!(f, "{:?}: {error}", error.code()),
+        }
+    }
+}
+
+/// The journal while it is written: the latest steps up to a limit.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    steps: VecDeque<Step>,
+    /// 0 for none at all.
+    limit: usize,
+    dropped: u64,
+}
+
+impl Recorder {
+    pub(crate) const fn new(limit: usize) -> Self {
+        Self { steps: VecDeque::new(), limit, dropped: 0 }
+    }
+
+    /// Writes a step; where the journal is off, the call is not even put together.
+    #[inline]
+    pub(crate) fn push(&mut self, thread: ThreadId, call: impl FnOnce() -> Call, outcome: Outcome) {
+        if self.limit == 0 {
+            return;
+        }
+        if self.steps.len() == self.limit {
+            self.steps.pop_front();
+            self.dropped += 1;
+        }
+        self.steps.push_back(Step { thread, call: call(), outcome });
+    }
+
+    pub(crate) fn snapshot(&self, config: Config) -> Journal {
+        Journal { config, steps: self.steps.iter().cloned().collect(), dropped: self.dropped }
+    }
+}

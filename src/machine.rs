@@ -1,0 +1,371 @@
+use std::collections::BTreeMap;
+
+use crate::call::OpenRequest;
+use crate::sessions::{Sessions, Slot};
+use crate::{
+    Call, Config, Contract, Effect, Error, Function, Hresult, InvalidArgument, Outcome, Session,
+    ThreadId,
+};
+
+/// The state of one process that has loaded the DLL, as a pure state machine.
+///
+/// No lock, no clock, no thread of its own: [`apply`](Self::apply) takes one step for one thread
+/// and says how it came out. The same steps give the same outcomes, always. It is what an
+/// [`Emulator`](crate::Emulator) keeps behind its mutex, and it is public for those who bring a
+/// lock or a scheduler of their own.
+///
+/// Two steps can find that they have to wait: [`Call::BeginOperation`] for its turn and
+/// [`Call::CloseSession`] for operations to drain. The outcome says so; the thread then takes no
+/// other step until [`is_ready`](Self::is_ready) says that its wait is over. An operation that
+/// was begun is ended with [`Call::EndOperation`], and a close that answered
+/// [`Effect::Closing`] with [`Call::FinishClose`], each by the same thread.
+///
+/// ```
+/// use dism_emu::{Call, Config, Effect, Machine, OpenSession, ThreadId};
+///
+/// let thread = ThreadId::new(1);
+/// let mut machine = Machine::new(Config::default());
+/// machine.apply(thread, &Call::Initialize)?;
+/// let opened = machine.apply(thread, &Call::OpenSession(OpenSession::new(r"C:\mount")))?;
+/// let Effect::Opened { session, references: 1 } = opened else { unreachable!() };
+///
+/// let closing = machine.apply(thread, &Call::CloseSession { session })?;
+/// assert_eq!(closing, Effect::Closing { ready: true });
+/// machine.apply(thread, &Call::FinishClose { session })?;
+/// assert_eq!(machine.apply(thread, &Call::Shutdown)?, Effect::ShutDown { count: 0 });
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Machine {
+    config: Config,
+    phase: Phase,
+    /// Per thread the code of its last failing call (rule E1).
+    last_errors: BTreeMap<ThreadId, Hresult>,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Down {
+        /// Whether the process was initialized before: only then is the last error message out
+        /// of reach (rule E5).
+        after_shutdown: bool,
+    },
+    Up {
+        /// Initializations that no shutdown has matched yet, at least 1; never more than 1 under
+        /// [`Contract::Documented`].
+        count: u32,
+        sessions: Sessions,
+    },
+}
+
+/// Whether an emulated process is initialized, and how many sessions it has open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Not initialized, or shut down. No session can be open.
+    Down,
+    /// Initialized.
+    Up {
+        /// Initializations that no shutdown has matched yet; always 1 under
+        /// [`Contract::Documented`].
+        count: u32,
+        /// Sessions that are open, those that are being closed included.
+        open_sessions: usize,
+    },
+}
+
+impl State {
+    /// Whether the process is initialized.
+    #[must_use]
+    pub const fn is_initialized(self) -> bool {
+        matches!(self, Self::Up { .. })
+    }
+
+    /// How many sessions are open, those that are being closed included; 0 while down.
+    #[must_use]
+    pub const fn open_sessions(self) -> usize {
+        match self {
+            Self::Down => 0,
+            Self::Up { open_sessions, .. } => open_sessions,
+        }
+    }
+}
+
+impl Machine {
+    /// A process that has loaded the DLL and called nothing yet.
+    #[must_use]
+    pub const fn new(config: Config) -> Self {
+        Self { config, phase: Phase::Down { after_shutdown: false }, last_errors: BTreeMap::new() }
+    }
+
+    /// What the process is like.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether the process is initialized, and how many sessions it has open.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match &self.phase {
+            Phase::Down { .. } => State::Down,
+            Phase::Up { count, sessions } => {
+                State::Up { count: *count, open_sessions: sessions.count() }
+            }
+        }
+    }
+
+    /// Takes one step for a thread.
+    ///
+    /// Total: any step may be asked for at any time.
+    ///
+    /// # Errors
+    ///
+    /// Those of the contract; and [`InvalidArgument::NothingToEnd`] for an
+    /// [`EndOperation`](Call::EndOperation) or a [`FinishClose`](Call::FinishClose) that is not
+    /// this thread's, or not yet.
+    pub fn apply(&mut self, thread: ThreadId, call: &Call) -> Outcome {
+        match call {
+            Call::Initialize => self.initialize(thread),
+            Call::OpenSession(open) => self.open_session(thread, open.request()),
+            Call::BeginOperation { session, function } => {
+                self.begin_operation(thread, *session, *function)
+            }
+            Call::EndOperation { session, result } => self.end_operation(thread, *session, *result),
+            Call::CloseSession { session } => self.close_session(thread, *session),
+            Call::FinishClose { session } => self.finish_close(thread, *session),
+            Call::Shutdown => self.shutdown(),
+            Call::GetLastErrorMessage => self.last_error(thread),
+        }
+    }
+
+    /// Whether what the thread waits for on the session has come: its operation's turn, or the
+    /// end of the last operation that its close has to let complete.
+    ///
+    /// `false` also where the thread waits for nothing there.
+    #[must_use]
+    pub fn is_ready(&self, thread: ThreadId, session: Session) -> bool {
+        let Phase::Up { sessions, .. } = &self.phase else { return false };
+        let Some(slot) = sessions.find(session) else { return false };
+        match sessions.entry(slot).running {
+            None => sessions.is_closer(session, thread),
+            Some(running) => running == thread,
+        }
+    }
+
+    /// Whether any thread waits for [`is_ready`](Self::is_ready) to change.
+    pub(crate) fn anyone_waits(&self) -> bool {
+        matches!(&self.phase, Phase::Up { sessions, .. } if sessions.anyone_waits())
+    }
+
+    pub(crate) fn initialize(&mut self, thread: ThreadId) -> Outcome {
+        let outcome = self.try_initialize();
+        self.noted(thread, outcome)
+    }
+
+    fn try_initialize(&mut self) -> Outcome {
+        if !self.config.elevated {
+            return Err(Error::NotElevated);
+        }
+        match (&mut self.phase, self.config.contract) {
+            (Phase::Down { .. }, _) => {
+                self.phase = Phase::Up { count: 1, sessions: Sessions::new() };
+                Ok(Effect::Initialized { count: 1 })
+            }
+            (Phase::Up { .. }, Contract::Documented) => {
+                Err(Error::AlreadyInitialized { code: self.config.already_initialized })
+            }
+            (Phase::Up { count, .. }, Contract::Recorded) => {
+                *count = count.checked_add(1).ok_or(Error::OutOfNumbers)?;
+                Ok(Effect::Initialized { count: *count })
+            }
+        }
+    }
+
+    pub(crate) fn open_session(&mut self, thread: ThreadId, open: OpenRequest<'_>) -> Outcome {
+        let outcome = self.try_open_session(open);
+        self.noted(thread, outcome)
+    }
+
+    fn try_open_session(&mut self, open: OpenRequest<'_>) -> Outcome {
+        let sessions = self.phase.sessions()?;
+        if open.path.is_empty() {
+            return Err(InvalidArgument::EmptyPath.into());
+        }
+        if sessions.set_key(open.path).is_online() && open.has_placement {
+            return Err(InvalidArgument::OnlineImagePlacement.into());
+        }
+        if let Some(slot) = sessions.find_image() {
+            let entry = sessions.entry_mut(slot);
+            entry.references = entry.references.checked_add(1).ok_or(Error::OutOfNumbers)?;
+            return Ok(Effect::Opened { session: entry.handle(), references: entry.references });
+        }
+        let session = sessions.add(self.config.last_session).ok_or(Error::OutOfNumbers)?;
+        Ok(Effect::Opened { session, references: 1 })
+    }
+
+    pub(crate) fn begin_operation(
+        &mut self,
+        thread: ThreadId,
+        session: Session,
+        function: Function,
+    ) -> Outcome {
+        let outcome = self.try_begin_operation(thread, session, function);
+        self.noted(thread, outcome)
+    }
+
+    fn try_begin_operation(
+        &mut self,
+        thread: ThreadId,
+        session: Session,
+        function: Function,
+    ) -> Outcome {
+        let sessions = self.phase.sessions()?;
+        if !function.is_operation() {
+            return Err(InvalidArgument::NotAnOperation { function }.into());
+        }
+        // P1: this one function has a code of its own for a session that is not open.
+        let commits = function == Function::CommitImage;
+        let code = |code| if commits { Hresult::E_INVALIDARG } else { code };
+        let Some(slot) = sessions.find(session) else {
+            let code = code(self.config.closed_session);
+            return Err(Error::InvalidSession { session, code });
+        };
+        if sessions.entry(slot).is_closing() {
+            let code = code(self.config.closing_session);
+            return Err(Error::SessionClosing { session, code });
+        }
+        if commits {
+            return Err(InvalidArgument::NotMounted { session }.into());
+        }
+        if sessions.is_busy(slot, thread) {
+            return Err(Error::PossibleDeadlock { session });
+        }
+        Ok(Effect::Begun { ready: sessions.enqueue(slot, thread) })
+    }
+
+    pub(crate) fn end_operation(
+        &mut self,
+        thread: ThreadId,
+        session: Session,
+        result: Hresult,
+    ) -> Outcome {
+        let outcome = self.try_end_operation(thread, session, result);
+        self.noted(thread, outcome)
+    }
+
+    fn try_end_operation(
+        &mut self,
+        thread: ThreadId,
+        session: Session,
+        result: Hresult,
+    ) -> Outcome {
+        let (sessions, slot) = self.find(session)?;
+        let entry = sessions.entry_mut(slot);
+        if entry.running != Some(thread) {
+            return Err(InvalidArgument::NothingToEnd { session }.into());
+        }
+        entry.reboot |= result == Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
+        sessions.dequeue(slot);
+        if result.is_failure() {
+            return Err(Error::OperationFailed { code: result });
+        }
+        Ok(Effect::Ended { result })
+    }
+
+    pub(crate) fn close_session(&mut self, thread: ThreadId, session: Session) -> Outcome {
+        let outcome = self.try_close_session(thread, session);
+        self.noted(thread, outcome)
+    }
+
+    fn try_close_session(&mut self, thread: ThreadId, session: Session) -> Outcome {
+        let code = self.config.closed_session;
+        let (sessions, slot) = self.find(session)?;
+        match sessions.entry(slot).references {
+            // C5: a closing session is closed as far as another close is concerned.
+            0 => Err(Error::InvalidSession { session, code }),
+            1 if sessions.is_busy(slot, thread) => Err(Error::PossibleDeadlock { session }),
+            1 => {
+                let ready = sessions.entry(slot).running.is_none();
+                sessions.start_closing(slot, thread);
+                Ok(Effect::Closing { ready })
+            }
+            _ => {
+                let entry = sessions.entry_mut(slot);
+                entry.references -= 1;
+                Ok(Effect::Released { references: entry.references })
+            }
+        }
+    }
+
+    pub(crate) fn finish_close(&mut self, thread: ThreadId, session: Session) -> Outcome {
+        let outcome = self.try_finish_close(thread, session);
+        self.noted(thread, outcome)
+    }
+
+    fn try_finish_close(&mut self, thread: ThreadId, session: Session) -> Outcome {
+        let (sessions, slot) = self.find(session)?;
+        let entry = sessions.entry(slot);
+        let (running, reboot) = (entry.running, entry.reboot);
+        if running.is_some() || !sessions.is_closer(session, thread) {
+            return Err(InvalidArgument::NothingToEnd { session }.into());
+        }
+        sessions.remove(slot);
+        Ok(Effect::Closed { reboot })
+    }
+
+    /// Does not touch the last error (rule S7).
+    pub(crate) fn shutdown(&mut self) -> Outcome {
+        match &mut self.phase {
+            Phase::Down { .. } => Err(Error::NotInitialized),
+            // S3: one that is not the last does not look at sessions.
+            Phase::Up { count: count @ 2.., .. } => {
+                *count -= 1;
+                Ok(Effect::ShutDown { count: *count })
+            }
+            Phase::Up { sessions, .. } if sessions.count() > 0 => Err(Error::OpenSessionHandles),
+            Phase::Up { .. } => {
+                self.phase = Phase::Down { after_shutdown: true };
+                Ok(Effect::ShutDown { count: 0 })
+            }
+        }
+    }
+
+    /// Neither reads nor writes anything but the last error; its own failure is not one (rule E2).
+    pub(crate) fn last_error(&self, thread: ThreadId) -> Outcome {
+        match self.phase {
+            Phase::Down { after_shutdown: true } => Err(Error::NotInitialized),
+            _ => Ok(Effect::LastError(self.last_errors.get(&thread).copied())),
+        }
+    }
+
+    fn find(&mut self, session: Session) -> Result<(&mut Sessions, Slot), Error> {
+        let sessions = self.phase.sessions()?;
+        match sessions.find(session) {
+            Some(slot) => Ok((sessions, slot)),
+            None => Err(Error::InvalidSession { session, code: self.config.closed_session }),
+        }
+    }
+
+    /// Every failing function but shutdown and the last error itself sets the last error
+    /// (rule E2); a success does not clear it (rule E3).
+    fn noted(&mut self, thread: ThreadId, outcome: Outcome) -> Outcome {
+        if let Err(error) = outcome {
+            self.note(thread, error);
+        }
+        outcome
+    }
+
+    #[cold]
+    fn note(&mut self, thread: ThreadId, error: Error) {
+        self.last_errors.insert(thread, error.code());
+    }
+}
+
+impl Phase {
+    fn sessions(&mut self) -> Result<&mut Sessions, Error> {
+        match self {
+            Self::Down { .. } => Err(Error::NotInitialized),
+            Self::Up { sessions, .. } => Ok(sessions),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use std::fmt;
+use std::mem;
+
+use crate::{Emulator, Error, Hresult, Session};
+
+/// A session that closes itself when it is dropped.
+///
+/// A drop has nobody to tell what the close answered, so it keeps quiet; [`close`](Self::close)
+/// tells. [`into_raw`](Self::into_raw) leaves the session open.
+///
+/// ```
+/// use dism_emu::{Emulator, Hresult};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// {
+///     let _session = dism.open_owned_session(r"C:\mount")?;
+///     assert_eq!(dism.state().open_sessions(), 1);
+/// }
+/// assert_eq!(dism.state().open_sessions(), 0);
+///
+/// let session = dism.open_owned_session(r"C:\mount")?;
+/// assert_eq!(session.close()?, Hresult::S_OK);
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[must_use = "the session is closed where this is dropped, so a place has to be found for it"]
+pub struct OwnedSession {
+    emulator: Emulator,
+    session: Session,
+}
+
+impl OwnedSession {
+    pub(crate) const fn new(emulator: Emulator, session: Session) -> Self {
+        Self { emulator, session }
+    }
+
+    /// The handle, for the calls that take one.
+    #[must_use]
+    pub const fn handle(&self) -> Session {
+        self.session
+    }
+
+    /// Closes the session and tells how that went.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Emulator::close_session`]. It is not tried again: after
+    /// [`Error::PossibleDeadlock`] the session is still open, and the error names it.
+    pub fn close(self) -> Result<Hresult, Error> {
+        let emulator = self.emulator.clone();
+        emulator.close_session(self.into_raw())
+    }
+
+    /// Gives up ownership and leaves the session open.
+    #[must_use = "nobody else closes the session"]
+    pub fn into_raw(mut self) -> Session {
+        mem::replace(&mut self.session, Session::DEFAULT)
+    }
+}
+
+impl Drop for OwnedSession {
+    fn drop(&mut self) {
+        // 0 is what `into_raw` leaves behind, and never an open session.
+        if self.session != Session::DEFAULT {
+            let _ = self.emulator.close_session(self.session);
+        }
+    }
+}
+
+impl fmt::Debug for OwnedSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OwnedSession").field(&self.session.raw()).finish()
+    }
+}

@@ -1,0 +1,130 @@
+//! The only file that names parking_lot, loom and shuttle: a mutex whose `lock` cannot fail, a
+//! condition variable, and the number of the calling thread, the same in every world.
+//!
+//! Everything through which one thread can see another goes through here, or a model checker
+//! would not see it. `Arc` does not: loom's multiplies the schedules and checks only for leaks.
+
+pub(crate) use world::{Condvar, Mutex, MutexGuard};
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::ThreadId;
+
+#[cfg(all(any(loom, dism_loom), feature = "loom"))]
+use loom as checker;
+#[cfg(all(any(shuttle, dism_shuttle), feature = "shuttle"))]
+use shuttle as checker;
+
+/// Whether this build of the emulator runs on the primitives of a model checker.
+///
+/// `true` where a checker's feature *and* its cfg are set; then every step of the emulator is
+/// visible to the checker, and the emulator works only inside a model. A model of one's own code
+/// over a blind double would explore nothing and stay green, so such a test begins with
+///
+/// ```
+/// # #[cfg(any())]
+/// const _: () = assert!(dism_emu::MODEL_CHECKED);
+/// ```
+pub const MODEL_CHECKED: bool = world::MODEL_CHECKED;
+
+/// The calling thread's number: 1, 2, 3, … in the order in which threads first ask.
+///
+/// Numbers only have to differ, so the counter is of the standard library in every world: it
+/// orders nothing, and a model has no step more for it.
+pub(crate) fn current_thread() -> ThreadId {
+    ThreadId::new(world::thread_number(|| {
+        static THREADS: AtomicU64 = AtomicU64::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed) + 1
+    }))
+}
+
+#[cfg(not(any(
+    all(any(loom, dism_loom), feature = "loom"),
+    all(any(shuttle, dism_shuttle), feature = "shuttle"),
+)))]
+mod world {
+    use std::cell::Cell;
+
+    pub(super) const MODEL_CHECKED: bool = false;
+
+    pub(crate) use parking_lot::{Mutex, MutexGuard};
+
+    #[derive(Debug, Default)]
+    pub(crate) struct Condvar(parking_lot::Condvar);
+
+    impl Condvar {
+        pub(crate) fn wait<'a, T>(&self, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            self.0.wait(&mut guard);
+            guard
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+
+    pub(super) fn thread_number(next: impl FnOnce() -> u64) -> u64 {
+        // No destructor and no lazy initializer: cheap, and good to the very end of the thread.
+        thread_local!(static NUMBER: Cell<u64> = const { Cell::new(0) });
+        NUMBER.with(|number| {
+            if number.get() == 0 {
+                number.set(next());
+            }
+            number.get()
+        })
+    }
+}
+
+#[cfg(any(
+    all(any(loom, dism_loom), feature = "loom"),
+    all(any(shuttle, dism_shuttle), feature = "shuttle"),
+))]
+mod world {
+    use std::cell::Cell;
+    use std::sync::PoisonError;
+
+    use super::checker;
+
+    pub(super) const MODEL_CHECKED: bool = true;
+
+    pub(crate) use checker::sync::MutexGuard;
+
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(checker::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(checker::sync::Mutex::new(value))
+        }
+
+        /// Nothing panics under the lock, so a poisoned one only says that its thread panicked
+        /// elsewhere; parking_lot would not say even that.
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    #[derive(Debug, Default)]
+    pub(crate) struct Condvar(checker::sync::Condvar);
+
+    impl Condvar {
+        pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+
+    pub(super) fn thread_number(next: impl FnOnce() -> u64) -> u64 {
+        // The checker's own: its threads share one of the system's, or move between them.
+        checker::thread_local!(static NUMBER: Cell<u64> = Cell::new(0));
+        NUMBER.with(|number| {
+            if number.get() == 0 {
+                number.set(next());
+            }
+            number.get()
+        })
+    }
+}
