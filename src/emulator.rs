@@ -9,7 +9,7 @@ use crate::journal::Recorder;
 use crate::sync::{Condvar, Mutex, MutexGuard, current_thread};
 use crate::{
     Call, Config, Contract, Effect, Error, Function, Hresult, Journal, Machine, OpenSession,
-    Outcome, OwnedSession, Session, State,
+    Outcome, OwnedSession, Session, State, ThreadId,
 };
 
 /// One emulated process that has loaded `DismApi.dll`.
@@ -76,8 +76,8 @@ impl Emulator {
     /// [`Error::NotElevated`] (rule I2); [`Error::AlreadyInitialized`] under
     /// [`Contract::Documented`] (rule I3); [`Error::OutOfNumbers`] after `u32::MAX` initializations.
     pub fn initialize(&self) -> Result<Hresult, Error> {
-        let mut core = self.lock();
         let thread = current_thread();
+        let mut core = self.lock();
         let outcome = core.machine.initialize(thread);
         core.journal.push(thread, || Call::Initialize, outcome);
         Ok(outcome?.code())
@@ -124,8 +124,8 @@ impl Emulator {
         request: OpenRequest<'_>,
         call: impl FnOnce() -> OpenSession,
     ) -> Result<Session, Error> {
-        let mut core = self.lock();
         let thread = current_thread();
+        let mut core = self.lock();
         let outcome = core.machine.open_session(thread, request);
         core.journal.push(thread, || Call::OpenSession(call()), outcome);
         match outcome? {
@@ -149,22 +149,27 @@ impl Emulator {
     /// session, [`Error::SessionClosing`] (rules P1, C4); [`Error::PossibleDeadlock`] inside an
     /// operation of the same thread on the same session (rule P3); [`Error::InvalidArgument`] for
     /// a function that is not an operation.
+    #[inline]
     pub fn operation(&self, session: Session, function: Function) -> Result<Operation<'_>, Error> {
-        let mut core = self.lock();
-        let thread = current_thread();
-        let outcome = core.machine.begin_operation(thread, session, function);
-        core.journal.push(thread, || Call::BeginOperation { session, function }, outcome);
-        if outcome? == (Effect::Begun { ready: false }) {
-            while !core.machine.is_ready(thread, session) {
-                core = self.shared.turn.wait(core);
-            }
-        }
+        self.begin_operation(session, function)?;
         Ok(Operation { emulator: self, session, function, on_this_thread: PhantomData })
     }
 
-    fn end_operation(&self, session: Session, result: Hresult) -> Outcome {
-        let mut core = self.lock();
+    fn begin_operation(&self, session: Session, function: Function) -> Result<(), Error> {
         let thread = current_thread();
+        let mut core = self.lock();
+        let outcome = core.machine.begin_operation(thread, session, function);
+        core.journal.push(thread, || Call::BeginOperation { session, function }, outcome);
+        if outcome? == (Effect::Begun { ready: false }) {
+            drop(self.wait(core, thread, session));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn end_operation(&self, session: Session, result: Hresult) -> Outcome {
+        let thread = current_thread();
+        let mut core = self.lock();
         let outcome = core.machine.end_operation(thread, session, result);
         core.journal.push(thread, || Call::EndOperation { session, result }, outcome);
         if core.machine.anyone_waits() {
@@ -172,6 +177,20 @@ impl Emulator {
             self.shared.turn.notify_all();
         }
         outcome
+    }
+
+    /// Lets others go on until what this thread waits for on the session has come.
+    #[cold]
+    fn wait<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core>,
+        thread: ThreadId,
+        session: Session,
+    ) -> MutexGuard<'a, Core> {
+        while !core.machine.is_ready(thread, session) {
+            core = self.shared.turn.wait(core);
+        }
+        core
     }
 
     /// `DismCloseSession`: gives one reference back. The last one waits for the operations that
@@ -188,15 +207,13 @@ impl Emulator {
     /// [`Error::PossibleDeadlock`], with nothing changed, from inside an operation of the same
     /// thread on the session (rule C7).
     pub fn close_session(&self, session: Session) -> Result<Hresult, Error> {
-        let mut core = self.lock();
         let thread = current_thread();
+        let mut core = self.lock();
         let outcome = core.machine.close_session(thread, session);
         core.journal.push(thread, || Call::CloseSession { session }, outcome);
         let Effect::Closing { ready } = outcome? else { return Ok(Hresult::S_OK) };
         if !ready {
-            while !core.machine.is_ready(thread, session) {
-                core = self.shared.turn.wait(core);
-            }
+            core = self.wait(core, thread, session);
         }
         let outcome = core.machine.finish_close(thread, session);
         core.journal.push(thread, || Call::FinishClose { session }, outcome);
@@ -228,8 +245,8 @@ impl Emulator {
     /// [`Error::NotInitialized`] after a last shutdown, but not before the first initialize
     /// (rule E5).
     pub fn last_error(&self) -> Result<Option<Hresult>, Error> {
-        let mut core = self.lock();
         let thread = current_thread();
+        let mut core = self.lock();
         let outcome = core.machine.last_error(thread);
         core.journal.push(thread, || Call::GetLastErrorMessage, outcome);
         match outcome? {
@@ -252,6 +269,7 @@ impl Emulator {
         core.journal.snapshot(*core.machine.config())
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, Core> {
         self.shared.core.lock()
     }
@@ -428,6 +446,7 @@ impl Operation<'_> {
 }
 
 impl Drop for Operation<'_> {
+    #[inline]
     fn drop(&mut self) {
         // An operation that was begun here can be ended here with a success.
         let _ended = self.emulator.end_operation(self.session, Hresult::S_OK);

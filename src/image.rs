@@ -42,73 +42,52 @@ impl fmt::Debug for ImagePath {
 /// Writes `online` for the online image, and the text in quotes for any other.
 impl fmt::Display for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut key = ImageKey::new();
-        key.set(&self.0);
-        if key.is_online() { f.write_str("online") } else { fmt::Debug::fmt(self, f) }
+        if ImageKey::new(&self.0).is_online() {
+            f.write_str("online")
+        } else {
+            fmt::Debug::fmt(self, f)
+        }
     }
 }
 
-/// What paths of the same image have in common: the spelling after rule O6, and its hash.
-///
-/// Lives on and is written again for each call, so that a look-up allocates nothing.
-#[derive(Clone, Debug)]
-pub(crate) struct ImageKey {
-    bytes: Vec<u8>,
+/// A path ready to be looked up: without trailing separators, and with its hash.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImageKey<'a> {
+    path: &'a [u8],
     hash: u32,
 }
 
-impl ImageKey {
-    pub(crate) const fn new() -> Self {
-        Self { bytes: Vec::new(), hash: 0 }
-    }
-
-    /// Becomes the key of `path`: `/` is read as `\`, trailing separators are dropped (a root
-    /// keeps its own), letter case is ignored.
-    ///
-    /// Letter case is what the simple upper-case mapping of each character removes, one character
-    /// for one, as file systems of Windows do; `ß` is not `SS`.
-    pub(crate) fn set(&mut self, path: &[u8]) {
+impl<'a> ImageKey<'a> {
+    #[inline]
+    pub(crate) fn new(path: &'a [u8]) -> Self {
         let path = without_trailing_separators(path);
-        self.bytes.clear();
-        let mut words = path.chunks_exact(8);
-        for word in &mut words {
-            let word = u64::from_le_bytes(word.try_into().expect("a chunk of eight"));
-            self.bytes.extend_from_slice(&fold_word(word).to_le_bytes());
-        }
-        let rest = words.remainder();
-        let mut word = [0; 8];
-        word[..rest.len()].copy_from_slice(rest);
-        let word = fold_word(u64::from_le_bytes(word)).to_le_bytes();
-        self.bytes.extend_from_slice(&word[..rest.len()]);
-        if !path.is_ascii() {
-            fold_characters(&mut self.bytes);
-        }
-        self.hash = hash(&self.bytes);
+        let hash = if path.is_ascii() { hash_ascii(path) } else { hash_folded(path) };
+        Self { path, hash }
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub(crate) fn path(self) -> &'a [u8] {
+        self.path
     }
 
-    pub(crate) fn hash(&self) -> u32 {
+    /// The same for all paths of an image, and in every run: a journal must replay.
+    pub(crate) fn hash(self) -> u32 {
         self.hash
     }
 
-    pub(crate) fn is_online(&self) -> bool {
-        // The constant is its own key.
-        self.bytes == crate::DISM_ONLINE_IMAGE.as_bytes()
+    /// Whether `path`, which has no trailing separators either, names the same image.
+    pub(crate) fn names(self, path: &[u8]) -> bool {
+        *self.path == *path || folded(self.path).eq(folded(path))
+    }
+
+    pub(crate) fn is_online(self) -> bool {
+        self.names(crate::DISM_ONLINE_IMAGE.as_bytes())
     }
 }
 
-const fn is_separator(byte: u8) -> bool {
-    matches!(byte, b'\\' | b'/')
-}
-
 fn without_trailing_separators(mut path: &[u8]) -> &[u8] {
-    while let [head @ .., last] = path {
+    while let [head @ .., b'\\' | b'/'] = path {
         // `C:\` is a root and `C:` is not; `\` alone is a root too.
-        let is_root = matches!(head, [] | [.., b':']);
-        if !is_separator(*last) || is_root {
+        if matches!(head, [] | [.., b':']) {
             break;
         }
         path = head;
@@ -116,52 +95,83 @@ fn without_trailing_separators(mut path: &[u8]) -> &[u8] {
     path
 }
 
-/// Eight bytes at once: ASCII letters to upper case, `/` to `\`, all else as it is.
-const fn fold_word(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES * 0x80;
-    // Sums of seven-bit values cannot carry into the next byte; the top bit of each is the answer.
-    let seven = word & !HIGH;
-    let ascii = !word & HIGH;
-    let from_a = seven + ONES * (0x80 - b'a' as u64);
-    let beyond_z = seven + ONES * (0x7f - b'z' as u64);
-    let letter = (from_a & !beyond_z) & ascii;
-    let not_slash = (seven ^ (ONES * b'/' as u64)) + ONES * 0x7f;
-    let slash = !not_slash & ascii;
-    (word ^ (letter >> 2)) ^ ((slash >> 7) * (b'/' ^ b'\\') as u64)
+/// The path as it is compared: `/` is read as `\`, letter case is ignored (rule O6).
+///
+/// Letter case is what the simple upper-case mapping of each character removes, one character for
+/// one, as file systems of Windows do: `ß` is not `SS`. Bytes that are not UTF-8 stay as they are.
+fn folded(path: &[u8]) -> impl Iterator<Item = u8> {
+    path.utf8_chunks().flat_map(|chunk| {
+        let valid = chunk.valid().chars().flat_map(|character| {
+            let mut utf8 = [0; 4];
+            let length = fold(character).encode_utf8(&mut utf8).len();
+            utf8.into_iter().take(length)
+        });
+        valid.chain(chunk.invalid().iter().copied())
+    })
 }
 
-/// The letters beyond ASCII; bytes that are not UTF-8 stay as they are.
-fn fold_characters(bytes: &mut Vec<u8>) {
-    let mut folded = Vec::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            let mut upper = character.to_uppercase();
-            let upper = match (upper.next(), upper.next()) {
-                (Some(upper), None) => upper,
-                _ => character,
-            };
-            folded.extend_from_slice(upper.encode_utf8(&mut [0; 4]).as_bytes());
+fn fold(character: char) -> char {
+    let mut upper = character.to_uppercase();
+    match (upper.next(), upper.next()) {
+        (Some('/'), None) => '\\',
+        (Some(upper), None) => upper,
+        _ => character,
+    }
+}
+
+/// The hash of a path that is all ASCII, eight bytes a step.
+fn hash_ascii(path: &[u8]) -> u32 {
+    let mut hash = Hash::new();
+    let mut rest = path;
+    while let Some((word, behind)) = rest.split_first_chunk() {
+        hash.add(u64::from_le_bytes(*word));
+        rest = behind;
+    }
+    let last = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    hash.finish(last)
+}
+
+/// The same hash of any path.
+fn hash_folded(path: &[u8]) -> u32 {
+    let mut hash = Hash::new();
+    let mut word = 0;
+    let mut length = 0;
+    for byte in folded(path) {
+        word |= u64::from(byte) << (8 * (length % 8));
+        length += 1;
+        if length % 8 == 0 {
+            hash.add(word);
+            word = 0;
         }
-        folded.extend_from_slice(chunk.invalid());
     }
-    *bytes = folded;
+    hash.finish(word)
 }
 
-/// Good enough for paths, eight bytes a step, and the same in every run (a journal must replay).
-fn hash(bytes: &[u8]) -> u32 {
+/// A hash that ignores the case of ASCII letters, and the difference of `/` and `\`.
+///
+/// It may take other bytes for the same too, as `[` and `{`: [`ImageKey::names`] decides.
+struct Hash(u64);
+
+impl Hash {
     const K: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut words = bytes.chunks_exact(8);
-    let mut hash = bytes.len() as u64;
-    let mut mix = |word: [u8; 8]| {
-        hash = (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(K);
-    };
-    for word in &mut words {
-        mix(word.try_into().expect("a chunk of eight"));
+
+    const fn new() -> Self {
+        Self(0)
     }
-    let rest = words.remainder();
-    let mut word = [0; 8];
-    word[..rest.len()].copy_from_slice(rest);
-    mix(word);
-    ((hash ^ (hash >> 32)).wrapping_mul(K) >> 32) as u32
+
+    const fn add(&mut self, word: u64) {
+        const ONES: u64 = u64::MAX / 255;
+        const HIGH: u64 = ONES << 7;
+        // The sum leaves the top bit of a byte clear where the rest of it was `/`, and cannot
+        // carry into the next byte.
+        let slashes = !(((word ^ (ONES * b'/' as u64)) & !HIGH) + !HIGH) & HIGH;
+        let word = word ^ ((slashes >> 7) * (b'/' ^ b'\\') as u64);
+        let word = word | (ONES * (b'a' ^ b'A') as u64);
+        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(Self::K);
+    }
+
+    const fn finish(mut self, last: u64) -> u32 {
+        self.add(last);
+        ((self.0 ^ (self.0 >> 32)).wrapping_mul(Self::K) >> 32) as u32
+    }
 }

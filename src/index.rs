@@ -5,7 +5,7 @@
 /// users of a test double should compile.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
-    buckets: Vec<Bucket>,
+    buckets: Box<[Bucket]>,
     used: usize,
 }
 
@@ -25,8 +25,13 @@ impl Bucket {
 }
 
 impl Index {
-    pub(crate) const fn new() -> Self {
-        Self { buckets: Vec::new(), used: 0 }
+    pub(crate) fn new() -> Self {
+        Self { buckets: Box::default(), used: 0 }
+    }
+
+    /// How many slots are in.
+    pub(crate) fn len(&self) -> usize {
+        self.used
     }
 
     /// The slot with this hash for which `is_it` holds.
@@ -58,6 +63,7 @@ impl Index {
     }
 
     /// Takes a slot out, if it is in.
+    #[inline]
     pub(crate) fn remove(&mut self, hash: u32, slot: u32) {
         if self.buckets.is_empty() {
             return;
@@ -92,7 +98,7 @@ impl Index {
     #[cold]
     fn grow(&mut self) {
         let size = (self.buckets.len() * 2).max(8);
-        let old = std::mem::replace(&mut self.buckets, vec![Bucket::EMPTY; size]);
+        let old = std::mem::replace(&mut self.buckets, vec![Bucket::EMPTY; size].into());
         for bucket in old {
             if !bucket.is_empty() {
                 self.place(bucket);
@@ -137,7 +143,7 @@ mod tests {
                     let found = index.find(hash_of(slot), |it| it == slot);
                     prop_assert_eq!(found, map.get(&slot).map(|()| slot));
                 }
-                prop_assert_eq!(index.used, map.len());
+                prop_assert_eq!(index.len(), map.len());
             }
         }
     }

@@ -180,14 +180,18 @@ impl Recorder {
     /// Writes a step; where the journal is off, the call is not even put together.
     #[inline]
     pub(crate) fn push(&mut self, thread: ThreadId, call: impl FnOnce() -> Call, outcome: Outcome) {
-        if self.limit == 0 {
-            return;
+        if self.limit > 0 {
+            self.write(Step { thread, call: call(), outcome });
         }
+    }
+
+    #[inline(never)]
+    fn write(&mut self, step: Step) {
         if self.steps.len() == self.limit {
             self.steps.pop_front();
             self.dropped += 1;
         }
-        self.steps.push_back(Step { thread, call: call(), outcome });
+        self.steps.push_back(step);
     }
 
     pub(crate) fn snapshot(&self, config: Config) -> Journal {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::call::OpenRequest;
+use crate::image::ImageKey;
 use crate::sessions::{Sessions, Slot};
 use crate::{
     Call, Config, Contract, Effect, Error, Function, Hresult, InvalidArgument, Outcome, Session,
@@ -146,10 +147,7 @@ impl Machine {
     pub fn is_ready(&self, thread: ThreadId, session: Session) -> bool {
         let Phase::Up { sessions, .. } = &self.phase else { return false };
         let Some(slot) = sessions.find(session) else { return false };
-        match sessions.entry(slot).running {
-            None => sessions.is_closer(session, thread),
-            Some(running) => running == thread,
-        }
+        sessions.entry(slot).is_held_by(thread)
     }
 
     /// Whether any thread waits for [`is_ready`](Self::is_ready) to change.
@@ -157,68 +155,81 @@ impl Machine {
         matches!(&self.phase, Phase::Up { sessions, .. } if sessions.anyone_waits())
     }
 
+    #[inline]
     pub(crate) fn initialize(&mut self, thread: ThreadId) -> Outcome {
-        let outcome = self.try_initialize();
-        self.noted(thread, outcome)
+        match self.try_initialize() {
+            Ok(count) => Ok(Effect::Initialized { count }),
+            Err(error) => Err(self.noted(thread, error)),
+        }
     }
 
-    fn try_initialize(&mut self) -> Outcome {
+    #[inline(always)]
+    fn try_initialize(&mut self) -> Result<u32, Error> {
         if !self.config.elevated {
             return Err(Error::NotElevated);
         }
         match (&mut self.phase, self.config.contract) {
             (Phase::Down { .. }, _) => {
                 self.phase = Phase::Up { count: 1, sessions: Sessions::new() };
-                Ok(Effect::Initialized { count: 1 })
+                Ok(1)
             }
             (Phase::Up { .. }, Contract::Documented) => {
                 Err(Error::AlreadyInitialized { code: self.config.already_initialized })
             }
             (Phase::Up { count, .. }, Contract::Recorded) => {
                 *count = count.checked_add(1).ok_or(Error::OutOfNumbers)?;
-                Ok(Effect::Initialized { count: *count })
+                Ok(*count)
             }
         }
     }
 
+    #[inline]
     pub(crate) fn open_session(&mut self, thread: ThreadId, open: OpenRequest<'_>) -> Outcome {
-        let outcome = self.try_open_session(open);
-        self.noted(thread, outcome)
+        match self.try_open_session(open) {
+            Ok((session, references)) => Ok(Effect::Opened { session, references }),
+            Err(error) => Err(self.noted(thread, error)),
+        }
     }
 
-    fn try_open_session(&mut self, open: OpenRequest<'_>) -> Outcome {
+    #[inline(always)]
+    fn try_open_session(&mut self, open: OpenRequest<'_>) -> Result<(Session, u32), Error> {
         let sessions = self.phase.sessions()?;
         if open.path.is_empty() {
             return Err(InvalidArgument::EmptyPath.into());
         }
-        if sessions.set_key(open.path).is_online() && open.has_placement {
+        let image = ImageKey::new(open.path);
+        if open.has_placement && image.is_online() {
             return Err(InvalidArgument::OnlineImagePlacement.into());
         }
-        if let Some(slot) = sessions.find_image() {
+        if let Some(slot) = sessions.find_image(image) {
             let entry = sessions.entry_mut(slot);
             entry.references = entry.references.checked_add(1).ok_or(Error::OutOfNumbers)?;
-            return Ok(Effect::Opened { session: entry.handle(), references: entry.references });
+            return Ok((entry.handle(), entry.references));
         }
-        let session = sessions.add(self.config.last_session).ok_or(Error::OutOfNumbers)?;
-        Ok(Effect::Opened { session, references: 1 })
+        let session = sessions.add(image, self.config.last_session).ok_or(Error::OutOfNumbers)?;
+        Ok((session, 1))
     }
 
+    #[inline]
     pub(crate) fn begin_operation(
         &mut self,
         thread: ThreadId,
         session: Session,
         function: Function,
     ) -> Outcome {
-        let outcome = self.try_begin_operation(thread, session, function);
-        self.noted(thread, outcome)
+        match self.try_begin_operation(thread, session, function) {
+            Ok(ready) => Ok(Effect::Begun { ready }),
+            Err(error) => Err(self.noted(thread, error)),
+        }
     }
 
+    #[inline(always)]
     fn try_begin_operation(
         &mut self,
         thread: ThreadId,
         session: Session,
         function: Function,
-    ) -> Outcome {
+    ) -> Result<bool, Error> {
         let sessions = self.phase.sessions()?;
         if !function.is_operation() {
             return Err(InvalidArgument::NotAnOperation { function }.into());
@@ -240,43 +251,47 @@ impl Machine {
         if sessions.is_busy(slot, thread) {
             return Err(Error::PossibleDeadlock { session });
         }
-        Ok(Effect::Begun { ready: sessions.enqueue(slot, thread) })
+        Ok(sessions.take_turn(slot, thread))
     }
 
+    #[inline]
     pub(crate) fn end_operation(
         &mut self,
         thread: ThreadId,
         session: Session,
         result: Hresult,
     ) -> Outcome {
-        let outcome = self.try_end_operation(thread, session, result);
-        self.noted(thread, outcome)
+        match self.try_end_operation(thread, session, result) {
+            Ok(()) => Ok(Effect::Ended { result }),
+            Err(error) => Err(self.noted(thread, error)),
+        }
     }
 
+    #[inline(always)]
     fn try_end_operation(
         &mut self,
         thread: ThreadId,
         session: Session,
         result: Hresult,
-    ) -> Outcome {
+    ) -> Result<(), Error> {
         let (sessions, slot) = self.find(session)?;
-        let entry = sessions.entry_mut(slot);
-        if entry.running != Some(thread) {
+        if !sessions.entry(slot).is_held_by(thread) || sessions.is_drained(slot) {
             return Err(InvalidArgument::NothingToEnd { session }.into());
         }
-        entry.reboot |= result == Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
-        sessions.dequeue(slot);
+        sessions.pass_turn(slot);
+        sessions.entry_mut(slot).reboot |= result == Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
         if result.is_failure() {
             return Err(Error::OperationFailed { code: result });
         }
-        Ok(Effect::Ended { result })
+        Ok(())
     }
 
+    #[inline]
     pub(crate) fn close_session(&mut self, thread: ThreadId, session: Session) -> Outcome {
-        let outcome = self.try_close_session(thread, session);
-        self.noted(thread, outcome)
+        self.try_close_session(thread, session).map_err(|error| self.noted(thread, error))
     }
 
+    #[inline(always)]
     fn try_close_session(&mut self, thread: ThreadId, session: Session) -> Outcome {
         let code = self.config.closed_session;
         let (sessions, slot) = self.find(session)?;
@@ -284,11 +299,7 @@ impl Machine {
             // C5: a closing session is closed as far as another close is concerned.
             0 => Err(Error::InvalidSession { session, code }),
             1 if sessions.is_busy(slot, thread) => Err(Error::PossibleDeadlock { session }),
-            1 => {
-                let ready = sessions.entry(slot).running.is_none();
-                sessions.start_closing(slot, thread);
-                Ok(Effect::Closing { ready })
-            }
+            1 => Ok(Effect::Closing { ready: sessions.start_closing(slot, thread) }),
             _ => {
                 let entry = sessions.entry_mut(slot);
                 entry.references -= 1;
@@ -297,23 +308,28 @@ impl Machine {
         }
     }
 
+    #[inline]
     pub(crate) fn finish_close(&mut self, thread: ThreadId, session: Session) -> Outcome {
-        let outcome = self.try_finish_close(thread, session);
-        self.noted(thread, outcome)
+        match self.try_finish_close(thread, session) {
+            Ok(reboot) => Ok(Effect::Closed { reboot }),
+            Err(error) => Err(self.noted(thread, error)),
+        }
     }
 
-    fn try_finish_close(&mut self, thread: ThreadId, session: Session) -> Outcome {
+    #[inline(always)]
+    fn try_finish_close(&mut self, thread: ThreadId, session: Session) -> Result<bool, Error> {
         let (sessions, slot) = self.find(session)?;
         let entry = sessions.entry(slot);
-        let (running, reboot) = (entry.running, entry.reboot);
-        if running.is_some() || !sessions.is_closer(session, thread) {
+        let reboot = entry.reboot;
+        if !entry.is_held_by(thread) || !sessions.is_drained(slot) {
             return Err(InvalidArgument::NothingToEnd { session }.into());
         }
         sessions.remove(slot);
-        Ok(Effect::Closed { reboot })
+        Ok(reboot)
     }
 
     /// Does not touch the last error (rule S7).
+    #[inline]
     pub(crate) fn shutdown(&mut self) -> Outcome {
         match &mut self.phase {
             Phase::Down { .. } => Err(Error::NotInitialized),
@@ -348,16 +364,10 @@ impl Machine {
 
     /// Every failing function but shutdown and the last error itself sets the last error
     /// (rule E2); a success does not clear it (rule E3).
-    fn noted(&mut self, thread: ThreadId, outcome: Outcome) -> Outcome {
-        if let Err(error) = outcome {
-            self.note(thread, error);
-        }
-        outcome
-    }
-
     #[cold]
-    fn note(&mut self, thread: ThreadId, error: Error) {
+    fn noted(&mut self, thread: ThreadId, error: Error) -> Error {
         self.last_errors.insert(thread, error.code());
+        error
     }
 }
 

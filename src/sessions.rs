@@ -10,24 +10,20 @@ const FIRST: u32 = 2;
 /// The table of sessions.
 ///
 /// Entries lie in a slab and are found by handle and by image, through an index each. Those who
-/// wait are few; they stand in two short lists beside it and cost a session at rest nothing.
+/// wait are few; they stand in a short list beside it and cost a session at rest nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions {
     slab: Vec<Place>,
     /// The first vacant place of the slab, `VACANT_END` if none.
     vacant: u32,
-    open: usize,
     by_handle: Index,
     /// Without the closing sessions: their image can be opened anew (rule C9).
     by_image: Index,
-    /// Written again by every open, and kept for its allocation.
-    key: ImageKey,
     /// The next handle to give out; beyond `u32` once the last one was.
     next: u64,
-    /// Operations that wait for their turn, in the order of arrival (rule P2).
-    waiting: Vec<(Session, ThreadId)>,
-    /// Who is closing which session (rule C4).
-    closing: Vec<(Session, ThreadId)>,
+    /// Who waits for which session, in the order of arrival (rule P2). A closer waits like an
+    /// operation; since none arrives after it, it is the last of its session (rule C4).
+    waits: Vec<(Session, ThreadId)>,
 }
 
 #[derive(Clone, Debug)]
@@ -41,16 +37,48 @@ const VACANT_END: u32 = u32::MAX;
 /// A session that is open, or closing.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    /// In the spelling of its key (rule O6).
-    image: Box<[u8]>,
+    /// The path as it was first spelt, without trailing separators.
+    image: ShortPath,
     image_hash: u32,
     handle: Session,
     /// 0 while closing.
     pub(crate) references: u32,
-    /// Whose operation is being performed.
-    pub(crate) running: Option<ThreadId>,
+    /// Whether it is anybody's turn, and whose: who performs an operation, or closes what has
+    /// drained. Two fields, since an `Option` would be eight bytes longer.
+    is_held: bool,
+    holder: ThreadId,
     /// Whether an operation asked for a reboot (rule C6).
     pub(crate) reboot: bool,
+}
+
+/// Bytes of a path that lie in the entry itself: most paths need no allocation of their own.
+const INLINE: usize = 30;
+
+#[derive(Clone, Debug)]
+enum ShortPath {
+    Inline { length: u8, bytes: [u8; INLINE] },
+    Long(Box<[u8]>),
+}
+
+impl ShortPath {
+    #[inline]
+    fn new(path: &[u8]) -> Self {
+        let mut bytes = [0; INLINE];
+        match bytes.get_mut(..path.len()) {
+            Some(head) => {
+                head.copy_from_slice(path);
+                Self::Inline { length: path.len() as u8, bytes }
+            }
+            None => Self::Long(path.into()),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Inline { length, bytes } => &bytes[..usize::from(*length)],
+            Self::Long(path) => path,
+        }
+    }
 }
 
 impl Entry {
@@ -61,6 +89,11 @@ impl Entry {
     pub(crate) fn is_closing(&self) -> bool {
         self.references == 0
     }
+
+    /// Whether it is this thread's turn.
+    pub(crate) fn is_held_by(&self, thread: ThreadId) -> bool {
+        self.is_held && self.holder == thread
+    }
 }
 
 /// Where in the slab a session lies; good until the session is removed.
@@ -68,25 +101,23 @@ impl Entry {
 pub(crate) struct Slot(u32);
 
 impl Sessions {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             slab: Vec::new(),
             vacant: VACANT_END,
-            open: 0,
             by_handle: Index::new(),
             by_image: Index::new(),
-            key: ImageKey::new(),
             next: FIRST as u64,
-            waiting: Vec::new(),
-            closing: Vec::new(),
+            waits: Vec::new(),
         }
     }
 
     /// How many are open, closing ones included.
     pub(crate) fn count(&self) -> usize {
-        self.open
+        self.by_handle.len()
     }
 
+    #[inline]
     pub(crate) fn find(&self, session: Session) -> Option<Slot> {
         let is_it = |slot| self.entry(Slot(slot)).handle == session;
         self.by_handle.find(hash_of(session), is_it).map(Slot)
@@ -106,110 +137,116 @@ impl Sessions {
         }
     }
 
-    /// The key of a path, ready for [`find_image`](Self::find_image) and [`add`](Self::add).
-    pub(crate) fn set_key(&mut self, path: &[u8]) -> &ImageKey {
-        self.key.set(path);
-        &self.key
+    /// The open session of an image.
+    #[inline]
+    pub(crate) fn find_image(&self, image: ImageKey<'_>) -> Option<Slot> {
+        let is_it = |slot| image.names(self.entry(Slot(slot)).image.bytes());
+        self.by_image.find(image.hash(), is_it).map(Slot)
     }
 
-    /// The open session of the image whose key was set.
-    pub(crate) fn find_image(&self) -> Option<Slot> {
-        let is_it = |slot| *self.entry(Slot(slot)).image == *self.key.bytes();
-        self.by_image.find(self.key.hash(), is_it).map(Slot)
-    }
-
-    /// Opens a session on the image whose key was set and that no session has open; `None` if no
-    /// handle up to `last` is left.
-    pub(crate) fn add(&mut self, last: u32) -> Option<Session> {
+    /// Opens a session on an image that no session has open; `None` if no handle up to `last` is
+    /// left.
+    #[inline]
+    pub(crate) fn add(&mut self, image: ImageKey<'_>, last: u32) -> Option<Session> {
         if self.next > u64::from(last) {
             return None;
         }
         let handle = Session::from_raw(self.next as u32);
         self.next += 1;
         let entry = Place::Taken(Entry {
-            image: self.key.bytes().into(),
-            image_hash: self.key.hash(),
+            image: ShortPath::new(image.path()),
+            image_hash: image.hash(),
             handle,
             references: 1,
-            running: None,
+            is_held: false,
+            holder: ThreadId::new(0),
             reboot: false,
         });
-        let slot = self.vacant;
-        let slot = match self.slab.get_mut(slot as usize) {
+        let slot = match self.slab.get_mut(self.vacant as usize) {
             Some(place) => {
                 let Place::Vacant { next } = *place else {
                     unreachable!("a list of vacant places")
                 };
-                self.vacant = next;
                 *place = entry;
-                slot
+                std::mem::replace(&mut self.vacant, next)
             }
             None => {
                 self.slab.push(entry);
                 (self.slab.len() - 1) as u32
             }
         };
-        self.open += 1;
         self.by_handle.insert(hash_of(handle), slot);
-        self.by_image.insert(self.key.hash(), slot);
+        self.by_image.insert(image.hash(), slot);
         Some(handle)
     }
 
     /// The last reference is given back: no operation is accepted any more, and the image counts
-    /// as not open.
-    pub(crate) fn start_closing(&mut self, slot: Slot, thread: ThreadId) {
+    /// as not open. Whose close it was gets its turn as for an operation.
+    #[inline]
+    pub(crate) fn start_closing(&mut self, slot: Slot, thread: ThreadId) -> bool {
         let entry = self.entry_mut(slot);
         entry.references = 0;
-        let (handle, image_hash) = (entry.handle, entry.image_hash);
+        let image_hash = entry.image_hash;
         self.by_image.remove(image_hash, slot.0);
-        self.closing.push((handle, thread));
-    }
-
-    /// Whether this thread is the one that closes the session.
-    pub(crate) fn is_closer(&self, session: Session, thread: ThreadId) -> bool {
-        self.closing.contains(&(session, thread))
+        self.take_turn(slot, thread)
     }
 
     /// A closing session is gone.
+    #[inline]
     pub(crate) fn remove(&mut self, slot: Slot) {
         let handle = self.entry(slot).handle;
-        self.closing.retain(|(closing, _)| *closing != handle);
         self.by_handle.remove(hash_of(handle), slot.0);
         self.slab[slot.0 as usize] = Place::Vacant { next: self.vacant };
         self.vacant = slot.0;
-        self.open -= 1;
     }
 
-    /// Performs the thread's operation now, or puts it behind those that arrived before; `true`
-    /// for now.
-    pub(crate) fn enqueue(&mut self, slot: Slot, thread: ThreadId) -> bool {
+    /// Gives the thread its turn now, or puts it behind those that arrived before; `true` for now.
+    #[inline]
+    pub(crate) fn take_turn(&mut self, slot: Slot, thread: ThreadId) -> bool {
         let entry = self.entry_mut(slot);
-        if entry.running.is_none() {
-            entry.running = Some(thread);
+        if !entry.is_held {
+            entry.is_held = true;
+            entry.holder = thread;
             return true;
         }
         let handle = entry.handle;
-        self.waiting.push((handle, thread));
+        self.waits.push((handle, thread));
         false
     }
 
-    /// The operation that is being performed is over; the next in line is performed.
-    pub(crate) fn dequeue(&mut self, slot: Slot) {
-        let handle = self.entry(slot).handle;
-        let next = self.waiting.iter().position(|(session, _)| *session == handle);
-        let next = next.map(|at| self.waiting.remove(at).1);
-        self.entry_mut(slot).running = next;
+    /// Passes the turn on to the next in line.
+    #[inline]
+    pub(crate) fn pass_turn(&mut self, slot: Slot) {
+        let next = self.first_wait(slot).map(|at| self.waits.remove(at).1);
+        let entry = self.entry_mut(slot);
+        match next {
+            Some(next) => entry.holder = next,
+            None => entry.is_held = false,
+        }
     }
 
-    /// Whether the thread performs an operation on the session, or waits to.
+    /// Whether the thread has its turn on the session, or waits for it.
     pub(crate) fn is_busy(&self, slot: Slot, thread: ThreadId) -> bool {
         let entry = self.entry(slot);
-        entry.running == Some(thread) || self.waiting.contains(&(entry.handle, thread))
+        entry.is_held_by(thread) || self.waits.contains(&(entry.handle, thread))
+    }
+
+    /// Whether it is the closer's turn: nobody stands behind a closer.
+    pub(crate) fn is_drained(&self, slot: Slot) -> bool {
+        self.entry(slot).is_closing() && self.first_wait(slot).is_none()
+    }
+
+    fn first_wait(&self, slot: Slot) -> Option<usize> {
+        if self.waits.is_empty() {
+            return None;
+        }
+        let handle = self.entry(slot).handle;
+        self.waits.iter().position(|(session, _)| *session == handle)
     }
 
     /// Whether anybody waits: for a turn, or for a session to drain.
     pub(crate) fn anyone_waits(&self) -> bool {
-        !self.waiting.is_empty() || !self.closing.is_empty()
+        !self.waits.is_empty()
     }
 }
 

@@ -31,6 +31,7 @@ pub const MODEL_CHECKED: bool = world::MODEL_CHECKED;
 ///
 /// Numbers only have to differ, so the counter is of the standard library in every world: it
 /// orders nothing, and a model has no step more for it.
+#[inline]
 pub(crate) fn current_thread() -> ThreadId {
     ThreadId::new(world::thread_number(|| {
         static THREADS: AtomicU64 = AtomicU64::new(0);
@@ -63,15 +64,16 @@ mod world {
         }
     }
 
+    #[inline]
     pub(super) fn thread_number(next: impl FnOnce() -> u64) -> u64 {
         // No destructor and no lazy initializer: cheap, and good to the very end of the thread.
         thread_local!(static NUMBER: Cell<u64> = const { Cell::new(0) });
-        NUMBER.with(|number| {
-            if number.get() == 0 {
-                number.set(next());
-            }
-            number.get()
-        })
+        let number = NUMBER.get();
+        if number > 0 {
+            return number;
+        }
+        NUMBER.set(next());
+        NUMBER.get()
     }
 }
 

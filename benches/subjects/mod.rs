@@ -48,7 +48,12 @@ const FAILED: i32 = -1;
 impl Dism for QuickFake {
     fn initialize(&self) -> i32 {
         let mut state = self.state.lock().unwrap();
-        if state.initialized { FAILED } else { state.initialized = true; 0 }
+        if state.initialized {
+            FAILED
+        } else {
+            state.initialized = true;
+            0
+        }
     }
 
     fn open(&self, path: &str) -> Result<u32, i32> {
