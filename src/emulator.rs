@@ -170,9 +170,11 @@ impl Emulator {
     fn end_operation(&self, session: Session, result: Hresult) -> Outcome {
         let thread = current_thread();
         let mut core = self.lock();
+        // Asked before the end: whoever gets the turn by it is no longer among those that wait.
+        let someone_waits = core.machine.anyone_waits();
         let outcome = core.machine.end_operation(thread, session, result);
         core.journal.push(thread, || Call::EndOperation { session, result }, outcome);
-        if core.machine.anyone_waits() {
+        if someone_waits {
             drop(core);
             self.shared.turn.notify_all();
         }

@@ -1,0 +1,12 @@
+//! Everything that runs on plain threads: the contract rule by rule, generated calls against the
+//! reference, and the recordings of the genuine DLL.
+
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod contract;
+mod properties;
+mod recordings;
+mod sequences;

@@ -1,0 +1,436 @@
+//! Every distinct sequence of calls that the recordings of the genuine DLL hold.
+//!
+//! One initialized period of one process each, with how often it was seen among 226; see the
+//! contract's source REC. All opens are of the online image.
+
+use std::thread;
+
+use dism_emu::Function::{
+    AddCapability, DisableFeature, EnableDisableFeature, GetCapabilities, GetCapabilityInfo,
+    GetDriverInfo, GetFeatureInfo, GetOsInfo, GetPackages, GetUsedSpace, RemoveCapability,
+    RemovePackage,
+};
+use dism_emu::{
+    Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult, Outcome, Session,
+};
+
+/// Which thread, and what it saw.
+pub type Line = (u8, Happening);
+
+/// A call of the genuine DLL, and what is known of how it came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Happening {
+    Initialize {
+        count: u32,
+    },
+    Open {
+        session: u32,
+        references: u32,
+    },
+    Operation {
+        function: Function,
+        session: u32,
+        times: u32,
+    },
+    /// The operation before it returned this.
+    Failed {
+        function: Function,
+        code: u32,
+    },
+    Close {
+        session: u32,
+        references: u32,
+    },
+    Shutdown {
+        count: u32,
+    },
+}
+
+use Happening::*;
+
+pub struct Sequence {
+    /// In how many of the recordings.
+    pub seen: u32,
+    /// Whether it goes to the end of the last shutdown; otherwise the log stops there.
+    pub complete: bool,
+    pub lines: &'static [Line],
+}
+
+#[test]
+fn every_sequence_replays_under_recorded() {
+    assert_eq!(SEQUENCES.iter().map(|sequence| sequence.seen).sum::<u32>(), 226);
+    for sequence in SEQUENCES {
+        let differences = differences(Contract::Recorded, sequence.lines, sequence.complete);
+        assert!(differences.is_empty(), "{differences:#?}\n{:#?}", sequence.lines);
+    }
+}
+
+/// I3, S3: the contracts differ in a second initialize, in a shutdown that is not the last, and
+/// in nothing else that was ever recorded.
+#[test]
+fn documented_differs_from_the_recordings_exactly_at_i3_and_s3() {
+    let mut differing = 0;
+    for sequence in SEQUENCES {
+        let found: Vec<_> = differences(Contract::Documented, sequence.lines, sequence.complete)
+            .into_iter()
+            .map(|difference| {
+                let refused = difference.answer.expect_err("Documented refuses");
+                assert!(
+                    matches!(refused, Error::AlreadyInitialized { .. } | Error::OpenSessionHandles),
+                    "{difference:#?}"
+                );
+                difference.line
+            })
+            .collect();
+        let expected: Vec<_> = (sequence.lines.iter())
+            .filter(|(_, it)| matches!(it, Initialize { count: 2.. } | Shutdown { count: 1.. }))
+            .copied()
+            .collect();
+        assert_eq!(found, expected);
+        differing += found.len();
+    }
+    assert!(differing > 0);
+}
+
+#[derive(Debug)]
+pub struct Difference {
+    pub line: Line,
+    #[allow(dead_code, reason = "printed")]
+    pub expected: Outcome,
+    pub answer: Outcome,
+}
+
+/// Runs a sequence under a contract and lists what comes out otherwise than it was recorded.
+pub fn differences(contract: Contract, lines: &[Line], complete: bool) -> Vec<Difference> {
+    let dism = Emulator::builder().contract(contract).build();
+    let mut differences = Vec::new();
+    for (at, &line) in lines.iter().enumerate() {
+        let after = lines.get(at + 1).map(|(_, happening)| *happening);
+        let run = || perform(&dism, line.1, after);
+        // The first thread of a recording is this one; any other is another.
+        let outcome = match line.0 {
+            1 => run(),
+            _ => thread::scope(|scope| scope.spawn(run).join().expect("no call panics")),
+        };
+        let Some((expected, answer)) = outcome else { continue };
+        if answer != expected {
+            differences.push(Difference { line, expected, answer });
+        }
+    }
+    assert_eq!(!dism.state().is_initialized(), complete, "{:#?}", dism.journal());
+    dism.journal().replay().expect("the journal replays");
+    differences
+}
+
+/// What should come out of a line, and what does; `None` for a line that only comments another.
+fn perform(
+    dism: &Emulator,
+    happening: Happening,
+    after: Option<Happening>,
+) -> Option<(Outcome, Outcome)> {
+    // The outcome of the last step that the journal has; an error is the call's own.
+    let latest = |result: Result<(), Error>| {
+        result.map(|()| {
+            let journal = dism.journal();
+            let step = journal.steps().last().expect("a step was just taken");
+            step.outcome.expect("a call that succeeded")
+        })
+    };
+    Some(match happening {
+        Initialize { count } => {
+            (Ok(Effect::Initialized { count }), latest(dism.initialize().map(drop)))
+        }
+        Open { session, references } => (
+            Ok(Effect::Opened { session: Session::from_raw(session), references }),
+            latest(dism.open_session(DISM_ONLINE_IMAGE).map(drop)),
+        ),
+        Operation { function, session, times } => {
+            let last = match after {
+                Some(Failed { code, function: failed }) => {
+                    assert_eq!(failed, function, "a failure belongs to the operation before it");
+                    Hresult::new(code)
+                }
+                _ => Hresult::S_OK,
+            };
+            let session = Session::from_raw(session);
+            let perform = |result| dism.operation(session, function)?.end_with(result);
+            for _ in 1..times {
+                perform(Hresult::S_OK).expect("an operation on an open session");
+            }
+            let expected = match last {
+                Hresult::S_OK => Ok(Effect::Ended { result: last }),
+                code => Err(Error::OperationFailed { code }),
+            };
+            (expected, latest(perform(last).map(drop)))
+        }
+        Failed { .. } => return None,
+        Close { session, references } => (
+            Ok(match references {
+                0 => Effect::Closed { reboot: false },
+                _ => Effect::Released { references },
+            }),
+            latest(dism.close_session(Session::from_raw(session)).map(drop)),
+        ),
+        Shutdown { count } => (Ok(Effect::ShutDown { count }), latest(dism.shutdown())),
+    })
+}
+
+pub static SEQUENCES: &[Sequence] = &[
+    Sequence {
+        seen: 76,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
+            (1, Operation { function: GetFeatureInfo, session: 2, times: 1 }),
+            (1, Failed { function: GetFeatureInfo, code: 0x800F_080C }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 46,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Initialize { count: 2 }),
+            (1, Open { session: 2, references: 2 }),
+            (1, Operation { function: GetUsedSpace, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 1 }),
+            (1, Shutdown { count: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 25,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
+            (1, Operation { function: AddCapability, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence { seen: 14, complete: false, lines: &[(1, Initialize { count: 1 })] },
+    Sequence {
+        seen: 14,
+        complete: false,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Initialize { count: 2 }),
+            (1, Open { session: 2, references: 2 }),
+        ],
+    },
+    Sequence {
+        seen: 10,
+        complete: false,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Initialize { count: 2 }),
+            (1, Open { session: 2, references: 2 }),
+            (1, Operation { function: GetUsedSpace, session: 2, times: 1 }),
+        ],
+    },
+    Sequence {
+        seen: 9,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetCapabilityInfo, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 7,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
+            (1, Operation { function: GetCapabilityInfo, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 4,
+        complete: false,
+        lines: &[(1, Initialize { count: 1 }), (1, Open { session: 2, references: 1 })],
+    },
+    Sequence {
+        seen: 4,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetDriverInfo, session: 2, times: 2 }),
+            (2, Close { session: 2, references: 0 }),
+            (2, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 3,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetPackages, session: 2, times: 1 }),
+            (1, Operation { function: RemovePackage, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 2,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetCapabilityInfo, session: 2, times: 1 }),
+            (1, Operation { function: RemoveCapability, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 2,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
+            (1, Operation { function: GetCapabilities, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 1,
+        complete: false,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Initialize { count: 2 }),
+            (1, Open { session: 2, references: 2 }),
+            (1, Operation { function: GetUsedSpace, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 1 }),
+            (1, Shutdown { count: 1 }),
+            (1, Close { session: 2, references: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 1,
+        complete: false,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Initialize { count: 2 }),
+            (1, Open { session: 2, references: 2 }),
+            (1, Operation { function: GetUsedSpace, session: 2, times: 2 }),
+        ],
+    },
+    Sequence {
+        seen: 1,
+        complete: false,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: DisableFeature, session: 2, times: 1 }),
+            (1, Failed { function: DisableFeature, code: 0x8001_0108 }),
+            (1, Operation { function: GetFeatureInfo, session: 2, times: 1 }),
+            (1, Failed { function: GetFeatureInfo, code: 0x8007_06BE }),
+            (1, Close { session: 2, references: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 1,
+        complete: false,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetFeatureInfo, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 1,
+        complete: false,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetFeatureInfo, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Initialize { count: 2 }),
+            (1, Open { session: 3, references: 1 }),
+            (1, Operation { function: DisableFeature, session: 3, times: 1 }),
+            (1, Operation { function: GetFeatureInfo, session: 3, times: 1 }),
+            (1, Close { session: 3, references: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 1,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: DisableFeature, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 1,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetDriverInfo, session: 2, times: 17 }),
+            (2, Close { session: 2, references: 0 }),
+            (2, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 1,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetDriverInfo, session: 2, times: 3 }),
+            (2, Close { session: 2, references: 0 }),
+            (2, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 1,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
+            (1, Operation { function: EnableDisableFeature, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 1,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { session: 2, references: 1 }),
+            (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
+            (1, Operation { function: GetFeatureInfo, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+];

@@ -1,0 +1,233 @@
+//! The contract once more, as plainly as it can be said, to be checked by eye against the rules.
+//!
+//! It shares the vocabulary with the crate and nothing else: lists where the machine has indexes,
+//! codes where it has errors, texts where it has bytes.
+
+use dism_emu::{Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Function, Hresult, OpenSession};
+
+pub type Answer = Result<Effect, Hresult>;
+
+pub struct Reference {
+    config: Config,
+    up: Option<Up>,
+    was_up: bool,
+    last_errors: Vec<(u64, Hresult)>,
+}
+
+struct Up {
+    count: u32,
+    next: u64,
+    sessions: Vec<Open>,
+}
+
+struct Open {
+    number: u32,
+    image: String,
+    references: u32,
+    reboot: bool,
+    /// Threads with an operation; the first performs it, the others wait (P2).
+    operations: Vec<u64>,
+    /// Who closes it (C4).
+    closer: Option<u64>,
+}
+
+impl Reference {
+    pub fn new(config: Config) -> Self {
+        Self { config, up: None, was_up: false, last_errors: Vec::new() }
+    }
+
+    pub fn initialized(&self) -> Option<u32> {
+        self.up.as_ref().map(|up| up.count)
+    }
+
+    pub fn open_sessions(&self) -> usize {
+        self.up.as_ref().map_or(0, |up| up.sessions.len())
+    }
+
+    /// The number that the next new session gets, for tests that want to name old ones.
+    pub fn next_number(&self) -> u32 {
+        self.up.as_ref().map_or(2, |up| up.next as u32)
+    }
+
+    pub fn apply(&mut self, thread: u64, call: &Call) -> Answer {
+        let answer = self.answer(thread, call);
+        // E2, S7: these two never set it. E3: nothing clears it.
+        let silent = matches!(call, Call::Shutdown | Call::GetLastErrorMessage);
+        if let (Err(code), false) = (answer, silent) {
+            self.last_errors.retain(|(whose, _)| *whose != thread);
+            self.last_errors.push((thread, code));
+        }
+        answer
+    }
+
+    fn answer(&mut self, thread: u64, call: &Call) -> Answer {
+        let config = self.config;
+        let recorded = config.contract == Contract::Recorded;
+        if *call == Call::GetLastErrorMessage && !self.was_up {
+            return Ok(self.last_error(thread)); // E5, before the first initialize
+        }
+        let Some(up) = &mut self.up else {
+            if *call != Call::Initialize {
+                return Err(Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED); // S1, S4, O1, C1, P1, E5
+            }
+            if !config.elevated {
+                return Err(Hresult::ERROR_ELEVATION_REQUIRED); // I2
+            }
+            self.up = Some(Up { count: 1, next: 2, sessions: Vec::new() }); // I1, I4, O2
+            self.was_up = true;
+            return Ok(Effect::Initialized { count: 1 });
+        };
+        match call {
+            Call::Initialize if recorded => {
+                up.count += 1; // I3
+                Ok(Effect::Initialized { count: up.count })
+            }
+            Call::Initialize => Err(config.already_initialized), // I3
+            Call::Shutdown if up.count > 1 => {
+                up.count -= 1; // S3
+                Ok(Effect::ShutDown { count: up.count })
+            }
+            Call::Shutdown if !up.sessions.is_empty() => {
+                Err(Hresult::DISMAPI_E_OPEN_SESSION_HANDLES) // S2
+            }
+            Call::Shutdown => {
+                self.up = None; // S4
+                Ok(Effect::ShutDown { count: 0 })
+            }
+            Call::GetLastErrorMessage => Ok(self.last_error(thread)),
+            Call::OpenSession(open) => up.open(open, config.last_session),
+            Call::BeginOperation { session, function } => {
+                if !function.is_operation() {
+                    return Err(Hresult::E_INVALIDARG);
+                }
+                let commit = *function == Function::CommitImage; // P1: its own code
+                let or_commits = |code| if commit { Hresult::E_INVALIDARG } else { code };
+                let Some(open) = up.find(session.raw()) else {
+                    return Err(or_commits(config.closed_session)); // P1, C2
+                };
+                if open.closer.is_some() {
+                    return Err(or_commits(config.closing_session)); // C4
+                }
+                if commit {
+                    return Err(Hresult::E_INVALIDARG); // P1: nothing is mounted
+                }
+                if open.operations.contains(&thread) {
+                    return Err(Hresult::ERROR_POSSIBLE_DEADLOCK); // P3
+                }
+                open.operations.push(thread); // P2
+                Ok(Effect::Begun { ready: open.operations.len() == 1 })
+            }
+            Call::EndOperation { session, result } => {
+                let Some(open) = up.find(session.raw()) else { return Err(config.closed_session) };
+                if open.operations.first() != Some(&thread) {
+                    return Err(Hresult::E_INVALIDARG);
+                }
+                open.operations.remove(0);
+                if *result == Hresult::new(3010) {
+                    open.reboot = true; // C6
+                }
+                // P5: the session stays as it is, whatever the result.
+                if result.is_failure() {
+                    Err(*result)
+                } else {
+                    Ok(Effect::Ended { result: *result })
+                }
+            }
+            Call::CloseSession { session } => {
+                let Some(open) = up.find(session.raw()) else { return Err(config.closed_session) };
+                if open.closer.is_some() {
+                    return Err(config.closed_session); // C5
+                }
+                if open.references > 1 {
+                    open.references -= 1; // C3
+                    return Ok(Effect::Released { references: open.references });
+                }
+                if open.operations.contains(&thread) {
+                    return Err(Hresult::ERROR_POSSIBLE_DEADLOCK); // C7
+                }
+                open.closer = Some(thread); // C4
+                Ok(Effect::Closing { ready: open.operations.is_empty() })
+            }
+            Call::FinishClose { session } => {
+                let Some(open) = up.find(session.raw()) else { return Err(config.closed_session) };
+                if open.closer != Some(thread) || !open.operations.is_empty() {
+                    return Err(Hresult::E_INVALIDARG);
+                }
+                let reboot = open.reboot;
+                up.sessions.retain(|open| open.number != session.raw());
+                Ok(Effect::Closed { reboot }) // C4, C6
+            }
+            other => panic!("the reference does not know {other}"),
+        }
+    }
+
+    fn last_error(&self, thread: u64) -> Effect {
+        let last = self.last_errors.iter().find(|(whose, _)| *whose == thread);
+        Effect::LastError(last.map(|(_, code)| *code)) // E1, E4
+    }
+
+    /// Whether the wait of a thread on a session is over.
+    pub fn is_ready(&self, thread: u64, session: u32) -> bool {
+        let open = |up: &Up| {
+            let open = up.sessions.iter().find(|open| open.number == session)?;
+            Some(match open.operations.first() {
+                Some(first) => *first == thread,
+                None => open.closer == Some(thread),
+            })
+        };
+        self.up.as_ref().and_then(open).unwrap_or(false)
+    }
+}
+
+impl Up {
+    fn find(&mut self, number: u32) -> Option<&mut Open> {
+        self.sessions.iter_mut().find(|open| open.number == number)
+    }
+
+    fn open(&mut self, open: &OpenSession, last: u32) -> Answer {
+        let path = open.path().to_string_lossy();
+        if path.is_empty() {
+            return Err(Hresult::E_INVALIDARG); // O5
+        }
+        let image = image(&path);
+        if image == DISM_ONLINE_IMAGE && *open != OpenSession::new(path.as_ref()) {
+            return Err(Hresult::E_INVALIDARG); // O4
+        }
+        // O3; C9: one that is being closed does not count.
+        let is_open = |open: &&mut Open| open.image == image && open.closer.is_none();
+        if let Some(known) = self.sessions.iter_mut().find(is_open) {
+            known.references += 1;
+            return Ok(Effect::Opened {
+                session: dism_emu::Session::from_raw(known.number),
+                references: known.references,
+            });
+        }
+        if self.next > u64::from(last) {
+            return Err(Hresult::E_OUTOFMEMORY); // O8, O7
+        }
+        let number = self.next as u32; // O2, C9
+        self.next += 1;
+        self.sessions.push(Open {
+            number,
+            image,
+            references: 1,
+            reboot: false,
+            operations: Vec::new(),
+            closer: None,
+        });
+        Ok(Effect::Opened { session: dism_emu::Session::from_raw(number), references: 1 })
+    }
+}
+
+/// The image that a path names (O6).
+fn image(path: &str) -> String {
+    let mut path = path.replace('/', "\\");
+    while path.len() > 1 && path.ends_with('\\') && !path.ends_with(":\\") {
+        path.pop();
+    }
+    let upper = |c: char| {
+        let upper: Vec<char> = c.to_uppercase().collect();
+        if let [upper] = upper[..] { upper } else { c }
+    };
+    path.chars().map(upper).collect()
+}
