@@ -53,8 +53,17 @@ impl fmt::Display for Session {
 
 /// The number of a thread: what the machine tells callers apart by.
 ///
-/// The [`Emulator`](crate::Emulator) numbers threads as they first call it, the whole process
-/// over; who drives a [`Machine`](crate::Machine) by hand chooses numbers of their own.
+/// The [`Emulator`](crate::Emulator) numbers threads as they first call one, the whole process
+/// over; who drives a [`Machine`](crate::Machine) by hand may choose numbers of their own.
+///
+/// ```
+/// use dism_emu::{Emulator, ThreadId};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// assert_eq!(dism.journal().steps()[0].thread, ThreadId::current());
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ThreadId(u64);
 
@@ -63,6 +72,12 @@ impl ThreadId {
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)
+    }
+
+    /// The calling thread, as the journals of all emulators name it.
+    #[must_use]
+    pub fn current() -> Self {
+        crate::sync::current_thread()
     }
 
     /// The number.

@@ -1,0 +1,51 @@
+//! What holds in every schedule, under loom.
+//!
+//!     RUSTFLAGS="--cfg loom" cargo test --profile model --features loom --test loom
+//!
+//! Every model here is unbounded: what holds of it holds in every schedule.
+
+#![cfg(any(loom, dism_loom))]
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "a test binary has no outside"
+)]
+
+#[path = "../support/programs.rs"]
+mod programs;
+
+mod every_program;
+mod named;
+mod twins;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use programs::{Program, Seen};
+
+const _: () = assert!(dism_emu::MODEL_CHECKED);
+
+/// Runs a model over all its schedules and gives their number.
+pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) -> usize {
+    let schedules = Arc::new(AtomicUsize::new(0));
+    let counter = schedules.clone();
+    let mut builder = loom::model::Builder::new();
+    // Not from the environment: a bound there would make "every schedule" a lie.
+    builder.preemption_bound = None;
+    builder.max_branches = 10_000;
+    builder.check(move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    schedules.load(Ordering::Relaxed)
+}
+
+pub(crate) fn explore_program(program: Program) -> usize {
+    explore(move || {
+        program.run(|thread| {
+            let handle = loom::thread::spawn(thread);
+            || -> Seen { handle.join().expect("no thread panics") }
+        });
+    })
+}

@@ -1,0 +1,228 @@
+//! The races that have a name.
+
+use std::sync::Arc;
+
+use dism_emu::{Contract, Emulator, Error, Function, Hresult, Session, State};
+use loom::thread;
+
+use crate::programs::{Act, Act::*, Program, Start};
+use crate::{explore, explore_program};
+
+const CONTRACTS: [Contract; 2] = [Contract::Documented, Contract::Recorded];
+const IMAGE: &str = r"C:\mount";
+
+/// `model` under each contract, with a fresh process each time.
+fn under_both(name: &str, model: fn(Emulator)) {
+    for contract in CONTRACTS {
+        let schedules = explore(move || {
+            model(Emulator::builder().contract(contract).build());
+        });
+        println!("{name}, {contract:?}: {schedules} schedules");
+        assert!(schedules > 1, "a race has more than one schedule");
+    }
+}
+
+/// S5: exactly one winner, every other caller gets NOT_INITIALIZED.
+fn shutdowns_race(dism: &Emulator, racers: usize) {
+    dism.initialize().unwrap();
+    let others: Vec<_> = (1..racers)
+        .map(|_| {
+            let dism = dism.clone();
+            thread::spawn(move || dism.shutdown())
+        })
+        .collect();
+    let mut results = vec![dism.shutdown()];
+    results.extend(others.into_iter().map(|racer| racer.join().unwrap()));
+    assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
+    let losers = results.iter().filter(|it| **it == Err(Error::NotInitialized)).count();
+    assert_eq!(losers, racers - 1);
+    assert_eq!(dism.state(), State::Down);
+}
+
+#[test]
+fn s5_two_shutdowns_have_one_winner() {
+    under_both("two shutdowns", |dism| shutdowns_race(&dism, 2));
+}
+
+#[test]
+fn s5_three_shutdowns_have_one_winner() {
+    under_both("three shutdowns", |dism| shutdowns_race(&dism, 3));
+}
+
+#[test]
+fn s5_four_shutdowns_have_one_winner() {
+    under_both("four shutdowns", |dism| shutdowns_race(&dism, 4));
+}
+
+#[test]
+fn i5_two_initializes_have_one_first() {
+    under_both("two initializes", |dism| {
+        let other = dism.clone();
+        let other = thread::spawn(move || other.initialize());
+        let results = [dism.initialize(), other.join().unwrap()];
+        let firsts = results.iter().filter(|it| **it == Ok(Hresult::S_OK)).count();
+        let seconds = results.iter().filter(|it| **it == Ok(Hresult::S_FALSE)).count();
+        assert_eq!(firsts, 1);
+        match dism.state() {
+            State::Up { count: 1, .. } => assert_eq!(seconds, 0),
+            state => assert_eq!((seconds, state), (1, State::Up { count: 2, open_sessions: 0 })),
+        }
+    });
+}
+
+#[test]
+fn s2_a_shutdown_that_fails_changes_nothing() {
+    under_both("shutdown against a session in use", |dism| {
+        dism.initialize().unwrap();
+        let session = dism.open_session(IMAGE).unwrap();
+        let other = dism.clone();
+        let other = thread::spawn(move || {
+            assert_eq!(other.shutdown(), Err(Error::OpenSessionHandles));
+            assert_eq!(other.shutdown(), Err(Error::OpenSessionHandles));
+        });
+        // Whatever the shutdowns do in between, the session stays usable, and so does the rest.
+        let operation = dism.operation(session, Function::GetFeatures).unwrap();
+        assert_eq!(operation.end_with(Hresult::S_OK), Ok(Hresult::S_OK));
+        assert_eq!(dism.open_session(IMAGE), Ok(session));
+        other.join().unwrap();
+        assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
+        dism.close_session(session).unwrap();
+        dism.close_session(session).unwrap();
+        assert_eq!(dism.shutdown(), Ok(()));
+    });
+}
+
+#[test]
+fn s2_open_and_shutdown_never_both_succeed() {
+    under_both("open against shutdown", |dism| {
+        dism.initialize().unwrap();
+        let other = dism.clone();
+        let opener = thread::spawn(move || other.open_session(IMAGE));
+        match (dism.shutdown(), opener.join().unwrap()) {
+            (Ok(()), Err(Error::NotInitialized)) => assert_eq!(dism.state(), State::Down),
+            (Err(Error::OpenSessionHandles), Ok(_)) => {
+                assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn c4_close_drains() {
+    under_both("close against an operation", |dism| {
+        dism.initialize().unwrap();
+        let session = dism.open_session(IMAGE).unwrap();
+        // Not seen by the model: it orders nothing.
+        let performing = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let flag = performing.clone();
+        let other = dism.clone();
+        let operator = thread::spawn(move || {
+            let operation = other.operation(session, Function::AddPackage)?;
+            flag.store(true, std::sync::atomic::Ordering::SeqCst);
+            thread::yield_now();
+            flag.store(false, std::sync::atomic::Ordering::SeqCst);
+            operation.end_with(Hresult::S_OK)
+        });
+        assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
+        assert!(!performing.load(std::sync::atomic::Ordering::SeqCst), "closed while in use");
+        match operator.join().unwrap() {
+            Ok(Hresult::S_OK)
+            | Err(Error::InvalidSession { .. } | Error::SessionClosing { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(dism.shutdown(), Ok(()));
+    });
+}
+
+#[test]
+fn c5_two_closes_of_one_reference_have_one_winner() {
+    under_both("two closes", |dism| {
+        dism.initialize().unwrap();
+        let session = dism.open_session(IMAGE).unwrap();
+        let other = dism.clone();
+        let other = thread::spawn(move || other.close_session(session));
+        let results = [dism.close_session(session), other.join().unwrap()];
+        assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
+        assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 0 });
+    });
+}
+
+#[test]
+fn p2_operations_on_one_session_exclude_each_other() {
+    under_both("two operations", |dism| {
+        dism.initialize().unwrap();
+        let session = dism.open_session(IMAGE).unwrap();
+        let performing = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let operate = |dism: Emulator, performing: Arc<std::sync::atomic::AtomicUsize>| {
+            move || {
+                let _operation = dism.operation(session, Function::GetFeatures).unwrap();
+                let before = performing.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                assert_eq!(before, 0, "two operations at once");
+                thread::yield_now();
+                performing.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+            }
+        };
+        let other = thread::spawn(operate(dism.clone(), performing.clone()));
+        operate(dism, performing)();
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn e1_the_last_error_is_per_thread() {
+    under_both("last errors", |dism| {
+        dism.initialize().unwrap();
+        let other = dism.clone();
+        let other = thread::spawn(move || {
+            other.open_session("").unwrap_err();
+            assert_eq!(other.last_error(), Ok(Some(Hresult::E_INVALIDARG)));
+        });
+        dism.close_session(Session::DEFAULT).unwrap_err();
+        assert_eq!(dism.last_error(), Ok(Some(Hresult::DISMAPI_E_INVALID_DISM_SESSION)));
+        other.join().unwrap();
+    });
+}
+
+/// Three threads, with everything that holds of every program.
+fn three(name: &str, start: Start, threads: [&[Act]; 3]) {
+    for contract in CONTRACTS {
+        let threads = threads.iter().map(|acts| acts.to_vec()).collect();
+        let schedules = explore_program(Program { contract, start, threads });
+        println!("{name}, {contract:?}: {schedules} schedules");
+    }
+}
+
+#[test]
+fn three_shutdowns() {
+    three("three shutdowns", Start::Up, [&[Shutdown], &[Shutdown], &[Shutdown]]);
+}
+
+#[test]
+fn two_shutdowns_and_a_close() {
+    let threads: [&[Act]; 3] = [&[Shutdown], &[Shutdown], &[Close]];
+    three("two shutdowns and a close", Start::OneSession, threads);
+}
+
+#[test]
+fn open_close_and_shutdown() {
+    let threads: [&[Act]; 3] = [&[Open], &[Close], &[Shutdown]];
+    three("open, close and shutdown", Start::OneSession, threads);
+}
+
+/// Four threads, a minute or two for each contract.
+fn a_close_drains_two_operations_against_a_shutdown(contract: Contract) {
+    let threads = vec![vec![Operate], vec![Operate], vec![Close], vec![Shutdown]];
+    let schedules = explore_program(Program { contract, start: Start::OneSession, threads });
+    println!("close, two operations, shutdown, {contract:?}: {schedules} schedules");
+}
+
+#[test]
+fn documented_a_close_drains_two_operations_against_a_shutdown() {
+    a_close_drains_two_operations_against_a_shutdown(Contract::Documented);
+}
+
+#[test]
+fn recorded_a_close_drains_two_operations_against_a_shutdown() {
+    a_close_drains_two_operations_against_a_shutdown(Contract::Recorded);
+}

@@ -1,0 +1,203 @@
+//! Small programs on several threads, run on an emulator inside a model checker, and what must
+//! hold of every schedule of theirs.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use dism_emu::{
+    Call, Contract, Effect, Emulator, Error, Function, Hresult, Session, State, Step, ThreadId,
+};
+
+/// What a thread of a program does next. A session is the one that the thread itself opened last,
+/// or else the first that anybody opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Act {
+    Initialize,
+    Open,
+    /// Begins an operation and ends it.
+    Operate,
+    Close,
+    Shutdown,
+}
+
+pub const ACTS: [Act; 5] = [Act::Initialize, Act::Open, Act::Operate, Act::Close, Act::Shutdown];
+
+/// How things stand before the threads start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    Down,
+    Up,
+    OneSession,
+    /// One session with two references.
+    TwoReferences,
+}
+
+pub const STARTS: [Start; 4] = [Start::Down, Start::Up, Start::OneSession, Start::TwoReferences];
+
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub contract: Contract,
+    pub start: Start,
+    pub threads: Vec<Vec<Act>>,
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?}", self.contract, self.start)?;
+        self.threads.iter().try_for_each(|acts| write!(f, " | {acts:?}"))
+    }
+}
+
+type Answer = Result<Hresult, Error>;
+
+/// When calls started and returned, in the order in which it really happened. A lock that the
+/// model checker does not see: it adds no schedule and takes none away.
+type Clock = Arc<Mutex<Vec<(ThreadId, Instant)>>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Instant {
+    Started(usize),
+    Returned(usize),
+}
+
+/// What one thread saw.
+pub struct Seen {
+    thread: ThreadId,
+    answers: Vec<Answer>,
+}
+
+/// The image of all opens.
+const IMAGE: &str = r"C:\mount";
+
+impl Program {
+    /// Runs the program once, each thread but the first through `spawn`, which gives what joins
+    /// it; then checks what must hold of every schedule. Gives the journal's last state.
+    pub fn run<J: FnOnce() -> Seen>(
+        &self,
+        mut spawn: impl FnMut(Box<dyn FnOnce() -> Seen + Send>) -> J,
+    ) -> State {
+        let dism = Emulator::builder().contract(self.contract).build();
+        let opens = match self.start {
+            Start::Down | Start::Up => 0,
+            Start::OneSession => 1,
+            Start::TwoReferences => 2,
+        };
+        if self.start != Start::Down {
+            dism.initialize().expect("it is down");
+        }
+        for _ in 0..opens {
+            dism.open_session(IMAGE).expect("it is up");
+        }
+        let before = dism.journal().steps().len();
+
+        let clock = Clock::default();
+        let mut threads = self.threads.iter().map(|acts| {
+            let (dism, clock, acts) = (dism.clone(), clock.clone(), acts.clone());
+            Box::new(move || perform(&dism, &clock, &acts)) as Box<dyn FnOnce() -> Seen + Send>
+        });
+        let first = threads.next().expect("a program has a thread");
+        let others: Vec<J> = threads.map(&mut spawn).collect();
+        let mut seen = vec![first()];
+        seen.extend(others.into_iter().map(|join| join()));
+
+        let journal = dism.journal();
+        let clock = clock.lock().expect("no thread panicked");
+        self.check(&dism, journal.steps(), before, &seen, &clock);
+        dism.state()
+    }
+
+    fn check(
+        &self,
+        dism: &Emulator,
+        steps: &[Step],
+        before: usize,
+        seen: &[Seen],
+        clock: &[(ThreadId, Instant)],
+    ) {
+        let shown = || format!("{self}\n{}", dism.journal());
+
+        // The order of the journal is one that the sequential rules allow, and leads to where
+        // things stand.
+        let machine = dism.journal().replay().unwrap_or_else(|it| panic!("{it}\n{}", shown()));
+        assert_eq!(machine.state(), dism.state(), "{}", shown());
+
+        // Every thread got what the journal says of it, call by call. Where in the journal each
+        // call took effect: its first and its last step.
+        let mut effects = Vec::new();
+        for Seen { thread, answers } in seen {
+            let mine = steps.iter().enumerate().skip(before).filter(|(_, it)| it.thread == *thread);
+            let mut calls: Vec<(usize, usize, Answer)> = Vec::new();
+            for (at, step) in mine {
+                let answer = step.outcome.map(|effect| effect.code());
+                let continues =
+                    matches!(step.call, Call::EndOperation { .. } | Call::FinishClose { .. });
+                match calls.last_mut().filter(|_| continues) {
+                    Some(call) => *call = (call.0, at, answer),
+                    None => calls.push((at, at, answer)),
+                }
+            }
+            let told: Vec<_> = calls.iter().map(|(_, _, answer)| *answer).collect();
+            assert_eq!(*answers, told, "{thread} of {}", shown());
+            effects.extend(calls.iter().enumerate().map(|(n, call)| (*thread, n, call.0, call.1)));
+        }
+
+        // X1: whoever returned before another started also took effect before it.
+        let when = |thread, instant| {
+            clock.iter().position(|it| *it == (thread, instant)).expect("the clock saw every call")
+        };
+        for (thread, call, _, last) in &effects {
+            for (other, later, first, _) in &effects {
+                let returned = when(*thread, Instant::Returned(*call));
+                if returned < when(*other, Instant::Started(*later)) {
+                    assert!(last < first, "X1: {last} after {first} in {}", shown());
+                }
+            }
+        }
+
+        // Both contracts: initializations and shutdowns balance, and each period ends with one
+        // last shutdown while nothing is open.
+        let succeeded = |is_it: fn(&Effect) -> bool| {
+            steps.iter().filter(|step| step.outcome.is_ok_and(|effect| is_it(&effect))).count()
+        };
+        let initializes = succeeded(|effect| matches!(effect, Effect::Initialized { .. }));
+        let shutdowns = succeeded(|effect| matches!(effect, Effect::ShutDown { .. }));
+        let count = match dism.state() {
+            State::Down => 0,
+            State::Up { count, .. } => count as usize,
+        };
+        assert_eq!(initializes.checked_sub(shutdowns), Some(count), "{}", shown());
+        let mut open = 0_usize;
+        for step in steps {
+            match step.outcome {
+                Ok(Effect::Opened { references: 1, .. }) => open += 1,
+                Ok(Effect::Closed { .. }) => open -= 1,
+                Ok(Effect::ShutDown { count: 0 }) => assert_eq!(open, 0, "{}", shown()),
+                _ => {}
+            }
+        }
+        assert_eq!(dism.state().open_sessions(), open, "{}", shown());
+    }
+}
+
+fn perform(dism: &Emulator, clock: &Clock, acts: &[Act]) -> Seen {
+    let thread = ThreadId::current();
+    let tick = |instant| clock.lock().expect("no thread panicked").push((thread, instant));
+    let mut session = Session::from_raw(2);
+    let mut answers = Vec::new();
+    for (at, act) in acts.iter().enumerate() {
+        tick(Instant::Started(at));
+        answers.push(match act {
+            Act::Initialize => dism.initialize(),
+            Act::Open => dism.open_session(IMAGE).map(|opened| {
+                session = opened;
+                Hresult::S_OK
+            }),
+            Act::Operate => (dism.operation(session, Function::GetFeatures))
+                .and_then(|operation| operation.end_with(Hresult::S_OK)),
+            Act::Close => dism.close_session(session),
+            Act::Shutdown => dism.shutdown().map(|()| Hresult::S_OK),
+        });
+        tick(Instant::Returned(at));
+    }
+    Seen { thread, answers }
+}
