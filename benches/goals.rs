@@ -1,134 +1,156 @@
 //! The table of goals: every figure beside what it is compared with, in one run.
 //!
-//! Absolute times say little on a shared machine, so both sides of a comparison are measured in
-//! turn, round by round, and the figure is the median of the rounds' ratios.
+//!     cargo bench --bench goals                   # the table
+//!     cargo bench --bench goals --profile dev     # the same as users' tests are built
+//!
+//! Absolute times say little on a shared machine. Both sides of a comparison take turns, round by
+//! round, and the figure is the median of the rounds' ratios.
 
-#[allow(dead_code, reason = "shared with the other benchmark")]
 mod subjects;
 
+use std::fs;
 use std::hint::black_box;
-use std::time::Instant;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
+use dism_emu::Session;
 use subjects::*;
 
-const ROUNDS: usize = 25;
-
 fn main() {
-    // `cargo test --benches` and the like only ask whether it runs.
+    // Without `--bench` somebody only asks whether it runs.
     let full = std::env::args().any(|argument| argument == "--bench");
-    let mut table =
-        Table { rounds: if full { ROUNDS } else { 1 }, scale: if full { 1 } else { 1000 } };
-    println!("{:<52} {:>9} {:>9} {:>7} {:>7}", "work", "ours/ns", "other/ns", "ratio", "goal");
-    let dev = cfg!(debug_assertions);
-
-    let bare = Unit::new(0);
-    let two_units = || {
-        unit(black_box(&bare));
-        unit(black_box(&bare));
-    };
-
-    let mut table_of = |journal: bool| {
-        let name = if journal { ", journal on" } else { "" };
-        let dism = emulator(journal);
-        dism.shutdown().unwrap();
-        (name, dism)
-    };
-    let (_, lifecycle) = table_of(false);
-    let lifecycle_journal = {
-        let d = emulator(true);
-        d.shutdown().unwrap();
-        d
-    };
-    let up = emulator(false);
-    let up_journal = emulator(true);
-    let session = open(&up, r"D:\other");
-    let session_journal = open(&up_journal, r"D:\other");
-    let idle = emulator(false);
-    let idle_journal = emulator(true);
-    let quick = fake();
-    let mock = mock_over_fake();
-    assert_eq!(mock.initialize(), 0);
-
-    if !dev {
-        table.row(
-            "initialize+shutdown : two units",
-            100_000,
-            At::Most(1.3),
-            || initialize_and_shutdown(black_box(&lifecycle)),
-            two_units,
-        );
-        table.row(
-            "begin+end of an operation : two units",
-            100_000,
-            At::Most(1.3),
-            || operation(black_box(&up), session),
-            two_units,
-        );
-        table.row(
-            "open+close of one image : two units",
-            100_000,
-            At::Most(4.0),
-            || open_and_close(black_box(&idle)),
-            two_units,
-        );
-    }
-    table.row(
-        "open+close of one image : quick fake",
-        100_000,
-        At::Most(1.0),
-        || open_and_close(black_box(&idle)),
-        || open_and_close_fake(black_box(&quick)),
-    );
-    table.row(
-        "open+close of one image : mockall over it",
-        100_000,
-        At::Most(1.0),
-        || open_and_close(black_box(&idle)),
-        || open_and_close_fake(black_box(&mock)),
-    );
-    table.row(
-        "initialize+shutdown, journal on : off",
-        100_000,
-        At::Most(2.0),
-        || initialize_and_shutdown(black_box(&lifecycle_journal)),
-        || initialize_and_shutdown(black_box(&lifecycle)),
-    );
-    table.row(
-        "begin+end, journal on : off",
-        100_000,
-        At::Most(2.0),
-        || operation(black_box(&up_journal), session_journal),
-        || operation(black_box(&up), session),
-    );
-    table.row(
-        "open+close, journal on : off",
-        100_000,
-        At::Most(2.0),
-        || open_and_close(black_box(&idle_journal)),
-        || open_and_close(black_box(&idle)),
-    );
-
-    let mut ours = Crowd::new(emulator(false), open);
-    let mut theirs = Crowd::new(fake(), open_fake);
-    table.row(
-        "open+close, 1,000,000 open : quick fake",
-        20_000,
-        At::Most(1.0 / 3.0),
-        || open_and_close(black_box(&ours.dism)),
-        || open_and_close_fake(black_box(&theirs.dism)),
-    );
-    table.row(
-        "close an old, open another, 1,000,000 open : quick fake",
-        20_000,
-        At::Most(1.0 / 3.0),
-        || ours.replace_one(open, close),
-        || theirs.replace_one(open_fake, close_fake),
-    );
+    let table = Table { rounds: if full { 25 } else { 1 }, scale: if full { 1 } else { 1000 } };
+    let profile = if cfg!(debug_assertions) { "without optimization" } else { "optimized" };
+    println!("{profile}, {} cores", available_parallelism().map_or(0, usize::from));
+    table.head();
+    against_two_units(&table);
+    against_fakes(&table);
+    journal_on(&table);
+    many_open(&table);
+    contended(&table);
+    races_of_shutdowns(&table);
 }
 
-enum At {
-    Most(f64),
-    Least(f64),
+fn against_two_units(table: &Table) {
+    let mutex = Unit::new(0);
+    let two_units = || {
+        unit(black_box(&mutex));
+        unit(black_box(&mutex));
+    };
+    // The goals are for optimized code; without, only being ahead of the fake is one.
+    let goal = |most| if cfg!(debug_assertions) { Goal::None } else { Goal::AtMost(most) };
+    let (down, up) = (emulator(false), emulator(false));
+    down.shutdown().expect("nothing is open");
+    let session = open(&up, r"D:\other");
+    table.row("initialize+shutdown : two units", goal(1.3), 100_000, two_units, || {
+        initialize_and_shutdown(black_box(&down));
+    });
+    table.row("begin+end of an operation : two units", goal(1.3), 100_000, two_units, || {
+        operation(black_box(&up), session);
+    });
+    table.row("open+close of one image : two units", goal(4.0), 100_000, two_units, || {
+        open_and_close(black_box(&up), IMAGE);
+    });
+}
+
+fn against_fakes(table: &Table) {
+    let (up, quick, mock) = (emulator(false), fake(), mock_over_fake());
+    assert_eq!(mock.initialize(), 0);
+    for (name, path) in [("one image", IMAGE), ("a long path", LONG_IMAGE)] {
+        let row = |rival: &str, dism: &dyn Fn()| {
+            let name = format!("open+close of {name} : {rival}");
+            table.row(&name, Goal::AtMost(1.0), 100_000, dism, || {
+                open_and_close(black_box(&up), path);
+            });
+        };
+        row("quick fake", &|| open_and_close_fake(black_box(&quick), path));
+        row("mockall over it", &|| open_and_close_fake(black_box(&mock), path));
+    }
+}
+
+fn journal_on(table: &Table) {
+    let pair = || (emulator(true), emulator(false));
+    let (on, off) = pair();
+    let (session, same) = (open(&on, r"D:\other"), open(&off, r"D:\other"));
+    let name = "begin+end, journal on : off";
+    table.row(
+        name,
+        Goal::AtMost(2.0),
+        100_000,
+        || operation(&off, session),
+        || operation(&on, same),
+    );
+    let name = "open+close, journal on : off";
+    let without = || open_and_close(&off, IMAGE);
+    table.row(name, Goal::AtMost(2.0), 100_000, without, || open_and_close(&on, IMAGE));
+    let (on, off) = pair();
+    on.shutdown().expect("nothing is open");
+    off.shutdown().expect("nothing is open");
+    let name = "initialize+shutdown, journal on : off";
+    let without = || initialize_and_shutdown(&off);
+    table.row(name, Goal::AtMost(2.0), 100_000, without, || initialize_and_shutdown(&on));
+}
+
+fn many_open(table: &Table) {
+    let most = if cfg!(debug_assertions) { 1.0 } else { 1.0 / 3.0 };
+    let mut ours = Crowd::new(emulator(false), open);
+    let mut theirs = Crowd::new(fake(), open_fake);
+    let name = "open+close, 1,000,000 open : quick fake";
+    let fake = || open_and_close_fake(&theirs.dism, IMAGE);
+    table.row(name, Goal::AtMost(most), 20_000, fake, || open_and_close(&ours.dism, IMAGE));
+    let name = "close an old one, open another : quick fake";
+    let fake = || theirs.replace_one(open_fake, close_fake);
+    table.row(name, Goal::AtMost(most), 20_000, fake, || ours.replace_one(open, close));
+}
+
+fn contended(table: &Table) {
+    for threads in [2, 4, 8] {
+        let dism = emulator(false);
+        let sessions: Vec<Session> =
+            (0..threads).map(|thread| open(&dism, &path(thread as u32))).collect();
+        let mutex = Unit::new(0);
+        let rounds = table.scaled(400_000) / threads as u64;
+        table.contended_row(
+            &format!("begin+end, {threads} threads : bare mutex"),
+            if cfg!(debug_assertions) { Goal::None } else { Goal::AtMost(1.0) },
+            rounds * threads as u64,
+            || {
+                together(threads, rounds, |_| {
+                    unit(&mutex);
+                    unit(&mutex);
+                })
+            },
+            || together(threads, rounds, |thread| operation(&dism, sessions[thread])),
+        );
+    }
+}
+
+fn races_of_shutdowns(table: &Table) {
+    for threads in [2, 4, 8, 16] {
+        let dism = emulator(false);
+        dism.shutdown().expect("nothing is open");
+        let mutex = Unit::new(0);
+        let rounds = table.scaled(3000);
+        table.contended_row(
+            &format!("race of {threads} shutdowns : bare mutex"),
+            Goal::AtMost(1.5),
+            rounds,
+            || {
+                let race = || std::mem::take(&mut *mutex.lock()) > 0;
+                races(threads, rounds, || *mutex.lock() = 1, race)
+            },
+            || {
+                let reset = || assert!(dism.initialize().is_ok());
+                races(threads, rounds, reset, || dism.shutdown().is_ok())
+            },
+        );
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Goal {
+    AtMost(f64),
+    None,
 }
 
 struct Table {
@@ -137,42 +159,99 @@ struct Table {
 }
 
 impl Table {
-    fn row(
-        &mut self,
-        name: &str,
-        iterations: u64,
-        goal: At,
-        mut ours: impl FnMut(),
-        mut other: impl FnMut(),
-    ) {
-        let iterations = (iterations / self.scale).max(1);
-        let mut time = |work: &mut dyn FnMut(u64)| {
-            let start = Instant::now();
-            work(iterations);
-            start.elapsed().as_nanos() as f64 / iterations as f64
-        };
-        let mut ours = |n| {
-            for _ in 0..n {
-                ours()
-            }
-        };
-        let mut other = |n| {
-            for _ in 0..n {
-                other()
-            }
-        };
-        let mut rounds: Vec<(f64, f64)> =
-            (0..self.rounds + 1).map(|_| (time(&mut ours), time(&mut other))).skip(1).collect();
-        rounds.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
-        let (a, b) = rounds[rounds.len() / 2];
-        let ratio = a / b;
-        let (goal, met) = match goal {
-            At::Most(g) => (format!("<={g:.2}"), ratio <= g),
-            At::Least(g) => (format!(">={g:.2}"), ratio >= g),
-        };
+    fn head(&self) {
         println!(
-            "{name:<52} {a:>9.1} {b:>9.1} {ratio:>7.2} {goal:>7} {}",
-            if met { "" } else { "missed" }
+            "{:<44} {:>9} {:>9} {:>6}  goal",
+            "work : what it is compared with", "ns", "ns", "ratio"
         );
     }
+
+    fn scaled(&self, iterations: u64) -> u64 {
+        (iterations / self.scale).max(16)
+    }
+
+    /// One thread: what `rival` and `ours` take for one iteration.
+    fn row(
+        &self,
+        name: &str,
+        goal: Goal,
+        iterations: u64,
+        mut rival: impl FnMut(),
+        mut ours: impl FnMut(),
+    ) {
+        let iterations = self.scaled(iterations);
+        let rounds =
+            self.take_turns(|| time(iterations, &mut rival), || time(iterations, &mut ours));
+        self.print(name, goal, iterations, rounds, "");
+    }
+
+    /// Several threads: counts only where they really ran on more than one core.
+    fn contended_row(
+        &self,
+        name: &str,
+        goal: Goal,
+        iterations: u64,
+        rival: impl FnMut() -> Duration,
+        ours: impl FnMut() -> Duration,
+    ) {
+        let (start, cpu) = (Instant::now(), cpu_time());
+        let rounds = self.take_turns(rival, ours);
+        let cores = match (cpu, cpu_time()) {
+            (Some(before), Some(after)) => {
+                let cores = (after - before).as_secs_f64() / start.elapsed().as_secs_f64();
+                format!(", {cores:.1} cores busy")
+            }
+            _ => String::new(),
+        };
+        self.print(name, goal, iterations, rounds, &cores);
+    }
+
+    fn take_turns(
+        &self,
+        mut rival: impl FnMut() -> Duration,
+        mut ours: impl FnMut() -> Duration,
+    ) -> Vec<(Duration, Duration)> {
+        // The first round only warms up.
+        (0..=self.rounds).map(|_| (ours(), rival())).skip(1).collect()
+    }
+
+    fn print(
+        &self,
+        name: &str,
+        goal: Goal,
+        iterations: u64,
+        mut rounds: Vec<(Duration, Duration)>,
+        note: &str,
+    ) {
+        let ratio = |(ours, rival): &(Duration, Duration)| ours.as_secs_f64() / rival.as_secs_f64();
+        rounds.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+        let median = rounds[rounds.len() / 2];
+        let each = |time: Duration| time.as_nanos() as f64 / iterations as f64;
+        let goal = match goal {
+            Goal::None => String::new(),
+            Goal::AtMost(most) => {
+                let verdict = if ratio(&median) <= most { "met" } else { "missed" };
+                format!("{most:.2} {verdict}")
+            }
+        };
+        let (ours, rival, ratio) = (each(median.0), each(median.1), ratio(&median));
+        println!("{name:<44} {ours:>9.1} {rival:>9.1} {ratio:>6.2}  {goal}{note}");
+    }
+}
+
+fn time(iterations: u64, work: &mut impl FnMut()) -> Duration {
+    let start = Instant::now();
+    for _ in 0..iterations {
+        work();
+    }
+    start.elapsed()
+}
+
+/// What the process has used of all cores so far, where the system tells.
+fn cpu_time() -> Option<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The fields behind the name, which is in brackets and may hold anything; in ticks of 10 ms.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
+    Some(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
 }

@@ -60,7 +60,6 @@ impl Emulator {
     }
 
     /// A process to be described first.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }

@@ -14,6 +14,12 @@ mod session;
 mod sessions;
 mod sync;
 
+/// Pages beside the reference.
+pub mod docs {
+    #[doc = include_str!("docs/limitations.md")]
+    pub mod limitations {}
+}
+
 pub use call::{Call, DISM_ONLINE_IMAGE, Effect, OpenSession, Outcome, Session, ThreadId};
 pub use config::{Config, Contract};
 pub use emulator::{Builder, Emulator, Operation};

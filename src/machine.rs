@@ -379,3 +379,55 @@ impl Phase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OpenSession;
+
+    const THREAD: ThreadId = ThreadId::new(1);
+
+    fn recorded() -> Machine {
+        Machine::new(Config { contract: Contract::Recorded, ..Config::default() })
+    }
+
+    #[test]
+    fn one_initialize_more_than_can_be_counted_fails_and_changes_nothing() {
+        let mut machine = recorded();
+        machine.phase = Phase::Up { count: u32::MAX - 1, sessions: Sessions::new() };
+        assert_eq!(machine.initialize(THREAD), Ok(Effect::Initialized { count: u32::MAX }));
+        assert_eq!(machine.initialize(THREAD), Err(Error::OutOfNumbers));
+        assert_eq!(machine.state(), State::Up { count: u32::MAX, open_sessions: 0 });
+        assert_eq!(machine.shutdown(), Ok(Effect::ShutDown { count: u32::MAX - 1 }));
+    }
+
+    #[test]
+    fn one_reference_more_than_can_be_counted_fails_and_changes_nothing() {
+        let mut machine = recorded();
+        let open = Call::OpenSession(OpenSession::new("image"));
+        machine.initialize(THREAD).unwrap();
+        let Ok(Effect::Opened { session, .. }) = machine.apply(THREAD, &open) else { panic!() };
+        let sessions = machine.phase.sessions().unwrap();
+        let slot = sessions.find(session).unwrap();
+        sessions.entry_mut(slot).references = u32::MAX;
+        assert_eq!(machine.apply(THREAD, &open), Err(Error::OutOfNumbers));
+        let released = machine.close_session(THREAD, session);
+        assert_eq!(released, Ok(Effect::Released { references: u32::MAX - 1 }));
+    }
+
+    /// O8: the very last number is given out, and none after it.
+    #[test]
+    fn the_numbers_end_at_u32_max() {
+        let mut machine = recorded();
+        machine.initialize(THREAD).unwrap();
+        machine.phase.sessions().unwrap().set_next(u64::from(u32::MAX));
+        let open = |path: &str| Call::OpenSession(OpenSession::new(path));
+        let session = Session::from_raw(u32::MAX);
+        let opened = machine.apply(THREAD, &open("image"));
+        assert_eq!(opened, Ok(Effect::Opened { session, references: 1 }));
+        assert_eq!(machine.apply(THREAD, &open("other")), Err(Error::OutOfNumbers));
+        machine.close_session(THREAD, session).unwrap();
+        machine.finish_close(THREAD, session).unwrap();
+        assert_eq!(machine.apply(THREAD, &open("other")), Err(Error::OutOfNumbers));
+    }
+}

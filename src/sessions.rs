@@ -112,6 +112,11 @@ impl Sessions {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn set_next(&mut self, next: u64) {
+        self.next = next;
+    }
+
     /// How many are open, closing ones included.
     pub(crate) fn count(&self) -> usize {
         self.by_handle.len()

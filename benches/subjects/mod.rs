@@ -1,11 +1,13 @@
 //! What is measured, and what it is measured against. Both benchmarks use these.
 
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each benchmark uses its part")]
+
 use std::collections::HashMap;
-use std::sync::{Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dism_emu::{Contract, Emulator, Function, Session};
+use dism_emu::{Emulator, Function, Session};
 use mockall::automock;
 
 /// Sessions that are open beside the one that is measured.
@@ -13,6 +15,9 @@ pub const MANY: u32 = 1_000_000;
 
 /// The image that is opened and closed where there is one.
 pub const IMAGE: &str = r"C:\mount\offline\install";
+
+/// One whose path an emulator's entry has no room for.
+pub const LONG_IMAGE: &str = r"C:\Users\Public\Documents\images\mount\offline\install";
 
 /// The unit: what any call behind a mutex costs at least.
 pub type Unit = parking_lot::Mutex<u64>;
@@ -84,7 +89,7 @@ impl Dism for QuickFake {
 
 /// A mockall mock that passes every call to a quick fake.
 pub fn mock_over_fake() -> MockDism {
-    let fake = std::sync::Arc::new(QuickFake::default());
+    let fake = Arc::new(QuickFake::default());
     let mut mock = MockDism::new();
     let to = fake.clone();
     mock.expect_initialize().returning(move || to.initialize());
@@ -98,11 +103,7 @@ pub fn mock_over_fake() -> MockDism {
 
 /// Initialized, with the journal off or on.
 pub fn emulator(journal: bool) -> Emulator {
-    emulator_under(Contract::Documented, journal)
-}
-
-pub fn emulator_under(contract: Contract, journal: bool) -> Emulator {
-    let builder = Emulator::builder().contract(contract);
+    let builder = Emulator::builder();
     let dism = if journal { builder } else { builder.journal_limit(0) }.build();
     dism.initialize().expect("a new process");
     dism
@@ -117,13 +118,13 @@ pub fn operation(dism: &Emulator, session: Session) {
     dism.operation(session, Function::GetFeatures).expect("it is open").end();
 }
 
-pub fn open_and_close(dism: &Emulator) {
-    let session = dism.open_session(IMAGE).expect("it is initialized");
+pub fn open_and_close(dism: &Emulator, path: &str) {
+    let session = dism.open_session(path).expect("it is initialized");
     dism.close_session(session).expect("it is open");
 }
 
-pub fn open_and_close_fake(dism: &impl Dism) {
-    let session = dism.open(IMAGE).expect("it is initialized");
+pub fn open_and_close_fake(dism: &impl Dism, path: &str) {
+    let session = dism.open(path).expect("it is initialized");
     assert_eq!(dism.close(session), 0);
 }
 
@@ -151,7 +152,7 @@ pub struct Crowd<D, S> {
     pub dism: D,
     sessions: Vec<S>,
     paths: Vec<String>,
-    opened: u32,
+    opened: usize,
     scattered: Scattered,
 }
 
@@ -159,8 +160,9 @@ impl<D, S: Copy> Crowd<D, S> {
     pub fn new(dism: D, open: impl Fn(&D, &str) -> S) -> Self {
         let paths: Vec<_> = (0..MANY).map(path).collect();
         let sessions = paths.iter().map(|path| open(&dism, path)).collect();
-        // As many again, for those that take the place of the closed ones.
-        let paths = (MANY..2 * MANY).map(path).collect();
+        // Twice as many, for those that take the place of the closed ones: none is open when its
+        // turn comes.
+        let paths = (MANY..3 * MANY).map(path).collect();
         Self { dism, sessions, paths, opened: 0, scattered: Scattered::new() }
     }
 
@@ -168,14 +170,9 @@ impl<D, S: Copy> Crowd<D, S> {
     pub fn replace_one(&mut self, open: impl Fn(&D, &str) -> S, close: impl Fn(&D, S)) {
         let victim = self.scattered.next();
         close(&self.dism, self.sessions[victim]);
-        let path = &self.paths[self.opened as usize];
-        self.opened += 1;
+        let path = &self.paths[self.opened];
+        self.opened = (self.opened + 1) % self.paths.len();
         self.sessions[victim] = open(&self.dism, path);
-    }
-
-    /// How often [`replace_one`](Self::replace_one) can still be called.
-    pub fn left(&self) -> u32 {
-        MANY - self.opened
     }
 }
 

@@ -1,0 +1,88 @@
+//! Several threads race `shutdown` against an open session, against its close, and against each
+//! other, under both contracts; prints who got what.
+//!
+//!     cargo run --example race
+
+use std::sync::Barrier;
+use std::thread;
+
+use dism_emu::{Contract, DISM_ONLINE_IMAGE, Emulator, Error, Function, Hresult, State};
+
+const RACERS: usize = 3;
+
+/// All threads shut down at once, while `meanwhile` runs beside them; what each got.
+fn race(dism: &Emulator, meanwhile: impl FnOnce() + Send) -> Vec<Result<(), Error>> {
+    let barrier = Barrier::new(RACERS + 1);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            barrier.wait();
+            meanwhile();
+        });
+        let racers: Vec<_> = (0..RACERS)
+            .map(|_| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    dism.shutdown()
+                })
+            })
+            .collect();
+        racers.into_iter().map(|racer| racer.join().expect("no call panics")).collect()
+    })
+}
+
+fn print(race: &str, cells: impl Iterator<Item = String>) {
+    let row: String = cells.map(|cell| format!("{cell:<22}")).collect();
+    println!("  {race:<22}{}", row.trim_end());
+}
+
+fn print_race(race: &str, got: &[Result<(), Error>]) {
+    let code = |result: &Result<(), Error>| match result {
+        Ok(()) => Hresult::S_OK,
+        Err(error) => error.code(),
+    };
+    // Without what all names begin with, for the table's width.
+    let name = |code: Hresult| {
+        let name = code.name().expect("the contract has a name for it");
+        name.trim_start_matches("DISMAPI_E_").trim_start_matches("DISMAPI_").to_owned()
+    };
+    print(race, got.iter().map(|result| name(code(result))));
+}
+
+fn main() -> Result<(), Error> {
+    for contract in [Contract::Documented, Contract::Recorded] {
+        let dism = Emulator::builder().contract(contract).build();
+        dism.initialize()?;
+        let again = dism.initialize().unwrap_or_else(|error| error.code());
+        println!("{contract:?}: a second initialize got {again:?}");
+
+        print("shutdown against", (1..=RACERS).map(|racer| format!("thread {racer}")));
+
+        // S2, S3: with a session open only a shutdown that is not the last can succeed.
+        let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+        let got = race(&dism, || {
+            let _operation = dism.operation(session, Function::GetFeatures);
+        });
+        print_race("an open session", &got);
+        assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
+
+        // S2 before the session is gone, and S5 after.
+        let got = race(&dism, || {
+            dism.close_session(session).expect("it is open, and nobody else closes it");
+        });
+        print_race("its close", &got);
+        assert!(got.iter().filter(|result| result.is_ok()).count() <= 1);
+
+        // S5: exactly one winner.
+        if !dism.state().is_initialized() {
+            dism.initialize()?;
+        }
+        let got = race(&dism, || ());
+        print_race("each other", &got);
+        assert_eq!(got.iter().filter(|result| result.is_ok()).count(), 1);
+        assert_eq!(dism.state(), State::Down);
+
+        dism.journal().replay().expect("the journal explains what every thread got");
+        println!();
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! What the emulator takes from the heap, measured with a counting allocator.
+
+use std::alloc::System;
+
+use dism_emu::{Contract, Emulator, Function, Session};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// One test for all claims: the heap is the whole process's, and a test beside this one would
+/// count too.
+#[test]
+fn heap() {
+    a_session_with_a_short_path_takes_at_most_96_bytes();
+    a_session_with_a_long_path_takes_at_most_96_bytes_beside_it();
+    a_million_calls_keep_nothing();
+    the_journal_keeps_to_its_limit();
+    a_call_allocates_for_nothing_but_its_session();
+}
+
+fn emulator() -> Emulator {
+    let dism = Emulator::builder().contract(Contract::Recorded).journal_limit(0).build();
+    dism.initialize().expect("it is down");
+    dism
+}
+
+const MANY: usize = 1_000_000;
+
+/// Bytes on the heap for each of a million open sessions, without the path that needs a place of
+/// its own.
+fn bytes_per_session(path: impl Fn(usize) -> String, path_on_heap: usize) -> usize {
+    let dism = emulator();
+    let region = Region::new(HEAP);
+    for number in 0..MANY {
+        dism.open_session(path(number)).expect("any path will do");
+    }
+    assert_eq!(dism.state().open_sessions(), MANY);
+    let stats = region.change();
+    (stats.bytes_allocated - stats.bytes_deallocated) / MANY - path_on_heap
+}
+
+fn a_session_with_a_short_path_takes_at_most_96_bytes() {
+    let bytes = bytes_per_session(|number| format!(r"C:\mount\image-{number:08}"), 0);
+    println!("{bytes} bytes a session, path included");
+    assert!(bytes <= 96, "{bytes}");
+}
+
+fn a_session_with_a_long_path_takes_at_most_96_bytes_beside_it() {
+    let path =
+        |number: usize| format!(r"C:\a\path\that\an\entry\has\no\room\for\image-{number:08}");
+    let bytes = bytes_per_session(path, path(0).len());
+    println!("{bytes} bytes a session beside its path");
+    assert!(bytes <= 96, "{bytes}");
+}
+
+fn a_million_calls_keep_nothing() {
+    let dism = emulator();
+    let cycle = || {
+        let session = dism.open_session(r"C:\mount").expect("it is up");
+        dism.operation(session, Function::GetFeatures).expect("it is open").end();
+        dism.close_session(session).expect("it is open");
+        dism.close_session(session).expect_err("it is closed");
+        dism.close_session(Session::DEFAULT).expect_err("it never was");
+    };
+    cycle();
+    let region = Region::new(HEAP);
+    for _ in 0..200_000 {
+        cycle();
+    }
+    let stats = region.change();
+    assert_eq!(stats.allocations, 0, "{stats:?}");
+}
+
+fn the_journal_keeps_to_its_limit() {
+    let dism = Emulator::builder().journal_limit(100).build();
+    let cycle = || {
+        dism.initialize().expect("it is down");
+        dism.shutdown().expect("nothing is open");
+    };
+    (0..100).for_each(|_| cycle());
+    let region = Region::new(HEAP);
+    (0..1000).for_each(|_| cycle());
+    assert_eq!(region.change().allocations, 0);
+    assert_eq!(dism.journal().steps().len(), 100);
+}
+
+/// Only an open allocates, and only for the path that the entry has no room for.
+fn a_call_allocates_for_nothing_but_its_session() {
+    let dism = emulator();
+    let session = dism.open_session(r"C:\mount").expect("it is up");
+    dism.open_session("").expect_err("an empty path");
+    let call = |what: &str, allocations: usize, call: &dyn Fn()| {
+        call();
+        let region = Region::new(HEAP);
+        (0..10).for_each(|_| call());
+        assert_eq!(region.change().allocations, 10 * allocations, "{what}");
+    };
+    call("initialize and shutdown", 0, &|| {
+        dism.initialize().expect("counted");
+        dism.shutdown().expect("not the last");
+    });
+    call("operation", 0, &|| dism.operation(session, Function::GetFeatures).expect("open").end());
+    call("open what is open", 0, &|| {
+        dism.open_session("c:/MOUNT/").expect("up");
+        dism.close_session(session).expect("a reference to spare");
+    });
+    call("a path beyond ASCII", 0, &|| {
+        let session = dism.open_session(r"C:\bücher").expect("up");
+        assert_eq!(dism.open_session(r"C:\BÜCHER"), Ok(session));
+        dism.close_session(session).expect("open");
+        dism.close_session(session).expect("open");
+    });
+    call("a long path", 1, &|| {
+        let session = dism.open_session(r"C:\a\path\that\an\entry\has\no\room\for").expect("up");
+        dism.close_session(session).expect("open");
+    });
+    call("failing calls", 0, &|| {
+        dism.open_session("").expect_err("an empty path");
+        dism.shutdown().expect_err("a session is open");
+        dism.close_session(Session::DEFAULT).expect_err("never open");
+        dism.operation(session, Function::CommitImage).expect_err("not mounted");
+    });
+}
