@@ -1,7 +1,9 @@
-//! What several test targets need: the reference, and the alphabet of generated calls.
+//! What several test targets need: the reference, the alphabet of generated calls, and a client
+//! that makes them.
 
 #![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
 
+pub mod client;
 pub mod reference;
 
 use dism_emu::{

@@ -3,7 +3,9 @@
 //! It shares the vocabulary with the crate and nothing else: lists where the machine has indexes,
 //! codes where it has errors, texts where it has bytes.
 
-use dism_emu::{Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Function, Hresult, OpenSession};
+use dism_emu::{
+    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Function, Hresult, OpenSession, State,
+};
 
 pub type Answer = Result<Effect, Hresult>;
 
@@ -36,12 +38,11 @@ impl Reference {
         Self { config, up: None, was_up: false, last_errors: Vec::new() }
     }
 
-    pub fn initialized(&self) -> Option<u32> {
-        self.up.as_ref().map(|up| up.count)
-    }
-
-    pub fn open_sessions(&self) -> usize {
-        self.up.as_ref().map_or(0, |up| up.sessions.len())
+    pub fn state(&self) -> State {
+        match &self.up {
+            None => State::Down,
+            Some(up) => State::Up { count: up.count, open_sessions: up.sessions.len() },
+        }
     }
 
     /// The number that the next new session gets, for tests that want to name old ones.
