@@ -61,7 +61,7 @@ impl<'a> ImageKey<'a> {
     #[inline]
     pub(crate) fn new(path: &'a [u8]) -> Self {
         let path = without_trailing_separators(path);
-        let hash = if path.is_ascii() { hash_ascii(path) } else { hash_folded(path) };
+        let hash = hash_ascii(path).unwrap_or_else(|| hash_folded(path));
         Self { path, hash }
     }
 
@@ -119,16 +119,23 @@ fn fold(character: char) -> char {
     }
 }
 
-/// The hash of a path that is all ASCII, eight bytes a step.
-fn hash_ascii(path: &[u8]) -> u32 {
+/// The top bit of each of eight bytes: set in none that is ASCII.
+const HIGH_BITS: u64 = u64::MAX / 255 << 7;
+
+/// The hash of a path that is all ASCII, eight bytes a step; `None` if it is not.
+fn hash_ascii(path: &[u8]) -> Option<u32> {
     let mut hash = Hash::new();
+    let mut all = 0;
     let mut rest = path;
     while let Some((word, behind)) = rest.split_first_chunk() {
-        hash.add(u64::from_le_bytes(*word));
+        let word = u64::from_le_bytes(*word);
+        all |= word;
+        hash.add(word);
         rest = behind;
     }
     let last = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    hash.finish(last)
+    all |= last;
+    (all & HIGH_BITS == 0).then(|| hash.finish(last))
 }
 
 /// The same hash of any path.
@@ -161,7 +168,7 @@ impl Hash {
 
     const fn add(&mut self, word: u64) {
         const ONES: u64 = u64::MAX / 255;
-        const HIGH: u64 = ONES << 7;
+        const HIGH: u64 = HIGH_BITS;
         // The sum leaves the top bit of a byte clear where the rest of it was `/`, and cannot
         // carry into the next byte.
         let slashes = !(((word ^ (ONES * b'/' as u64)) & !HIGH) + !HIGH) & HIGH;

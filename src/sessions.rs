@@ -82,6 +82,16 @@ impl ShortPath {
 }
 
 impl Entry {
+    fn take_turn(&mut self, thread: ThreadId, waits: &mut Vec<(Session, ThreadId)>) -> bool {
+        if self.is_held {
+            waits.push((self.handle, thread));
+            return false;
+        }
+        self.is_held = true;
+        self.holder = thread;
+        true
+    }
+
     pub(crate) fn handle(&self) -> Session {
         self.handle
     }
@@ -136,10 +146,7 @@ impl Sessions {
     }
 
     pub(crate) fn entry_mut(&mut self, slot: Slot) -> &mut Entry {
-        match &mut self.slab[slot.0 as usize] {
-            Place::Taken(entry) => entry,
-            Place::Vacant { .. } => unreachable!("the indexes hold no vacant slot"),
-        }
+        taken(&mut self.slab, slot)
     }
 
     /// The open session of an image.
@@ -189,11 +196,10 @@ impl Sessions {
     /// as not open. Whose close it was gets its turn as for an operation.
     #[inline]
     pub(crate) fn start_closing(&mut self, slot: Slot, thread: ThreadId) -> bool {
-        let entry = self.entry_mut(slot);
+        let entry = taken(&mut self.slab, slot);
         entry.references = 0;
-        let image_hash = entry.image_hash;
-        self.by_image.remove(image_hash, slot.0);
-        self.take_turn(slot, thread)
+        self.by_image.remove(entry.image_hash, slot.0);
+        entry.take_turn(thread, &mut self.waits)
     }
 
     /// A closing session is gone.
@@ -208,15 +214,7 @@ impl Sessions {
     /// Gives the thread its turn now, or puts it behind those that arrived before; `true` for now.
     #[inline]
     pub(crate) fn take_turn(&mut self, slot: Slot, thread: ThreadId) -> bool {
-        let entry = self.entry_mut(slot);
-        if !entry.is_held {
-            entry.is_held = true;
-            entry.holder = thread;
-            return true;
-        }
-        let handle = entry.handle;
-        self.waits.push((handle, thread));
-        false
+        taken(&mut self.slab, slot).take_turn(thread, &mut self.waits)
     }
 
     /// Passes the turn on to the next in line.
@@ -252,6 +250,13 @@ impl Sessions {
     /// Whether anybody waits: for a turn, or for a session to drain.
     pub(crate) fn anyone_waits(&self) -> bool {
         !self.waits.is_empty()
+    }
+}
+
+fn taken(slab: &mut [Place], slot: Slot) -> &mut Entry {
+    match &mut slab[slot.0 as usize] {
+        Place::Taken(entry) => entry,
+        Place::Vacant { .. } => unreachable!("the indexes hold no vacant slot"),
     }
 }
 
