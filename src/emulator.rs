@@ -387,7 +387,18 @@ impl Builder {
 /// An operation that is being performed, as long as this lives.
 ///
 /// Dropped, it ends with `S_OK`; [`end_with`](Self::end_with) gives another result. It stays on
-/// its thread, as a running call does.
+/// its thread, as a running call does:
+///
+/// ```compile_fail,E0277
+/// # let dism = dism_emu::Emulator::new();
+/// # dism.initialize()?;
+/// # let session = dism.open_session("image")?;
+/// let operation = dism.operation(session, dism_emu::Function::GetFeatures)?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| operation.end());
+/// });
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
 ///
 /// ```
 /// use dism_emu::{Emulator, Error, Function, Hresult};
@@ -449,9 +460,8 @@ impl Operation<'_> {
 impl Drop for Operation<'_> {
     #[inline]
     fn drop(&mut self) {
-        // An operation that was begun here can be ended here with a success.
-        let _ended = self.emulator.end_operation(self.session, Hresult::S_OK);
-        debug_assert!(_ended.is_ok(), "{_ended:?}");
+        // It was begun on this thread and not ended yet, so there is nothing to fail.
+        let _ = self.emulator.end_operation(self.session, Hresult::S_OK);
     }
 }
 

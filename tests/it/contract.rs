@@ -1,13 +1,14 @@
 //! The contract, rule by rule. The name of a test begins with the rule's id.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, mpsc};
 use std::thread;
 
 use dism_emu::{
     Builder, Call, Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult,
-    InvalidArgument, OpenSession, ReplayError, Session, State,
+    InvalidArgument, Journal, Machine, OpenSession, OwnedSession, ReplayError, Session, State,
 };
 
 use crate::support::CONTRACTS;
@@ -856,6 +857,19 @@ fn an_owned_session_that_could_not_be_closed_is_still_open() {
     assert_eq!(session.close(), Err(Error::PossibleDeadlock { session: handle }));
     operation.end();
     assert_eq!(dism.close_session(handle), Ok(Hresult::S_OK));
+}
+
+/// For statics, for threads, and for assertions that print.
+#[test]
+fn what_is_shared_can_be_shared() {
+    fn shared<T: Clone + Send + Sync + Debug>() {}
+    shared::<Emulator>();
+    shared::<Session>();
+    shared::<Journal>();
+    shared::<Machine>();
+    shared::<Error>();
+    fn sent<T: Send + Sync + Debug>() {}
+    sent::<OwnedSession>();
 }
 
 #[test]
