@@ -139,10 +139,10 @@ impl Machine {
         }
     }
 
-    /// Whether what the thread waits for on the session has come: its operation's turn, or the
-    /// end of the last operation that its close has to let complete.
+    /// Whether it is the thread's turn on the session: its operation is the one being performed,
+    /// or its close has let the last operation complete.
     ///
-    /// `false` also where the thread waits for nothing there.
+    /// `false` while it waits for that, and where it has nothing to wait for there.
     #[must_use]
     pub fn is_ready(&self, thread: ThreadId, session: Session) -> bool {
         let Phase::Up { sessions, .. } = &self.phase else { return false };

@@ -266,3 +266,31 @@ fn hash_of(session: Session) -> u32 {
     let row = (session.raw() >> 3).wrapping_mul(0x9E37_79B9);
     (row.rotate_right(16) << 3) | (session.raw() & 7)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// C2: a number is not an open session because it hashes like one.
+    #[test]
+    fn a_hash_is_not_a_handle() {
+        let (open, twin) = (Session::from_raw(16), Session::from_raw(1_364_394_000));
+        assert_eq!(hash_of(open), hash_of(twin));
+        let mut sessions = Sessions::new();
+        sessions.set_next(16);
+        assert_eq!(sessions.add(ImageKey::new(b"image"), u32::MAX), Some(open));
+        assert!(sessions.find(open).is_some());
+        assert!(sessions.find(twin).is_none());
+    }
+
+    /// O6: nor is an image open because its path hashes like one that is.
+    #[test]
+    fn a_hash_is_not_a_path() {
+        let (open, twin) = (ImageKey::new(b"["), ImageKey::new(b"{"));
+        assert_eq!(open.hash(), twin.hash());
+        let mut sessions = Sessions::new();
+        sessions.add(open, u32::MAX);
+        assert!(sessions.find_image(open).is_some());
+        assert!(sessions.find_image(twin).is_none());
+    }
+}

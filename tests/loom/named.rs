@@ -137,14 +137,41 @@ fn c4_close_drains() {
 
 #[test]
 fn c5_two_closes_of_one_reference_have_one_winner() {
-    under_both("two closes", |dism| {
+    under_both("two closes of a session in use", |dism| {
         dism.initialize().unwrap();
         let session = dism.open_session(IMAGE).unwrap();
-        let other = dism.clone();
-        let other = thread::spawn(move || other.close_session(session));
-        let results = [dism.close_session(session), other.join().unwrap()];
-        assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
+        let operation = dism.operation(session, Function::GetFeatures).unwrap();
+        let closers = [(); 2].map(|()| {
+            let dism = dism.clone();
+            thread::spawn(move || dism.close_session(session))
+        });
+        operation.end();
+        let results = closers.map(|closer| closer.join().unwrap());
+        assert_eq!(results.iter().filter(|it| **it == Ok(Hresult::S_OK)).count(), 1);
+        let code = Hresult::DISMAPI_E_INVALID_DISM_SESSION;
+        assert!(results.contains(&Err(Error::InvalidSession { session, code })));
         assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 0 });
+    });
+}
+
+/// Two threads wait for different sessions, so whoever passes a turn on must not wake only the
+/// other one.
+#[test]
+fn p2_a_turn_wakes_whoever_waits_for_it() {
+    under_both("turns on two sessions", |dism| {
+        dism.initialize().unwrap();
+        let sessions = [IMAGE, "D:"].map(|path| dism.open_session(path).unwrap());
+        let operations = sessions.map(|it| dism.operation(it, Function::GetFeatures).unwrap());
+        let waiters = sessions.map(|session| {
+            let dism = dism.clone();
+            thread::spawn(move || {
+                dism.operation(session, Function::GetFeatures)?.end_with(Hresult::S_OK)
+            })
+        });
+        operations.into_iter().rev().for_each(|operation| operation.end());
+        for waiter in waiters {
+            assert_eq!(waiter.join().unwrap(), Ok(Hresult::S_OK));
+        }
     });
 }
 

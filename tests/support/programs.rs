@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use dism_emu::{
-    Call, Contract, Effect, Emulator, Error, Function, Hresult, Session, State, Step, ThreadId,
+    Call, Contract, Effect, Emulator, Error, Function, Hresult, InvalidArgument, Session, State,
+    Step, ThreadId,
 };
 
 /// What a thread of a program does next. A session is the one that the thread itself opened last,
@@ -120,6 +121,13 @@ impl Program {
         // things stand.
         let machine = dism.journal().replay().unwrap_or_else(|it| panic!("{it}\n{}", shown()));
         assert_eq!(machine.state(), dism.state(), "{}", shown());
+
+        // No thread ended what was not its turn yet: the machine would have refused.
+        let out_of_turn = steps.iter().any(|step| {
+            let refused = step.outcome.err();
+            matches!(refused, Some(Error::InvalidArgument(InvalidArgument::NothingToEnd { .. })))
+        });
+        assert!(!out_of_turn, "{}", shown());
 
         // Every thread got what the journal says of it, call by call. Where in the journal each
         // call took effect: its first and its last step.
