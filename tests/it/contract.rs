@@ -605,6 +605,8 @@ fn p1_only_operations_are_performed_on_a_session() {
     for &function in Function::ALL {
         let performed = dism.operation(session, function).map(|operation| {
             assert_eq!((operation.function(), operation.session()), (function, session));
+            let shown = format!("Operation {{ function: {function:?}, session: Session(2), .. }}");
+            assert_eq!(format!("{operation:?}"), shown);
         });
         let refused = match function {
             Function::CommitImage => InvalidArgument::NotMounted { session },
@@ -915,6 +917,12 @@ fn a_limited_journal_keeps_the_latest_steps_and_says_that_it_cannot_replay() {
              {thread} finish closing session 2 -> closed\n\
              {thread} shutdown -> shut down\n"
         )
+    );
+
+    let whole = initialized(Emulator::builder().journal_limit(1));
+    assert_eq!(
+        whole.journal().to_string(),
+        format!("{thread} initialize -> initialized, count 1\n")
     );
 
     let off = initialized(Emulator::builder().journal_limit(0));
