@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 
+use crate::image::ImageKey;
 use crate::{Error, Function, Hresult, ImagePath};
 
 /// The path that means the running system: `DISM_ONLINE_IMAGE` of the header.
@@ -313,7 +314,7 @@ impl OpenSession {
     }
 
     pub(crate) fn request(&self) -> OpenRequest<'_> {
-        OpenRequest { path: self.path.as_bytes(), has_placement: self.placement.is_some() }
+        OpenRequest::new(self.path.as_bytes(), self.placement.is_some())
     }
 }
 
@@ -321,6 +322,14 @@ impl OpenSession {
 /// no copy of the path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenRequest<'a> {
-    pub(crate) path: &'a [u8],
+    pub(crate) image: ImageKey<'a>,
     pub(crate) has_placement: bool,
+}
+
+impl<'a> OpenRequest<'a> {
+    /// Hashes the path, which needs no lock.
+    #[inline]
+    pub(crate) fn new(path: &'a [u8], has_placement: bool) -> Self {
+        Self { image: ImageKey::new(path), has_placement }
+    }
 }

@@ -21,7 +21,7 @@ pub enum Contract {
 /// [`Machine`](crate::Machine) takes the whole.
 ///
 /// A disputed code is answered as it stands, whatever its number: the call fails in the sense of
-/// [`Result`] even where the number has the sign of a success.
+/// [`Result`], and the number is the thread's last error, even where it has the sign of a success.
 ///
 /// ```
 /// use dism_emu::{Config, Contract, Machine};

@@ -2,6 +2,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use crate::call::OpenRequest;
@@ -95,8 +96,7 @@ impl Emulator {
     /// (rule O5); [`Error::OutOfNumbers`] when there is no handle left (rule O8).
     pub fn open_session(&self, path: impl AsRef<OsStr>) -> Result<Session, Error> {
         let path = path.as_ref().as_encoded_bytes();
-        let request = OpenRequest { path, has_placement: false };
-        self.open(request, || OpenSession::from_bytes(path))
+        self.open(OpenRequest::new(path, false), || OpenSession::from_bytes(path))
     }
 
     /// `DismOpenSession` with a Windows directory or a system drive.
@@ -169,11 +169,12 @@ impl Emulator {
     fn end_operation(&self, session: Session, result: Hresult) -> Outcome {
         let thread = current_thread();
         let mut core = self.lock();
-        // Asked before the end: whoever gets the turn by it is no longer among those that wait.
-        let someone_waits = core.machine.anyone_waits();
+        let waited = core.machine.waiting();
         let outcome = core.machine.end_operation(thread, session, result);
         core.journal.push(thread, || Call::EndOperation { session, result }, outcome);
-        if someone_waits {
+        // Whoever got the turn by it is no longer among those that wait. All are woken, since
+        // they share the condition variable and only one of them is meant.
+        if core.machine.waiting() < waited {
             drop(core);
             self.shared.turn.notify_all();
         }
@@ -263,7 +264,7 @@ impl Emulator {
         self.lock().machine.state()
     }
 
-    /// What happened so far.
+    /// What happened so far: a copy, made under the lock, so that every other call waits for it.
     #[must_use]
     pub fn journal(&self) -> Journal {
         let core = self.lock();
@@ -275,6 +276,10 @@ impl Emulator {
         self.shared.core.lock()
     }
 }
+
+/// Nothing panics under the lock, and a panic anywhere else leaves the state whole (rule X2).
+impl UnwindSafe for Shared {}
+impl RefUnwindSafe for Shared {}
 
 /// As [`Emulator::new`].
 impl Default for Emulator {
@@ -367,8 +372,8 @@ impl Builder {
     /// How many steps the journal keeps: the latest ones, 65,536 unless said otherwise; 0 switches
     /// it off, `usize::MAX` keeps all.
     ///
-    /// A step takes about 80 bytes and an open the length of its path beside; the room is taken as
-    /// it is needed.
+    /// A step takes 56 bytes, and an open the length of its path beside; the room is taken as it
+    /// is needed. A journal that is switched off does not replay and says so.
     pub fn journal_limit(mut self, steps: usize) -> Self {
         self.journal_limit = steps;
         self

@@ -51,7 +51,7 @@ impl Hresult {
 /// Writes the number, `0xC0040003`.
 impl fmt::Display for Hresult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#010X}", self.0)
+        f.pad(&format!("{:#010X}", self.0))
     }
 }
 

@@ -86,13 +86,25 @@ impl<'a> ImageKey<'a> {
 
 fn without_trailing_separators(mut path: &[u8]) -> &[u8] {
     while let [head @ .., b'\\' | b'/'] = path {
-        // `C:\` is a root and `C:` is not; `\` alone is a root too.
-        if matches!(head, [] | [.., b':']) {
+        if is_root(head) {
             break;
         }
         path = head;
     }
     path
+}
+
+/// Whether a separator behind this is a root's own: `C:\` is a root and `C:` is not, `\` alone is
+/// one too, and a drive stays a drive behind `\\?\` or `\\.\`.
+fn is_root(head: &[u8]) -> bool {
+    let drive = match head {
+        [b'\\' | b'/', b'\\' | b'/', b'?' | b'.', b'\\' | b'/', drive @ ..] => drive,
+        drive => drive,
+    };
+    match drive {
+        [letter, b':'] => letter.is_ascii_alphabetic(),
+        _ => head.is_empty(),
+    }
 }
 
 /// The path as it is compared: `/` is read as `\`, letter case is ignored (rule O6).
@@ -120,7 +132,7 @@ fn fold(character: char) -> char {
 }
 
 /// The top bit of each of eight bytes: set in none that is ASCII.
-const HIGH_BITS: u64 = u64::MAX / 255 << 7;
+const HIGH_BITS: u64 = (u64::MAX / 255) << 7;
 
 /// The hash of a path that is all ASCII, eight bytes a step; `None` if it is not.
 fn hash_ascii(path: &[u8]) -> Option<u32> {
@@ -142,7 +154,7 @@ fn hash_ascii(path: &[u8]) -> Option<u32> {
 fn hash_folded(path: &[u8]) -> u32 {
     let mut hash = Hash::new();
     let mut word = 0;
-    let mut length = 0;
+    let mut length = 0_usize;
     for byte in folded(path) {
         word |= u64::from(byte) << (8 * (length % 8));
         length += 1;

@@ -48,6 +48,7 @@ pub struct Journal {
     config: Config,
     steps: Vec<Step>,
     dropped: u64,
+    is_off: bool,
 }
 
 impl Journal {
@@ -76,9 +77,12 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Incomplete`] where the beginning is missing, [`ReplayError::Differs`] at the
-    /// first outcome that comes out otherwise.
+    /// [`ReplayError::Off`] where none was kept, [`ReplayError::Incomplete`] where the beginning
+    /// is missing, [`ReplayError::Differs`] at the first outcome that comes out otherwise.
     pub fn replay(&self) -> Result<Machine, ReplayError> {
+        if self.is_off {
+            return Err(ReplayError::Off);
+        }
         if self.dropped > 0 {
             return Err(ReplayError::Incomplete { dropped: self.dropped });
         }
@@ -131,6 +135,10 @@ pub fn replay<'a>(
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ReplayError {
+    /// The journal was switched off, so there is nothing to look at.
+    #[error("the journal is switched off")]
+    Off,
+
     /// The journal's limit was reached and its beginning is gone, so nothing can be said of the
     /// rest.
     #[error("the first {dropped} steps of the journal are missing")]
@@ -195,6 +203,11 @@ impl Recorder {
     }
 
     pub(crate) fn snapshot(&self, config: Config) -> Journal {
-        Journal { config, steps: self.steps.iter().cloned().collect(), dropped: self.dropped }
+        Journal {
+            config,
+            steps: self.steps.iter().cloned().collect(),
+            dropped: self.dropped,
+            is_off: self.limit == 0,
+        }
     }
 }

@@ -16,6 +16,9 @@ mod sync;
 
 /// Pages beside the reference.
 pub mod docs {
+    #[doc = include_str!("docs/contract.md")]
+    pub mod contract {}
+
     #[doc = include_str!("docs/limitations.md")]
     pub mod limitations {}
 }

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use crate::call::OpenRequest;
-use crate::image::ImageKey;
 use crate::sessions::{Sessions, Slot};
 use crate::{
     Call, Config, Contract, Effect, Error, Function, Hresult, InvalidArgument, Outcome, Session,
@@ -150,9 +149,12 @@ impl Machine {
         sessions.entry(slot).is_held_by(thread)
     }
 
-    /// Whether any thread waits for [`is_ready`](Self::is_ready) to change.
-    pub(crate) fn anyone_waits(&self) -> bool {
-        matches!(&self.phase, Phase::Up { sessions, .. } if sessions.anyone_waits())
+    /// How many threads wait for [`is_ready`](Self::is_ready) to change.
+    pub(crate) fn waiting(&self) -> usize {
+        match &self.phase {
+            Phase::Down { .. } => 0,
+            Phase::Up { sessions, .. } => sessions.waiting(),
+        }
     }
 
     #[inline]
@@ -194,10 +196,10 @@ impl Machine {
     #[inline(always)]
     fn try_open_session(&mut self, open: OpenRequest<'_>) -> Result<(Session, u32), Error> {
         let sessions = self.phase.sessions()?;
-        if open.path.is_empty() {
+        let image = open.image;
+        if image.path().is_empty() {
             return Err(InvalidArgument::EmptyPath.into());
         }
-        let image = ImageKey::new(open.path);
         if open.has_placement && image.is_online() {
             return Err(InvalidArgument::OnlineImagePlacement.into());
         }

@@ -5,8 +5,14 @@ use crate::{Emulator, Error, Hresult, Session};
 
 /// A session that closes itself when it is dropped.
 ///
-/// A drop has nobody to tell what the close answered, so it keeps quiet; [`close`](Self::close)
-/// tells. [`into_raw`](Self::into_raw) leaves the session open.
+/// A drop is a `DismCloseSession` like any other: it may wait for operations, and it may fail, as
+/// inside an operation of the same thread (rule C7), where it leaves the session open. It has nobody
+/// to tell and keeps quiet; [`close`](Self::close) tells. [`into_raw`](Self::into_raw) leaves the
+/// session open.
+///
+/// It owns a number, as real wrappers do. Where the session is closed by its raw handle and the API
+/// is shut down and initialized again, the number may be another session's by the time of the drop:
+/// one of the mistakes for which this crate is made.
 ///
 /// ```
 /// use dism_emu::{Emulator, Hresult};

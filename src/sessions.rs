@@ -32,6 +32,7 @@ enum Place {
     Taken(Entry),
 }
 
+/// No place has this number: there are at most `u32::MAX - 1` handles.
 const VACANT_END: u32 = u32::MAX;
 
 /// A session that is open, or closing.
@@ -221,7 +222,7 @@ impl Sessions {
     #[inline]
     pub(crate) fn pass_turn(&mut self, slot: Slot) {
         let next = self.first_wait(slot).map(|at| self.waits.remove(at).1);
-        let entry = self.entry_mut(slot);
+        let entry = taken(&mut self.slab, slot);
         match next {
             Some(next) => entry.holder = next,
             None => entry.is_held = false,
@@ -247,9 +248,9 @@ impl Sessions {
         self.waits.iter().position(|(session, _)| *session == handle)
     }
 
-    /// Whether anybody waits: for a turn, or for a session to drain.
-    pub(crate) fn anyone_waits(&self) -> bool {
-        !self.waits.is_empty()
+    /// How many wait, for a turn or for a session to drain.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waits.len()
     }
 }
 

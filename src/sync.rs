@@ -10,6 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::ThreadId;
 
+#[cfg(all(
+    all(any(loom, dism_loom), feature = "loom"),
+    all(any(shuttle, dism_shuttle), feature = "shuttle"),
+))]
+compile_error!(
+    "the emulator runs under loom or under shuttle, not under both: drop a cfg or a feature"
+);
+
 #[cfg(all(any(loom, dism_loom), feature = "loom"))]
 use loom as checker;
 #[cfg(all(any(shuttle, dism_shuttle), feature = "shuttle"))]

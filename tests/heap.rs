@@ -1,5 +1,7 @@
 //! What the emulator takes from the heap, measured with a counting allocator.
 
+#![cfg(not(any(loom, dism_loom, shuttle, dism_shuttle)))]
+
 use std::alloc::System;
 
 use dism_emu::{Contract, Emulator, Function, Session};

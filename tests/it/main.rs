@@ -1,6 +1,8 @@
 //! Everything that runs on plain threads: the contract rule by rule, generated calls against the
 //! reference, and the recordings of the genuine DLL.
 
+// These run on plain threads, which a model's build of the emulator does not.
+#![cfg(not(any(loom, dism_loom, shuttle, dism_shuttle)))]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 #[path = "../support/mod.rs"]

@@ -223,7 +223,12 @@ impl Up {
 /// The image that a path names (O6).
 fn image(path: &str) -> String {
     let mut path = path.replace('/', "\\");
-    while path.len() > 1 && path.ends_with('\\') && !path.ends_with(":\\") {
+    let is_root = |path: &str| {
+        let device = path.strip_prefix(r"\\?\").or(path.strip_prefix(r"\\.\"));
+        let drives = ('a'..='z').chain('A'..='Z').map(|letter| format!("{letter}:\\"));
+        path == "\\" || drives.into_iter().any(|drive| drive == device.unwrap_or(path))
+    };
+    while path.ends_with('\\') && !is_root(&path) {
         path.pop();
     }
     let upper = |c: char| {
