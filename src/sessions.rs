@@ -48,6 +48,9 @@ pub(crate) struct Entry {
     /// drained. Two fields, since an `Option` would be eight bytes longer.
     is_held: bool,
     holder: ThreadId,
+    /// Whether anybody may wait behind the holder; without, nobody has to be looked for among all
+    /// that wait.
+    has_queue: bool,
     /// Whether an operation asked for a reboot (rule C6).
     pub(crate) reboot: bool,
 }
@@ -86,6 +89,7 @@ impl Entry {
     fn take_turn(&mut self, thread: ThreadId, waits: &mut Vec<(Session, ThreadId)>) -> bool {
         if self.is_held {
             waits.push((self.handle, thread));
+            self.has_queue = true;
             return false;
         }
         self.is_held = true;
@@ -173,6 +177,7 @@ impl Sessions {
             references: 1,
             is_held: false,
             holder: ThreadId::new(0),
+            has_queue: false,
             reboot: false,
         });
         let slot = match self.slab.get_mut(self.vacant as usize) {
@@ -225,14 +230,17 @@ impl Sessions {
         let entry = taken(&mut self.slab, slot);
         match next {
             Some(next) => entry.holder = next,
-            None => entry.is_held = false,
+            None => {
+                entry.is_held = false;
+                entry.has_queue = false;
+            }
         }
     }
 
     /// Whether the thread has its turn on the session, or waits for it.
     pub(crate) fn is_busy(&self, slot: Slot, thread: ThreadId) -> bool {
         let entry = self.entry(slot);
-        entry.is_held_by(thread) || self.waits.contains(&(entry.handle, thread))
+        entry.is_held_by(thread) || entry.has_queue && self.waits.contains(&(entry.handle, thread))
     }
 
     /// Whether it is the closer's turn: nobody stands behind a closer.
@@ -241,10 +249,7 @@ impl Sessions {
     }
 
     fn first_wait(&self, slot: Slot) -> Option<usize> {
-        if self.waits.is_empty() {
-            return None;
-        }
-        let handle = self.entry(slot).handle;
+        let Entry { handle, has_queue: true, .. } = *self.entry(slot) else { return None };
         self.waits.iter().position(|(session, _)| *session == handle)
     }
 
