@@ -2,14 +2,14 @@
 
 use std::fmt::Debug;
 use std::panic::{RefUnwindSafe, UnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use dism_emu::{
     Builder, Call, Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult,
-    InvalidArgument, Journal, Machine, OpenSession, OwnedSession, ReplayError, Session, State,
+    InvalidArgument, Journal, Machine, OpenSession, Operation, OwnedSession, ReplayError, Session,
+    State,
 };
 
 use crate::support::CONTRACTS;
@@ -52,6 +52,24 @@ fn wait_for(dism: &Emulator, is_it: impl Fn(&Call, Effect) -> bool) {
         assert!(start.elapsed() < Duration::from_secs(10), "never happened in\n{}", dism.journal());
         thread::yield_now();
     }
+}
+
+/// Runs `meanwhile` inside an operation on the session, while another thread's close waits for that
+/// operation to end; gives what the close answered.
+#[track_caller]
+fn while_closing(
+    dism: &Emulator,
+    session: Session,
+    meanwhile: impl FnOnce(Operation<'_>),
+) -> Result<Hresult, Error> {
+    thread::scope(|scope| {
+        let operation = dism.operation(session, Function::AddPackage).unwrap();
+        let closer = scope.spawn(|| dism.close_session(session));
+        wait_for(dism, |_, effect| effect == Effect::Closing { ready: false });
+        // Ends the operation also where an assertion fails, so that the scope can be left.
+        meanwhile(operation);
+        closer.join().unwrap()
+    })
 }
 
 #[test]
@@ -179,15 +197,10 @@ fn s2_a_session_that_is_being_closed_counts_as_open() {
     for contract in CONTRACTS {
         let dism = up(contract);
         let session = dism.open_session(IMAGE).unwrap();
-        thread::scope(|scope| {
-            // Dropped before the scope waits for the closer, should an assertion fail.
-            let operation = dism.operation(session, Function::AddPackage).unwrap();
-            let closer = scope.spawn(|| dism.close_session(session));
-            wait_for(&dism, |_, effect| effect == Effect::Closing { ready: false });
+        let closed = while_closing(&dism, session, |_operation| {
             assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
-            operation.end();
-            assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
         });
+        assert_eq!(closed, Ok(Hresult::S_OK));
         assert_eq!(dism.shutdown(), Ok(()));
     }
 }
@@ -517,25 +530,20 @@ fn c4_the_last_close_lets_operations_complete_and_accepts_no_new_one() {
         let builder = Emulator::builder().contract(contract).closing_session(closing);
         let dism = initialized(builder);
         let session = dism.open_session(IMAGE).unwrap();
-        let ended = AtomicBool::new(false);
-        thread::scope(|scope| {
-            // Dropped before the scope waits for the closer, should an assertion fail.
-            let operation = dism.operation(session, Function::AddPackage).unwrap();
-            let closer = scope.spawn(|| {
-                let closed = dism.close_session(session);
-                assert!(ended.load(Ordering::SeqCst), "the close did not wait for the operation");
-                closed
-            });
-            wait_for(&dism, |_, effect| effect == Effect::Closing { ready: false });
+        let closed = while_closing(&dism, session, |_operation| {
             let refused = dism.operation(session, Function::GetFeatures).unwrap_err();
             assert_eq!(refused, Error::SessionClosing { session, code: closing });
-            ended.store(true, Ordering::SeqCst);
-            operation.end();
-            assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
-            assert_eq!(dism.state(), state(1, 0));
-            assert_eq!(dism.close_session(session), Err(invalid(session)));
         });
-        dism.journal().replay().unwrap();
+        assert_eq!(closed, Ok(Hresult::S_OK));
+        assert_eq!(dism.state(), state(1, 0));
+        assert_eq!(dism.close_session(session), Err(invalid(session)));
+
+        let journal = dism.journal();
+        let place = |call| journal.steps().iter().position(|step| step.call == call).unwrap();
+        let ended = place(Call::EndOperation { session, result: Hresult::S_OK });
+        let gone = place(Call::FinishClose { session });
+        assert!(ended < gone, "the close did not wait for the operation\n{journal}");
+        journal.replay().unwrap();
     }
 }
 
@@ -545,18 +553,13 @@ fn c5_a_second_close_while_the_first_waits_finds_it_closed() {
         let closed = Hresult::E_INVALIDARG;
         let dism = initialized(Emulator::builder().contract(contract).closed_session(closed));
         let session = dism.open_session(IMAGE).unwrap();
-        thread::scope(|scope| {
-            // Dropped before the scope waits for the closer, should an assertion fail.
-            let operation = dism.operation(session, Function::AddPackage).unwrap();
-            let closer = scope.spawn(|| dism.close_session(session));
-            wait_for(&dism, |_, effect| effect == Effect::Closing { ready: false });
+        let first = while_closing(&dism, session, |_operation| {
             for _ in 0..2 {
                 let refused = dism.close_session(session).unwrap_err();
                 assert_eq!(refused, Error::InvalidSession { session, code: closed });
             }
-            operation.end();
-            assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
         });
+        assert_eq!(first, Ok(Hresult::S_OK));
     }
 }
 
@@ -603,19 +606,15 @@ fn c9_an_open_while_the_image_closes_gets_a_new_handle() {
     for contract in CONTRACTS {
         let dism = up(contract);
         let session = dism.open_session(IMAGE).unwrap();
-        thread::scope(|scope| {
-            let operation = dism.operation(session, Function::AddPackage).unwrap();
-            let closer = scope.spawn(|| dism.close_session(session));
-            wait_for(&dism, |_, effect| effect == Effect::Closing { ready: false });
-            let anew = dism.open_session(IMAGE).unwrap();
-            assert_eq!(anew.raw(), session.raw() + 1);
+        let anew = Session::from_raw(session.raw() + 1);
+        let closed = while_closing(&dism, session, |_operation| {
+            assert_eq!(dism.open_session(IMAGE), Ok(anew));
             assert_eq!(dism.state(), state(1, 2));
             // The new session has nothing to do with the old one's operation.
             dism.operation(anew, Function::GetFeatures).unwrap().end();
-            operation.end();
-            assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
-            assert_eq!(dism.open_session(IMAGE), Ok(anew));
         });
+        assert_eq!(closed, Ok(Hresult::S_OK));
+        assert_eq!(dism.open_session(IMAGE), Ok(anew));
     }
 }
 
@@ -632,17 +631,12 @@ fn p1_commit_has_a_code_of_its_own() {
             let code = Hresult::E_INVALIDARG;
             assert_eq!(refused, Error::InvalidSession { session, code });
         }
-        thread::scope(|scope| {
-            // Dropped before the scope waits for the closer, should an assertion fail.
-            let operation = dism.operation(session, Function::AddPackage).unwrap();
-            let closer = scope.spawn(|| dism.close_session(session));
-            wait_for(&dism, |_, effect| effect == Effect::Closing { ready: false });
+        let closed = while_closing(&dism, session, |_operation| {
             let refused = dism.operation(session, Function::CommitImage).unwrap_err();
             let code = Hresult::E_INVALIDARG;
             assert_eq!(refused, Error::SessionClosing { session, code });
-            operation.end();
-            closer.join().unwrap().unwrap();
         });
+        assert_eq!(closed, Ok(Hresult::S_OK));
     }
 }
 
@@ -801,17 +795,16 @@ fn e2_every_failing_function_sets_the_last_error() {
     let operation = dism.operation(session, Function::GetFeatures).unwrap();
     dism.close_session(session).unwrap_err();
     assert_eq!(last(), Hresult::ERROR_POSSIBLE_DEADLOCK);
+    operation.end();
     dism.operation(session, Function::CommitImage).unwrap_err();
     assert_eq!(last(), Hresult::E_INVALIDARG);
-    thread::scope(|scope| {
-        let closer = scope.spawn(|| dism.close_session(session));
-        wait_for(&dism, |_, effect| effect == Effect::Closing { ready: false });
+    let closed = while_closing(&dism, session, |operation| {
         dism.operation(session, Function::GetFeatures).unwrap_err();
         assert_eq!(last().number(), 0x8000_0002);
         operation.end_with(0x800F_080C_u32).unwrap_err();
         assert_eq!(last(), Hresult::DISMAPI_E_UNKNOWN_FEATURE);
-        closer.join().unwrap().unwrap();
     });
+    assert_eq!(closed, Ok(Hresult::S_OK));
     // S7: but this one, and a failing last error itself, do not.
     dism.shutdown().unwrap();
     dism.shutdown().unwrap_err();
