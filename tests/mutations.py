@@ -5,7 +5,7 @@
     python3 tests/mutations.py --list
     python3 tests/mutations.py --kind loom
     python3 tests/mutations.py --only s2-shutdown-ignores-sessions e3-success-clears-it
-    python3 tests/mutations.py --target-dir DIR   # keeps what was built for the next run
+    python3 tests/mutations.py --target-dir target   # with the dependencies built there already
 
 A row of the table is one mutation: which rule of the contract it breaks and how, the edit, and the
 one test that has to fail. The tree is copied, so nothing here is changed. First the checks run as
@@ -41,16 +41,19 @@ class Check(NamedTuple):
     timeout: int
     # Tests by part of their name that the first run leaves out.
     skip: list
+    # Where below the target directory it is built.
+    target: str
 
 
 CHECKS = {
-    "lib": Check(["--lib"], "", 30, []),
-    "it": Check(["--test", "it"], "", 15, []),
+    "lib": Check(["--lib"], "", 30, [], "."),
+    "it": Check(["--test", "it"], "", 15, [], "."),
     "loom": Check(
         ["--profile", "model", "--features", "loom", "--test", "loom"],
         "--cfg loom",
         180,
         ["a_close_drains_two_operations_against_a_shutdown"],  # minutes
+        "loom",
     ),
 }
 
@@ -514,7 +517,7 @@ class Bench:
         """Builds a check and gives its test binary."""
         check = CHECKS[kind]
         env = dict(
-            os.environ, RUSTFLAGS=check.rustflags, CARGO_TARGET_DIR=str(self.target / kind),
+            os.environ, RUSTFLAGS=check.rustflags, CARGO_TARGET_DIR=str(self.target / check.target),
             CARGO_INCREMENTAL="1", CARGO_PROFILE_DEV_DEBUG="0")
         command = ["cargo", "test", *check.arguments, "--no-run", "--message-format=json"]
         built = subprocess.run(command, cwd=self.tree, env=env, capture_output=True, text=True)
