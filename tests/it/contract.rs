@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dism_emu::{
     Builder, Call, Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult,
     InvalidArgument, Journal, Machine, OpenSession, Operation, OwnedSession, ReplayError, Session,
-    State,
+    State, ThreadId,
 };
 
 use crate::support::CONTRACTS;
@@ -1000,6 +1000,8 @@ fn a_journal_shows_the_first_step_that_differs() {
 
 #[test]
 fn calls_read_well() {
+    let thread = ThreadId::new(7);
+    assert_eq!((thread.number(), thread.to_string()), (7, "t7".to_owned()));
     let shown = |open: OpenSession| Call::OpenSession(open).to_string();
     assert_eq!(shown(OpenSession::new(DISM_ONLINE_IMAGE)), "open online");
     let placed = OpenSession::new(IMAGE).windows_directory("W").system_drive("S:");
@@ -1103,5 +1105,9 @@ fn names_and_texts_stand_in_one_table() {
     assert_eq!(i32::from(code), -1_073_479_677);
     assert_eq!(Hresult::from(-1_073_479_677_i32), code);
     assert_eq!(u32::from(code), 0xC004_0003);
-    assert!(Hresult::new(0x7FFF_FFFF).is_success() && Hresult::new(0x8000_0000).is_failure());
+    for (number, is_success) in [(0, true), (0x7FFF_FFFF, true), (0x8000_0000, false)] {
+        let code = Hresult::new(number);
+        assert_eq!((code.is_success(), code.is_failure()), (is_success, !is_success));
+    }
+    assert_eq!(format!("{code:>12}|{code:<12}"), "  0xC0040003|0xC0040003  ");
 }
