@@ -314,11 +314,11 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "properties::machine_answers_as_the_reference", MACHINE,
      "if !entry.is_held_by(thread) || !sessions.is_drained(slot) {", "if false {"),
     ("c5-second-close-succeeds", "C5", "a second close of a closing session succeeds",
-     "it", "contract::c4_the_last_close_lets_operations_complete_and_accepts_no_new_one", MACHINE,
+     "it", "contract::c5_a_second_close_while_the_first_waits_finds_it_closed", MACHINE,
      "0 => Err(Error::InvalidSession { session, code }),",
      "0 => Ok(Effect::Released { references: 0 }),"),
     ("c5-code-of-the-moment", "C5", "a second close gets the code of a closing session",
-     "it", "contract::c4_the_last_close_lets_operations_complete_and_accepts_no_new_one", MACHINE,
+     "it", "contract::c5_a_second_close_while_the_first_waits_finds_it_closed", MACHINE,
      "let code = self.config.closed_session;", "let code = self.config.closing_session;"),
     ("c6-reboot-forgotten", "C6", "a reboot that was asked for is not told at the close",
      "it", "contract::c6_a_session_that_needs_a_reboot_says_so_at_its_last_close", CALL,
@@ -339,7 +339,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "contract::c7_a_close_that_would_wait_for_its_own_thread_fails_and_changes_nothing",
      MACHINE, "1 if sessions.is_busy(slot, thread) =>", "_ if sessions.is_busy(slot, thread) =>"),
     ("c9-old-handle", "C9", "an open while the image's session closes gets the old handle",
-     "it", "contract::c4_the_last_close_lets_operations_complete_and_accepts_no_new_one", SESSIONS,
+     "it", "contract::c9_an_open_while_the_image_closes_gets_a_new_handle", SESSIONS,
      "self.by_image.remove(entry.image_hash, slot.0);", ""),
 
     # Operations
@@ -473,7 +473,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "if std::thread::panicking() { return; }"
      " let _ = self.emulator.end_operation(self.session, Hresult::S_OK);"),
     ("x2-operation-ends-twice", "P4, X2", "an operation that was ended is ended again by its drop",
-     "it", "contract::p4_a_result_comes_back_unchanged_whatever_number_it_is", EMULATOR,
+     "it", "contract::x2_an_operation_ends_once", EMULATOR,
      "mem::forget(self);", "drop(self);"),
 
     # The index, on which every look-up by handle or by path rests

@@ -877,6 +877,20 @@ fn x2_a_panic_inside_an_operation_leaves_the_emulator_usable() {
 }
 
 #[test]
+fn x2_an_operation_ends_once() {
+    let dism = up(Contract::Documented);
+    let session = dism.open_session(IMAGE).unwrap();
+    let begin = || dism.operation(session, Function::GetFeatures).unwrap();
+    begin().end();
+    drop(begin());
+    begin().end_with(Hresult::S_OK).unwrap();
+    let ends = |call: &Call| matches!(call, Call::EndOperation { .. });
+    let journal = dism.journal();
+    assert_eq!(journal.steps().iter().filter(|step| ends(&step.call)).count(), 3);
+    assert_eq!(dism.last_error(), Ok(None));
+}
+
+#[test]
 fn an_owned_session_closes_itself_once() {
     let dism = up(Contract::Documented);
     let session = dism.open_owned_session(IMAGE).unwrap();
