@@ -126,7 +126,15 @@ pub(crate) struct Placement {
 impl OpenSession {
     /// Opens the image at `path`; [`DISM_ONLINE_IMAGE`] for the running system.
     pub fn new(path: impl AsRef<OsStr>) -> Self {
-        Self { path: ImagePath::new(path), placement: None }
+        Self::from_bytes(path.as_ref().as_encoded_bytes())
+    }
+
+    pub(crate) fn from_bytes(path: &[u8]) -> Self {
+        Self { path: ImagePath::from_bytes(path), placement: None }
+    }
+
+    pub(crate) fn request(&self) -> OpenRequest<'_> {
+        OpenRequest::new(self.path.as_bytes(), self.placement.is_some())
     }
 
     /// The Windows directory, relative to the path.
@@ -307,16 +315,6 @@ impl fmt::Display for Effect {
 
 /// How a step came out.
 pub type Outcome = Result<Effect, Error>;
-
-impl OpenSession {
-    pub(crate) fn from_bytes(path: &[u8]) -> Self {
-        Self { path: ImagePath::from_bytes(path), placement: None }
-    }
-
-    pub(crate) fn request(&self) -> OpenRequest<'_> {
-        OpenRequest::new(self.path.as_bytes(), self.placement.is_some())
-    }
-}
 
 /// What the machine needs of an [`OpenSession`], borrowed: a call that is not journaled makes
 /// no copy of the path.
