@@ -116,7 +116,7 @@ fn beside_waiters(table: &Table) {
                 operation(&busy, other);
             },
         );
-        first.end();
+        first.end().expect("S_OK");
     });
 }
 

@@ -25,6 +25,7 @@ pub const DISM_ONLINE_IMAGE: &str = "DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[repr(transparent)]
 pub struct Session(u32);
 
@@ -52,6 +53,57 @@ impl fmt::Display for Session {
     }
 }
 
+/// Memory that a function handed out, to be given back with
+/// [`Emulator::delete`](crate::Emulator::delete): what a pointer is in C.
+///
+/// A number, copied freely, valid or not: it can be given back twice, too late, or never (mistake
+/// 11 of [`docs::mistakes`](crate::docs::mistakes)).
+///
+/// ```
+/// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Memory};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+/// dism.operation(session, Function::GetFeatures)?.end()?;
+/// let features: Memory = dism.hand_out(Function::GetFeatures)?;
+/// dism.delete(features)?;
+/// dism.close_session(session)?;
+/// dism.shutdown()?;
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[repr(transparent)]
+pub struct Memory(u32);
+
+impl Memory {
+    /// `NULL`: deleting it is a success (rule D2).
+    pub const NULL: Self = Self(0);
+
+    /// The memory with this number.
+    #[must_use]
+    pub const fn from_raw(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number: 1, 2, 3, … as it was handed out.
+    #[must_use]
+    pub const fn raw(self) -> u32 {
+        self.0
+    }
+}
+
+/// Writes `memory 1`, or `NULL`.
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NULL => f.write_str("NULL"),
+            Self(number) => write!(f, "memory {number}"),
+        }
+    }
+}
+
 /// The number of a thread: what the machine tells callers apart by.
 ///
 /// The [`Emulator`](crate::Emulator) numbers threads as they first call one, the whole process
@@ -66,6 +118,7 @@ impl fmt::Display for Session {
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ThreadId(u64);
 
 impl ThreadId {
@@ -111,6 +164,7 @@ impl fmt::Display for ThreadId {
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OpenSession {
     pub(crate) path: ImagePath,
     /// Boxed, since almost nobody says it and every journal entry would have the room for it.
@@ -118,6 +172,7 @@ pub struct OpenSession {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Placement {
     windows_directory: Option<ImagePath>,
     system_drive: Option<ImagePath>,
@@ -163,6 +218,7 @@ impl OpenSession {
 /// Most calls are one step. An operation is two, begun and ended; the close of a last reference
 /// is two, closing and gone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Call {
     /// `DismInitialize`.
@@ -198,6 +254,63 @@ pub enum Call {
     Shutdown,
     /// `DismGetLastErrorMessage`.
     GetLastErrorMessage,
+    /// A function that takes no session and is none of those above, `DismGetImageInfo` for one.
+    CallWithoutSession {
+        /// Which function.
+        function: Function,
+    },
+    /// Part of a call that succeeded: the function gives its caller memory (rule D1).
+    HandOut {
+        /// Which function.
+        function: Function,
+    },
+    /// `DismDelete`.
+    Delete {
+        /// What is given back.
+        memory: Memory,
+    },
+    /// A call for which the test has chosen an answer, asked only where the contract lets the call
+    /// through.
+    ///
+    /// A failing answer is all that happens: nothing else changes. With any other one the call is
+    /// made, and the answer is what it returns. A [`BeginOperation`](Self::BeginOperation) is
+    /// begun with either, and should be ended with the answer. For an
+    /// [`EndOperation`](Self::EndOperation), [`FinishClose`](Self::FinishClose) or
+    /// [`HandOut`](Self::HandOut) nobody is asked: none is the beginning of a call.
+    Scripted {
+        /// The call.
+        call: Box<Call>,
+        /// What it answers.
+        answer: Hresult,
+    },
+}
+
+impl Call {
+    /// The call itself, without the answer that was scripted for it.
+    #[must_use]
+    pub fn asked(&self) -> &Self {
+        match self {
+            Self::Scripted { call, .. } => call.asked(),
+            call => call,
+        }
+    }
+
+    /// The answer that was scripted for the call, if one was.
+    #[must_use]
+    pub const fn answer(&self) -> Option<Hresult> {
+        match self {
+            Self::Scripted { answer, .. } => Some(*answer),
+            _ => None,
+        }
+    }
+
+    /// This call, with an answer if one is scripted for it.
+    pub(crate) fn answered(self, answer: Option<Hresult>) -> Self {
+        match answer {
+            Some(answer) => Self::Scripted { call: Box::new(self), answer },
+            None => self,
+        }
+    }
 }
 
 impl fmt::Display for Call {
@@ -225,12 +338,17 @@ impl fmt::Display for Call {
             Self::FinishClose { session } => write!(f, "finish closing {session}"),
             Self::Shutdown => f.write_str("shutdown"),
             Self::GetLastErrorMessage => f.write_str("get last error"),
+            Self::CallWithoutSession { function } => write!(f, "call {function}"),
+            Self::HandOut { function } => write!(f, "hand out memory of {function}"),
+            Self::Delete { memory } => write!(f, "delete {memory}"),
+            Self::Scripted { call, answer } => write!(f, "{call}, scripted {answer:?}"),
         }
     }
 }
 
 /// What a step that succeeded did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Effect {
     /// The API is initialized, this many times (rules I1, I3).
@@ -277,10 +395,19 @@ pub enum Effect {
     },
     /// The code of the last failing call of this thread, if any (rules E1 to E4).
     LastError(Option<Hresult>),
+    /// The function without a session has run (rule N1).
+    Called,
+    /// The caller has this memory now (rule D1).
+    HandedOut {
+        /// Which.
+        memory: Memory,
+    },
+    /// It was given back, or it was `NULL` (rules D1, D2).
+    Deleted,
 }
 
 impl Effect {
-    /// The HRESULT that the DISM function returns.
+    /// The HRESULT that the DISM function returns, where none is scripted.
     #[must_use]
     pub const fn code(&self) -> Hresult {
         match *self {
@@ -309,6 +436,9 @@ impl fmt::Display for Effect {
             Self::ShutDown { count } => write!(f, "count {count}"),
             Self::LastError(Some(code)) => write!(f, "{code:?}"),
             Self::LastError(None) => f.write_str("none"),
+            Self::Called => f.write_str("done"),
+            Self::HandedOut { memory } => write!(f, "{memory}"),
+            Self::Deleted => f.write_str("deleted"),
         }
     }
 }

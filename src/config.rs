@@ -6,6 +6,7 @@ use crate::Hresult;
 /// and everything that follows from it (rules I3, I5, S3, S5); in all else the two are the same.
 /// A client that passes its tests under both is safe on the machines that exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Contract {
     /// The pages: a second initialize fails, and the first shutdown ends the API.
     #[default]
@@ -32,6 +33,7 @@ pub enum Contract {
 /// # let _ = machine;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Config {
     /// The contract. Default: [`Contract::Documented`].

@@ -1,16 +1,17 @@
 use std::ffi::OsStr;
 use std::fmt;
-use std::marker::PhantomData;
-use std::mem;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use crate::call::OpenRequest;
+use crate::hold::{Holds, Missed, Point};
 use crate::journal::Recorder;
-use crate::sync::{Condvar, Mutex, MutexGuard, current_thread};
+use crate::rule::{Answer, Asked, Rules};
+use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, current_thread};
 use crate::{
-    Call, Config, Contract, Effect, Error, Function, Hresult, Journal, Machine, OpenSession,
-    Outcome, OwnedSession, Session, State, ThreadId,
+    Call, Config, Contract, Effect, Error, Function, Hold, HoldGuard, Hresult, Journal, Machine,
+    Memory, OpenSession, Operation, Outcome, OwnedSession, Remark, Report, Rule, RuleGuard,
+    Session, State, ThreadId,
 };
 
 /// One emulated process that has loaded `DismApi.dll`.
@@ -48,12 +49,68 @@ struct Shared {
     core: Mutex<Core>,
     /// Somebody's [`Machine::is_ready`] may have changed.
     turn: Condvar,
+    /// A thread came to a hold, or a hold was released.
+    held: Condvar,
+    verify_on_drop: bool,
 }
 
 /// What the lock guards: the state, and the journal that is written with it.
 struct Core {
     machine: Machine,
     journal: Recorder,
+    /// `None` until the test scripts something, so that who never does pays nothing for it.
+    script: Option<Box<Script>>,
+    /// How much of the journal an explicit [`Emulator::verify`] has seen.
+    verified: Option<u64>,
+}
+
+/// What the test has decided about calls to come.
+#[derive(Default)]
+pub(crate) struct Script {
+    pub(crate) rules: Rules,
+    holds: Holds,
+    last_id: u64,
+}
+
+impl Script {
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+}
+
+/// One call on its way through the machine: asks the rules when the machine asks for an answer.
+struct Asking<'a> {
+    script: &'a mut Option<Box<Script>>,
+    function: Function,
+    session: Option<Session>,
+    answer: Option<Box<Answer>>,
+}
+
+impl Asking<'_> {
+    #[inline]
+    fn ask(&mut self, image: Option<&[u8]>) -> Option<Hresult> {
+        let script = self.script.as_deref_mut()?;
+        self.answer = script.fire(self.function, self.session, image);
+        self.code()
+    }
+
+    #[inline]
+    fn code(&self) -> Option<Hresult> {
+        self.answer.as_ref().map(|answer| answer.code)
+    }
+}
+
+impl Script {
+    #[cold]
+    fn fire(
+        &mut self,
+        function: Function,
+        session: Option<Session>,
+        image: Option<&[u8]>,
+    ) -> Option<Box<Answer>> {
+        self.rules.fire(Asked { function, session, image }).map(Box::new)
+    }
 }
 
 impl Emulator {
@@ -78,12 +135,14 @@ impl Emulator {
     ///
     /// [`Error::NotElevated`] (rule I2); [`Error::AlreadyInitialized`] under
     /// [`Contract::Documented`] (rule I3); [`Error::OutOfNumbers`] after `u32::MAX` initializations.
+    #[track_caller]
     pub fn initialize(&self) -> Result<Hresult, Error> {
-        let thread = current_thread();
-        let mut core = self.lock();
-        let outcome = core.machine.initialize(thread);
-        core.journal.push(thread, || Call::Initialize, outcome);
-        Ok(outcome?.code())
+        let (outcome, answer) = self.step(
+            Function::Initialize,
+            |machine, thread, asking| machine.initialize(thread, || asking.ask(None)),
+            || Call::Initialize,
+        );
+        outcome.map(|effect| answer.unwrap_or(effect.code()))
     }
 
     /// `DismOpenSession` on a path, or on the running system with
@@ -97,6 +156,7 @@ impl Emulator {
     ///
     /// [`Error::NotInitialized`] (rule O1); [`Error::InvalidArgument`] for an empty path
     /// (rule O5); [`Error::OutOfNumbers`] when there is no handle left (rule O8).
+    #[track_caller]
     pub fn open_session(&self, path: impl AsRef<OsStr>) -> Result<Session, Error> {
         let path = path.as_ref().as_encoded_bytes();
         self.open(OpenRequest::new(path, false), || OpenSession::from_bytes(path))
@@ -108,6 +168,7 @@ impl Emulator {
     ///
     /// Those of [`open_session`](Self::open_session); [`Error::InvalidArgument`] for the online
     /// image, which takes neither (rule O4).
+    #[track_caller]
     pub fn open_session_with(&self, open: OpenSession) -> Result<Session, Error> {
         self.open(open.request(), || open.clone())
     }
@@ -117,23 +178,51 @@ impl Emulator {
     /// # Errors
     ///
     /// Those of [`open_session`](Self::open_session).
+    #[track_caller]
     pub fn open_owned_session(&self, path: impl AsRef<OsStr>) -> Result<OwnedSession, Error> {
-        Ok(OwnedSession::new(self.clone(), self.open_session(path)?))
+        let session = self.open_session(path)?;
+        Ok(OwnedSession::new(self.clone(), session, Location::caller()))
     }
 
+    #[track_caller]
     fn open(
         &self,
         request: OpenRequest<'_>,
         call: impl FnOnce() -> OpenSession,
     ) -> Result<Session, Error> {
-        let thread = current_thread();
-        let mut core = self.lock();
-        let outcome = core.machine.open_session(thread, request);
-        core.journal.push(thread, || Call::OpenSession(call()), outcome);
+        let (outcome, _) = self.step(
+            Function::OpenSession,
+            |machine, thread, asking| {
+                let path = request.image.path();
+                machine.open_session(thread, request, || asking.ask(Some(path)))
+            },
+            || Call::OpenSession(call()),
+        );
         match outcome? {
             Effect::Opened { session, .. } => Ok(session),
             effect => unreachable!("an open that was answered with {effect:?}"),
         }
+    }
+
+    /// A call that takes effect at one instant: past its holds and its rule, through the machine
+    /// into the journal. Gives the scripted answer beside the outcome.
+    #[inline]
+    #[track_caller]
+    fn step(
+        &self,
+        function: Function,
+        apply: impl FnOnce(&mut Machine, ThreadId, &mut Asking<'_>) -> Outcome,
+        call: impl FnOnce() -> Call,
+    ) -> (Outcome, Option<Hresult>) {
+        let thread = current_thread();
+        let mut core = self.hold_at(self.lock(), Point::Before, thread, function, None);
+        let Core { machine, journal, script, .. } = &mut *core;
+        let mut asking = Asking { script, function, session: None, answer: None };
+        let outcome = apply(machine, thread, &mut asking);
+        let answer = asking.code();
+        journal.push(thread, Location::caller(), || call().answered(answer), outcome);
+        drop(self.hold_at(core, Point::Returning, thread, function, None));
+        (outcome, answer)
     }
 
     /// Begins an operation on a session: any function of the API that takes one, but for the
@@ -143,7 +232,8 @@ impl Emulator {
     /// waits for those that came before (rule P2). What it gives stands for the running call: the
     /// operation lasts until it is ended or dropped.
     ///
-    /// No image can be mounted yet, so [`Function::CommitImage`] always fails (rule P1).
+    /// No image can be mounted yet, so [`Function::CommitImage`] fails unless a
+    /// [`Rule`] answers it (rule P1).
     ///
     /// # Errors
     ///
@@ -152,35 +242,86 @@ impl Emulator {
     /// operation of the same thread on the same session (rule P3); [`Error::InvalidArgument`] for
     /// a function that is not an operation.
     #[inline]
+    #[track_caller]
     pub fn operation(&self, session: Session, function: Function) -> Result<Operation<'_>, Error> {
-        self.begin_operation(session, function)?;
-        Ok(Operation { emulator: self, session, function, on_this_thread: PhantomData })
+        let place = Location::caller();
+        let answer = self.begin_operation(session, function, place)?;
+        Ok(Operation::new(self, session, function, place, answer))
     }
 
-    fn begin_operation(&self, session: Session, function: Function) -> Result<(), Error> {
+    /// Begins an operation and ends it: what most adapters between a program and the emulator
+    /// need.
+    ///
+    /// Gives what a [`Rule`] says, or else `S_OK`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`operation`](Self::operation) and of [`Operation::end`].
+    ///
+    /// ```
+    /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult};
+    ///
+    /// let dism = Emulator::new();
+    /// dism.initialize()?;
+    /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+    /// assert_eq!(dism.perform(session, Function::GetFeatures)?, Hresult::S_OK);
+    /// dism.close_session(session)?;
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn perform(&self, session: Session, function: Function) -> Result<Hresult, Error> {
+        self.operation(session, function)?.end()
+    }
+
+    fn begin_operation(
+        &self,
+        session: Session,
+        function: Function,
+        place: &'static Location<'static>,
+    ) -> Result<Option<Box<Answer>>, Error> {
         let thread = current_thread();
-        let mut core = self.lock();
-        let outcome = core.machine.begin_operation(thread, session, function);
-        core.journal.push(thread, || Call::BeginOperation { session, function }, outcome);
-        if outcome? == (Effect::Begun { ready: false }) {
-            drop(self.wait(core, thread, session));
+        let on = Some(session);
+        let mut core = self.hold_at(self.lock(), Point::Before, thread, function, on);
+        let Core { machine, journal, script, .. } = &mut *core;
+        let mut asking = Asking { script, function, session: on, answer: None };
+        let outcome =
+            machine.begin_operation(thread, session, function, |image| asking.ask(Some(image)));
+        let (code, answer) = (asking.code(), asking.answer);
+        let call = || Call::BeginOperation { session, function }.answered(code);
+        journal.push(thread, place, call, outcome);
+        match outcome {
+            Ok(Effect::Begun { ready: false }) => core = self.wait(core, thread, session),
+            Ok(_) => {}
+            Err(error) => {
+                drop(self.hold_at(core, Point::Returning, thread, function, on));
+                return Err(error);
+            }
         }
-        Ok(())
+        drop(self.hold_at(core, Point::Between, thread, function, on));
+        Ok(answer)
     }
 
     #[inline]
-    fn end_operation(&self, session: Session, result: Hresult) -> Outcome {
+    pub(crate) fn end_operation(
+        &self,
+        session: Session,
+        function: Function,
+        result: Hresult,
+        place: &'static Location<'static>,
+    ) -> Outcome {
         let thread = current_thread();
         let mut core = self.lock();
         let waited = core.machine.waiting();
         let outcome = core.machine.end_operation(thread, session, result);
-        core.journal.push(thread, || Call::EndOperation { session, result }, outcome);
+        core.journal.push(thread, place, || Call::EndOperation { session, result }, outcome);
         // Whoever got the turn by it is no longer among those that wait. All are woken, since
         // they share the condition variable and only one of them is meant.
         if core.machine.waiting() < waited {
-            drop(core);
             self.shared.turn.notify_all();
         }
+        drop(self.hold_at(core, Point::Returning, thread, function, Some(session)));
         outcome
     }
 
@@ -211,18 +352,34 @@ impl Emulator {
     /// open session, or that another thread is closing (rules C2, C5);
     /// [`Error::PossibleDeadlock`], with nothing changed, from inside an operation of the same
     /// thread on the session (rule C7).
+    #[track_caller]
     pub fn close_session(&self, session: Session) -> Result<Hresult, Error> {
+        self.close_session_at(session, Location::caller())
+    }
+
+    pub(crate) fn close_session_at(
+        &self,
+        session: Session,
+        place: &'static Location<'static>,
+    ) -> Result<Hresult, Error> {
         let thread = current_thread();
-        let mut core = self.lock();
-        let outcome = core.machine.close_session(thread, session);
-        core.journal.push(thread, || Call::CloseSession { session }, outcome);
-        let Effect::Closing { ready } = outcome? else { return Ok(Hresult::S_OK) };
-        if !ready {
-            core = self.wait(core, thread, session);
+        let (function, on) = (Function::CloseSession, Some(session));
+        let mut core = self.hold_at(self.lock(), Point::Before, thread, function, on);
+        let Core { machine, journal, script, .. } = &mut *core;
+        let mut asking = Asking { script, function, session: on, answer: None };
+        let mut outcome = machine.close_session(thread, session, |image| asking.ask(Some(image)));
+        let answer = asking.code();
+        journal.push(thread, place, || Call::CloseSession { session }.answered(answer), outcome);
+        if let Ok(Effect::Closing { ready }) = outcome {
+            core = self.hold_at(core, Point::Between, thread, function, on);
+            if !ready {
+                core = self.wait(core, thread, session);
+            }
+            outcome = core.machine.finish_close(thread, session);
+            core.journal.push(thread, place, || Call::FinishClose { session }, outcome);
         }
-        let outcome = core.machine.finish_close(thread, session);
-        core.journal.push(thread, || Call::FinishClose { session }, outcome);
-        Ok(outcome?.code())
+        drop(self.hold_at(core, Point::Returning, thread, function, on));
+        outcome.map(|effect| answer.unwrap_or(effect.code()))
     }
 
     /// `DismShutdown`. Under [`Contract::Recorded`] one that is not the last takes one off the
@@ -232,10 +389,13 @@ impl Emulator {
     ///
     /// [`Error::NotInitialized`] (rule S1); [`Error::OpenSessionHandles`] for a last shutdown with
     /// a session open, one that is being closed included, and nothing changes (rule S2).
+    #[track_caller]
     pub fn shutdown(&self) -> Result<(), Error> {
-        let mut core = self.lock();
-        let outcome = core.machine.shutdown();
-        core.journal.push(current_thread(), || Call::Shutdown, outcome);
+        let (outcome, _) = self.step(
+            Function::Shutdown,
+            |machine, _, asking| machine.shutdown(|| asking.ask(None)),
+            || Call::Shutdown,
+        );
         outcome.map(drop)
     }
 
@@ -249,15 +409,260 @@ impl Emulator {
     ///
     /// [`Error::NotInitialized`] after a last shutdown, but not before the first initialize
     /// (rule E5).
+    #[track_caller]
     pub fn last_error(&self) -> Result<Option<Hresult>, Error> {
-        let thread = current_thread();
-        let mut core = self.lock();
-        let outcome = core.machine.last_error(thread);
-        core.journal.push(thread, || Call::GetLastErrorMessage, outcome);
+        let (outcome, _) = self.step(
+            Function::GetLastErrorMessage,
+            |machine, thread, asking| machine.last_error(thread, || asking.ask(None)),
+            || Call::GetLastErrorMessage,
+        );
         match outcome? {
             Effect::LastError(code) => Ok(code),
             effect => unreachable!("a last error that was answered with {effect:?}"),
         }
+    }
+
+    /// A function that takes no session and has no method of its own, such as
+    /// [`Function::GetImageInfo`].
+    ///
+    /// It fails while the API is not initialized (rule N1), answers what a [`Rule`] says, and
+    /// does nothing else: there are no images behind the emulator, and nothing is mounted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule N1); [`Error::InvalidArgument`] for any other function;
+    /// [`Error::Scripted`] for a failing answer.
+    ///
+    /// ```
+    /// use dism_emu::{Emulator, Function, Hresult, Rule};
+    ///
+    /// let dism = Emulator::new();
+    /// dism.initialize()?;
+    /// let refused = Rule::on(Function::MountImage).answer(Hresult::DISMAPI_E_INVALID_IMAGE_INDEX);
+    /// let refused = dism.script(refused);
+    /// assert!(dism.call(Function::MountImage).is_err());
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn call(&self, function: Function) -> Result<Hresult, Error> {
+        let (outcome, answer) = self.step(
+            function,
+            |machine, thread, asking| {
+                machine.call_without_session(thread, function, || asking.ask(None))
+            },
+            || Call::CallWithoutSession { function },
+        );
+        outcome.map(|effect| answer.unwrap_or(effect.code()))
+    }
+
+    /// Hands out memory in the name of a function that has just succeeded, as `DismGetFeatures`
+    /// and its like do: the caller has to [`delete`](Self::delete) it, once (rule D1).
+    ///
+    /// Not a function of DISM but part of one. It does not look at what the function is; memory is
+    /// a number, and the emulator only watches what becomes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] after a last shutdown; [`Error::OutOfNumbers`] after `u32::MAX`
+    /// times.
+    #[track_caller]
+    pub fn hand_out(&self, function: Function) -> Result<Memory, Error> {
+        let place = Location::caller();
+        let thread = current_thread();
+        let mut core = self.lock();
+        let outcome = core.machine.hand_out(thread, function);
+        core.journal.push(thread, place, || Call::HandOut { function }, outcome);
+        match outcome? {
+            Effect::HandedOut { memory } => Ok(memory),
+            effect => unreachable!("memory that was answered with {effect:?}"),
+        }
+    }
+
+    /// `DismDelete`: gives back memory that was [handed out](Self::hand_out). [`Memory::NULL`] is
+    /// a success (rule D2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for what was not handed out, or was deleted before (rule D3);
+    /// [`Error::NotInitialized`] after a last shutdown (rule D4), but not before the first
+    /// initialize: the message that tells why that one failed has to be given back, too. None of
+    /// these is a last error (rule E2).
+    #[track_caller]
+    pub fn delete(&self, memory: Memory) -> Result<(), Error> {
+        let (outcome, _) = self.step(
+            Function::Delete,
+            |machine, _, asking| machine.delete(memory, || asking.ask(None)),
+            || Call::Delete { memory },
+        );
+        outcome.map(drop)
+    }
+
+    /// Puts a rule in force until the guard is dropped: calls that it means are answered by it.
+    #[track_caller]
+    pub fn script(&self, rule: Rule) -> RuleGuard {
+        self.script_together([rule], Location::caller())
+    }
+
+    /// The servicing host of the session's image dies: from here on, every operation on the
+    /// session fails, the first with `RPC_E_DISCONNECTED` and all others with `RPC_S_CALL_FAILED`,
+    /// as recorded; the session can be closed as ever (rule P5).
+    ///
+    /// ```
+    /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult};
+    ///
+    /// let dism = Emulator::new();
+    /// dism.initialize()?;
+    /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+    /// let dead = dism.kill_host(session);
+    /// let failed = dism.perform(session, Function::DisableFeature).unwrap_err();
+    /// assert_eq!(failed.code(), Hresult::RPC_E_DISCONNECTED);
+    /// let failed = dism.perform(session, Function::GetFeatureInfo).unwrap_err();
+    /// assert_eq!(failed.code(), Hresult::RPC_S_CALL_FAILED);
+    /// assert_eq!(dism.close_session(session)?, Hresult::S_OK);
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn kill_host(&self, session: Session) -> RuleGuard {
+        let rule = || Rule::on_any_operation().session(session);
+        let first = rule().times(1).answer(Hresult::RPC_E_DISCONNECTED);
+        let others = rule().answer(Hresult::RPC_S_CALL_FAILED);
+        self.script_together([first, others], Location::caller())
+    }
+
+    fn script_together<const N: usize>(
+        &self,
+        rules: [Rule; N],
+        place: &'static Location<'static>,
+    ) -> RuleGuard {
+        let id = self.with_script(|script| {
+            let id = script.next_id();
+            rules.into_iter().for_each(|rule| script.rules.add(rule, id, place));
+            id
+        });
+        RuleGuard::new(self.clone(), id)
+    }
+
+    /// Sets a hold until the guard is released or dropped: the next thread that comes to its point
+    /// stops there.
+    #[track_caller]
+    pub fn hold(&self, hold: Hold) -> HoldGuard {
+        let place = Location::caller();
+        let id = self.with_script(|script| {
+            let id = script.next_id();
+            script.holds.add(hold, id, place);
+            id
+        });
+        HoldGuard::new(self.clone(), id)
+    }
+
+    pub(crate) fn with_script<R>(&self, change: impl FnOnce(&mut Script) -> R) -> R {
+        change(self.lock().script.get_or_insert_default())
+    }
+
+    /// Stops the thread here if a hold says so. The lock is let go meanwhile.
+    #[inline]
+    fn hold_at<'a>(
+        &'a self,
+        core: MutexGuard<'a, Core>,
+        point: Point,
+        thread: ThreadId,
+        function: Function,
+        session: Option<Session>,
+    ) -> MutexGuard<'a, Core> {
+        if core.script.is_none() { core } else { self.stop(core, point, thread, function, session) }
+    }
+
+    #[cold]
+    fn stop<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core>,
+        point: Point,
+        thread: ThreadId,
+        function: Function,
+        session: Option<Session>,
+    ) -> MutexGuard<'a, Core> {
+        let Some(script) = &mut core.script else { return core };
+        let Some((id, deadline)) = script.holds.catch(point, function, session, thread) else {
+            return core;
+        };
+        self.shared.held.notify_all();
+        let deadline = Deadline::after(deadline);
+        loop {
+            match &mut core.script {
+                Some(script) if script.holds.is_set(id) => {
+                    if deadline.is_past() {
+                        script.holds.expire(id);
+                        return core;
+                    }
+                }
+                _ => return core,
+            }
+            core = self.shared.held.wait_until(core, deadline);
+        }
+    }
+
+    /// Waits until the hold has its thread.
+    pub(crate) fn wait_for_hold(&self, id: u64) -> Result<(), Missed> {
+        let mut core = self.lock();
+        let mut deadline = None;
+        loop {
+            let Some(script) = &core.script else { return Ok(()) };
+            let Some(patience) = script.holds.missing(id)? else { return Ok(()) };
+            let deadline = *deadline.get_or_insert_with(|| Deadline::after(patience));
+            if deadline.is_past() {
+                return script.holds.nobody_came(id).map_or(Ok(()), Err);
+            }
+            core = self.shared.held.wait_until(core, deadline);
+        }
+    }
+
+    /// Lets the thread go; gives what is to be told if the deadline did that before.
+    pub(crate) fn release_hold(&self, id: u64) -> Option<Remark> {
+        let remark = self.with_script(|script| script.holds.remove(id));
+        self.shared.held.notify_all();
+        remark
+    }
+
+    /// Looks through the journal for mistakes of the client's, for rules that never fired, and for
+    /// holds that nobody released.
+    ///
+    /// To be called when the client is through: what it has open then counts as left behind. Where
+    /// nobody calls it, it is done when the last handle to the process is dropped (clones,
+    /// [`OwnedSession`]s and guards are handles), and a report is a panic there, unless the thread
+    /// is panicking already or the test
+    /// [opted out](Builder::verify_on_drop). That drop says nothing more of a process that was
+    /// verified explicitly and not called since.
+    ///
+    /// # Errors
+    ///
+    /// The report, where there is anything in it; a journal that was switched off, or whose
+    /// beginning is gone, cannot be verified and is reported as such.
+    ///
+    /// ```
+    /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Mistake};
+    ///
+    /// let dism = Emulator::new();
+    /// dism.initialize()?;
+    /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+    /// dism.close_session(session)?;
+    /// let _ = dism.close_session(session);
+    /// dism.shutdown()?;
+    ///
+    /// let report = dism.verify().unwrap_err();
+    /// assert_eq!(report.mistakes()[0].mistake, Mistake::CloseTwice);
+    /// println!("{report}");
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    pub fn verify(&self) -> Result<(), Report> {
+        let (journal, mut remarks) = {
+            let mut core = self.lock();
+            core.verified = Some(core.journal.written());
+            core.evidence()
+        };
+        remarks.extend(journal.gap());
+        Report::of(journal, remarks).map_or(Ok(()), Err)
     }
 
     /// Whether the process is initialized and how many sessions are open, for assertions. Not a
@@ -277,6 +682,33 @@ impl Emulator {
     #[inline]
     fn lock(&self) -> MutexGuard<'_, Core> {
         self.shared.core.lock()
+    }
+}
+
+impl Core {
+    /// What a verification looks at.
+    fn evidence(&self) -> (Journal, Vec<Remark>) {
+        let journal = self.journal.snapshot(*self.machine.config());
+        let script = self.script.iter();
+        let remarks = script.flat_map(|it| it.rules.remarks().chain(it.holds.remarks())).collect();
+        (journal, remarks)
+    }
+}
+
+/// The last handle is gone: see [`Emulator::verify`].
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if !self.verify_on_drop || std::thread::panicking() {
+            return;
+        }
+        let core = self.core.get_mut();
+        if core.verified == Some(core.journal.written()) {
+            return;
+        }
+        let (journal, remarks) = core.evidence();
+        if let Some(report) = Report::of(journal, remarks) {
+            panic!("{report}");
+        }
     }
 }
 
@@ -320,12 +752,13 @@ impl fmt::Debug for Emulator {
 pub struct Builder {
     config: Config,
     journal_limit: usize,
+    verify_on_drop: bool,
 }
 
 /// As [`Emulator::builder`].
 impl Default for Builder {
     fn default() -> Self {
-        Self { config: Config::default(), journal_limit: 65_536 }
+        Self { config: Config::default(), journal_limit: 65_536, verify_on_drop: true }
     }
 }
 
@@ -375,109 +808,45 @@ impl Builder {
     /// How many steps the journal keeps: the latest ones, 65,536 unless said otherwise; 0 switches
     /// it off, `usize::MAX` keeps all.
     ///
-    /// A step takes 56 bytes, and an open the length of its path beside; the room is taken as it
-    /// is needed. A journal that is switched off does not replay and says so.
+    /// A step takes 64 bytes, and an open the length of its path beside; the room is taken as it
+    /// is needed. A journal that is switched off does not replay and says so, and no mistakes are
+    /// found without one.
     pub fn journal_limit(mut self, steps: usize) -> Self {
         self.journal_limit = steps;
+        self
+    }
+
+    /// Whether the drop of the last handle [verifies](Emulator::verify) what the client did, and
+    /// panics with a report if there is one: yes, unless said otherwise. For tests that make
+    /// mistakes on purpose, or leave things as they are.
+    ///
+    /// ```
+    /// use dism_emu::Emulator;
+    ///
+    /// let dism = Emulator::builder().verify_on_drop(false).build();
+    /// dism.initialize()?; // and no shutdown
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    pub fn verify_on_drop(mut self, verify: bool) -> Self {
+        self.verify_on_drop = verify;
         self
     }
 
     /// The process.
     #[must_use]
     pub fn build(self) -> Emulator {
-        let machine = Machine::new(self.config);
-        let core = Core { machine, journal: Recorder::new(self.journal_limit) };
-        let shared = Shared { core: Mutex::new(core), turn: Condvar::default() };
+        let core = Core {
+            machine: Machine::new(self.config),
+            journal: Recorder::new(self.journal_limit),
+            script: None,
+            verified: None,
+        };
+        let shared = Shared {
+            core: Mutex::new(core),
+            turn: Condvar::default(),
+            held: Condvar::default(),
+            verify_on_drop: self.verify_on_drop,
+        };
         Emulator { shared: Arc::new(shared) }
-    }
-}
-
-/// An operation that is being performed, as long as this lives.
-///
-/// Dropped, it ends with `S_OK`; [`end_with`](Self::end_with) gives another result. It stays on
-/// its thread, as a running call does:
-///
-/// ```compile_fail,E0277
-/// # let dism = dism_emu::Emulator::new();
-/// # dism.initialize()?;
-/// # let session = dism.open_session("image")?;
-/// let operation = dism.operation(session, dism_emu::Function::GetFeatures)?;
-/// std::thread::scope(|scope| {
-///     scope.spawn(|| operation.end());
-/// });
-/// # Ok::<(), dism_emu::Error>(())
-/// ```
-///
-/// ```
-/// use dism_emu::{Emulator, Error, Function, Hresult};
-///
-/// let dism = Emulator::new();
-/// dism.initialize()?;
-/// let session = dism.open_session(r"C:\mount")?;
-///
-/// let operation = dism.operation(session, Function::EnableFeature)?;
-/// let failed = operation.end_with(Hresult::DISMAPI_E_UNKNOWN_FEATURE);
-/// assert_eq!(failed, Err(Error::OperationFailed { code: Hresult::new(0x800F080C) }));
-///
-/// // P5: the session survives, and C6: a reboot that it needs is told at the close.
-/// dism.operation(session, Function::AddPackage)?.end_with(Hresult::new(3010))?;
-/// assert_eq!(dism.close_session(session)?, Hresult::ERROR_SUCCESS_REBOOT_REQUIRED);
-/// # Ok::<(), Error>(())
-/// ```
-#[must_use = "an operation ends where this is dropped, so a place has to be found for it"]
-pub struct Operation<'a> {
-    emulator: &'a Emulator,
-    session: Session,
-    function: Function,
-    /// Rules C7, E1 and P3 speak of the thread that performs the operation.
-    on_this_thread: PhantomData<*const ()>,
-}
-
-impl Operation<'_> {
-    /// On which session.
-    #[must_use]
-    pub const fn session(&self) -> Session {
-        self.session
-    }
-
-    /// Which function.
-    #[must_use]
-    pub const fn function(&self) -> Function {
-        self.function
-    }
-
-    /// Ends the operation with `S_OK`, as dropping it does.
-    pub fn end(self) {
-        drop(self);
-    }
-
-    /// Ends the operation with any result: `S_OK`, another success such as 1 or 3010, which comes
-    /// back, or a failure.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OperationFailed`] for a failing code, which is then this thread's last error. The
-    /// session stays open and closable (rule P5).
-    pub fn end_with(self, result: impl Into<Hresult>) -> Result<Hresult, Error> {
-        let outcome = self.emulator.end_operation(self.session, result.into());
-        mem::forget(self);
-        Ok(outcome?.code())
-    }
-}
-
-impl Drop for Operation<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        // It was begun on this thread and not ended yet, so there is nothing to fail.
-        let _ = self.emulator.end_operation(self.session, Hresult::S_OK);
-    }
-}
-
-impl fmt::Debug for Operation<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Operation")
-            .field("function", &self.function)
-            .field("session", &self.session)
-            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use crate::{Function, Hresult, Session};
+use crate::{Function, Hresult, Memory, Session};
 
 /// Why a call failed.
 ///
@@ -16,6 +16,7 @@ use crate::{Function, Hresult, Session};
 /// assert_eq!(error.code(), Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Error {
     /// The API is not initialized, or was shut down (rules S1, S4, O1, C1, P1, E5).
@@ -77,6 +78,13 @@ pub enum Error {
         /// The code that it was ended with.
         code: Hresult,
     },
+
+    /// The contract lets the call through, and a [`Rule`](crate::Rule) of the test makes it fail.
+    #[error("the call is scripted to fail with {code}")]
+    Scripted {
+        /// The rule's answer.
+        code: Hresult,
+    },
 }
 
 impl Error {
@@ -93,13 +101,15 @@ impl Error {
             Self::AlreadyInitialized { code }
             | Self::InvalidSession { code, .. }
             | Self::SessionClosing { code, .. }
-            | Self::OperationFailed { code } => code,
+            | Self::OperationFailed { code }
+            | Self::Scripted { code } => code,
         }
     }
 }
 
 /// Which argument is not valid, and why. The code is always `E_INVALIDARG`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum InvalidArgument {
     /// The path is empty (rule O5).
@@ -122,6 +132,20 @@ pub enum InvalidArgument {
     NotAnOperation {
         /// The function.
         function: Function,
+    },
+
+    /// A function that takes a session, or has a method of its own, was called as one without.
+    #[error("{function} is not called without a session")]
+    TakesSession {
+        /// The function.
+        function: Function,
+    },
+
+    /// `DismDelete` of what was never handed out, or was deleted before (rule D3).
+    #[error("{memory} is not handed out")]
+    NotHandedOut {
+        /// The number that was passed.
+        memory: Memory,
     },
 
     /// [`Call::EndOperation`](crate::Call::EndOperation) or

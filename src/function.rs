@@ -18,9 +18,14 @@ macro_rules! functions {
         /// assert!(!Function::MountImage.is_operation());
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         #[non_exhaustive]
         pub enum Function {
-            $(#[doc = concat!("`", $name, "`")] $variant,)+
+            $(
+                #[doc = concat!("`", $name, "`")]
+                #[cfg_attr(feature = "serde", serde(rename = $name))]
+                $variant,
+            )+
         }
 
         impl Function {
@@ -91,6 +96,24 @@ functions! {
     GetOsInfo "GetOsInfo" true
     GetUsedSpace "GetUsedSpace" true
     EnableDisableFeature "EnableDisableFeature" true
+}
+
+impl Function {
+    /// Whether it is called through [`Emulator::call`](crate::Emulator::call): it takes no session
+    /// (section "Functions without a session" of the contract), and it is not one of those that
+    /// have a method of their own.
+    #[must_use]
+    pub const fn is_without_session(self) -> bool {
+        matches!(
+            self,
+            Self::CleanupMountpoints
+                | Self::GetImageInfo
+                | Self::GetMountedImageInfo
+                | Self::MountImage
+                | Self::RemountImage
+                | Self::UnmountImage
+        )
+    }
 }
 
 /// Writes the [`name`](Function::name).

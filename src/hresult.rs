@@ -48,6 +48,14 @@ impl Hresult {
     }
 }
 
+/// As a string, `0xC0040003`.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Hresult {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// Writes the number, `0xC0040003`.
 impl fmt::Display for Hresult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -200,6 +208,13 @@ codes! {
         /// An argument is not valid.
     0x8007_000E E_OUTOFMEMORY -
         /// Something ran out: memory, or session numbers (rule O8).
+    0x8007_04D3 ERROR_REQUEST_ABORTED -
+        /// `HRESULT_FROM_WIN32(ERROR_REQUEST_ABORTED)`: the operation was cancelled, as long-used
+        /// clients expect it; no source states the code.
+    0x8007_06BE RPC_S_CALL_FAILED -
+        /// `HRESULT_FROM_WIN32(RPC_S_CALL_FAILED)`: the servicing host is gone (rule P5).
+    0x8001_0108 RPC_E_DISCONNECTED -
+        /// The servicing host went away during the call (rule P5).
     0x8007_046B ERROR_POSSIBLE_DEADLOCK -
         /// `HRESULT_FROM_WIN32(ERROR_POSSIBLE_DEADLOCK)`: the emulator's own answer where the real
         /// call would wait for itself (rules C7, P3).

@@ -32,6 +32,14 @@ impl ImagePath {
     }
 }
 
+/// As a string; what is not Unicode in it comes out as U+FFFD.
+#[cfg(feature = "serde")]
+impl serde::Serialize for ImagePath {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_string_lossy())
+    }
+}
+
 /// Writes the text in quotes.
 impl fmt::Debug for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,13 @@
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::Location;
 
 use thiserror::Error;
 
-use crate::{Call, Config, Machine, Outcome, ThreadId};
+use crate::{Call, Config, Effect, Hresult, Machine, Outcome, Remark, ThreadId};
 
-/// One entry of a [`Journal`]: which thread took which step, and how it came out.
+/// One entry of a [`Journal`]: which thread took which step, how it came out, and where in the
+/// caller's source the call stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
     /// Who.
@@ -14,6 +16,23 @@ pub struct Step {
     pub call: Call,
     /// What was answered.
     pub outcome: Outcome,
+    /// Where the call stands, as `#[track_caller]` tells it: the line that called the emulator, or
+    /// if the function around that line is `#[track_caller]` too, the line that called it. `None`
+    /// where nobody knows.
+    pub place: Option<&'static Location<'static>>,
+}
+
+impl Step {
+    /// What the step answered: the code of its error or of its effect, or the one scripted for it.
+    #[must_use]
+    pub fn code(&self) -> Hresult {
+        match &self.outcome {
+            // A scripted operation is begun in any case; its end has the answer.
+            Ok(effect @ Effect::Begun { .. }) => effect.code(),
+            Ok(effect) => self.call.answer().unwrap_or_else(|| effect.code()),
+            Err(error) => error.code(),
+        }
+    }
 }
 
 /// Writes `t1 close session 2 -> references 1`.
@@ -71,6 +90,15 @@ impl Journal {
         self.dropped
     }
 
+    /// Why the journal does not tell everything, if it does not.
+    pub(crate) fn gap(&self) -> Option<Remark> {
+        match (self.is_off, self.dropped) {
+            (true, _) => Some(Remark::JournalOff),
+            (false, 0) => None,
+            (false, dropped) => Some(Remark::JournalIncomplete { dropped }),
+        }
+    }
+
     /// Runs the journal through a fresh machine and compares every outcome.
     ///
     /// Gives the machine as it stands after the last step.
@@ -113,7 +141,8 @@ impl fmt::Display for Journal {
 /// use dism_emu::{Call, Config, Effect, ReplayError, Step, ThreadId, replay};
 ///
 /// let thread = ThreadId::new(1);
-/// let made_up = Step { thread, call: Call::Shutdown, outcome: Ok(Effect::ShutDown { count: 0 }) };
+/// let outcome = Ok(Effect::ShutDown { count: 0 });
+/// let made_up = Step { thread, call: Call::Shutdown, outcome, place: None };
 /// let differs = replay(Config::default(), [&made_up]).unwrap_err();
 /// assert!(matches!(differs, ReplayError::Differs { at: 0, .. }));
 /// ```
@@ -187,10 +216,21 @@ impl Recorder {
 
     /// Writes a step; where the journal is off, the call is not even put together.
     #[inline]
-    pub(crate) fn push(&mut self, thread: ThreadId, call: impl FnOnce() -> Call, outcome: Outcome) {
+    pub(crate) fn push(
+        &mut self,
+        thread: ThreadId,
+        place: &'static Location<'static>,
+        call: impl FnOnce() -> Call,
+        outcome: Outcome,
+    ) {
         if self.limit > 0 {
-            self.write(Step { thread, call: call(), outcome });
+            self.write(Step { thread, call: call(), outcome, place: Some(place) });
         }
+    }
+
+    /// How many steps were written so far, those that are gone included.
+    pub(crate) fn written(&self) -> u64 {
+        self.dropped + self.steps.len() as u64
     }
 
     #[inline(never)]

@@ -5,11 +5,15 @@ mod config;
 mod emulator;
 mod error;
 mod function;
+mod hold;
 mod hresult;
 mod image;
 mod index;
 mod journal;
 mod machine;
+mod operation;
+mod report;
+mod rule;
 mod session;
 mod sessions;
 mod sync;
@@ -23,14 +27,18 @@ pub mod docs {
     pub mod limitations {}
 }
 
-pub use call::{Call, DISM_ONLINE_IMAGE, Effect, OpenSession, Outcome, Session, ThreadId};
+pub use call::{Call, DISM_ONLINE_IMAGE, Effect, Memory, OpenSession, Outcome, Session, ThreadId};
 pub use config::{Config, Contract};
-pub use emulator::{Builder, Emulator, Operation};
+pub use emulator::{Builder, Emulator};
 pub use error::{Error, InvalidArgument};
 pub use function::Function;
+pub use hold::{Hold, HoldGuard};
 pub use hresult::Hresult;
 pub use image::ImagePath;
 pub use journal::{Journal, ReplayError, Step, replay};
 pub use machine::{Machine, State};
+pub use operation::Operation;
+pub use report::{Remark, Report};
+pub use rule::{Progress, Rule, RuleGuard};
 pub use session::OwnedSession;
 pub use sync::MODEL_CHECKED;

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call::OpenRequest;
 use crate::sessions::{Sessions, Slot};
 use crate::{
-    Call, Config, Contract, Effect, Error, Function, Hresult, InvalidArgument, Outcome, Session,
-    ThreadId,
+    Call, Config, Contract, Effect, Error, Function, Hresult, InvalidArgument, Memory, Outcome,
+    Session, ThreadId,
 };
 
 /// The state of one process that has loaded the DLL, as a pure state machine.
@@ -41,6 +41,10 @@ pub struct Machine {
     phase: Phase,
     /// Per thread the code of its last failing call (rule E1).
     last_errors: BTreeMap<ThreadId, Hresult>,
+    /// What was handed out and not given back: it outlives a shutdown (rule D4).
+    handed_out: BTreeSet<Memory>,
+    /// The last memory that was handed out.
+    last_memory: Memory,
 }
 
 #[derive(Clone, Debug)]
@@ -94,7 +98,13 @@ impl Machine {
     /// A process that has loaded the DLL and called nothing yet.
     #[must_use]
     pub const fn new(config: Config) -> Self {
-        Self { config, phase: Phase::Down { after_shutdown: false }, last_errors: BTreeMap::new() }
+        Self {
+            config,
+            phase: Phase::Down { after_shutdown: false },
+            last_errors: BTreeMap::new(),
+            handed_out: BTreeSet::new(),
+            last_memory: Memory::NULL,
+        }
     }
 
     /// What the process is like.
@@ -124,17 +134,24 @@ impl Machine {
     /// [`EndOperation`](Call::EndOperation) or a [`FinishClose`](Call::FinishClose) that is not
     /// this thread's, or not yet.
     pub fn apply(&mut self, thread: ThreadId, call: &Call) -> Outcome {
-        match call {
-            Call::Initialize => self.initialize(thread),
-            Call::OpenSession(open) => self.open_session(thread, open.request()),
+        let answer = call.answer();
+        match call.asked() {
+            Call::Initialize => self.initialize(thread, || answer),
+            Call::OpenSession(open) => self.open_session(thread, open.request(), || answer),
             Call::BeginOperation { session, function } => {
-                self.begin_operation(thread, *session, *function)
+                self.begin_operation(thread, *session, *function, |_| answer)
             }
             Call::EndOperation { session, result } => self.end_operation(thread, *session, *result),
-            Call::CloseSession { session } => self.close_session(thread, *session),
+            Call::CloseSession { session } => self.close_session(thread, *session, |_| answer),
             Call::FinishClose { session } => self.finish_close(thread, *session),
-            Call::Shutdown => self.shutdown(),
-            Call::GetLastErrorMessage => self.last_error(thread),
+            Call::Shutdown => self.shutdown(|| answer),
+            Call::GetLastErrorMessage => self.last_error(thread, || answer),
+            Call::CallWithoutSession { function } => {
+                self.call_without_session(thread, *function, || answer)
+            }
+            Call::HandOut { function } => self.hand_out(thread, *function),
+            Call::Delete { memory } => self.delete(*memory, || answer),
+            Call::Scripted { .. } => unreachable!("a call without its answer"),
         }
     }
 
@@ -157,21 +174,25 @@ impl Machine {
         }
     }
 
+    // Each call asks for its scripted answer at the one place from which it cannot fail any more:
+    // what the contract refuses asks nobody, and what fails by script has changed nothing yet.
+
     #[inline]
-    pub(crate) fn initialize(&mut self, thread: ThreadId) -> Outcome {
-        match self.try_initialize() {
+    pub(crate) fn initialize(&mut self, thread: ThreadId, script: impl Script) -> Outcome {
+        match self.try_initialize(script) {
             Ok(count) => Ok(Effect::Initialized { count }),
             Err(error) => Err(self.noted(thread, error)),
         }
     }
 
     #[inline(always)]
-    fn try_initialize(&mut self) -> Result<u32, Error> {
+    fn try_initialize(&mut self, script: impl Script) -> Result<u32, Error> {
         if !self.config.elevated {
             return Err(Error::NotElevated);
         }
         match (&mut self.phase, self.config.contract) {
             (Phase::Down { .. }, _) => {
+                let_through(script())?;
                 self.phase = Phase::Up { count: 1, sessions: Sessions::new() };
                 Ok(1)
             }
@@ -179,22 +200,33 @@ impl Machine {
                 Err(Error::AlreadyInitialized { code: self.config.already_initialized })
             }
             (Phase::Up { count, .. }, Contract::Recorded) => {
-                *count = count.checked_add(1).ok_or(Error::OutOfNumbers)?;
-                Ok(*count)
+                let next = count.checked_add(1).ok_or(Error::OutOfNumbers)?;
+                let_through(script())?;
+                *count = next;
+                Ok(next)
             }
         }
     }
 
     #[inline]
-    pub(crate) fn open_session(&mut self, thread: ThreadId, open: OpenRequest<'_>) -> Outcome {
-        match self.try_open_session(open) {
+    pub(crate) fn open_session(
+        &mut self,
+        thread: ThreadId,
+        open: OpenRequest<'_>,
+        script: impl Script,
+    ) -> Outcome {
+        match self.try_open_session(open, script) {
             Ok((session, references)) => Ok(Effect::Opened { session, references }),
             Err(error) => Err(self.noted(thread, error)),
         }
     }
 
     #[inline(always)]
-    fn try_open_session(&mut self, open: OpenRequest<'_>) -> Result<(Session, u32), Error> {
+    fn try_open_session(
+        &mut self,
+        open: OpenRequest<'_>,
+        script: impl Script,
+    ) -> Result<(Session, u32), Error> {
         let sessions = self.phase.sessions()?;
         let image = open.image;
         if image.path().is_empty() {
@@ -205,11 +237,16 @@ impl Machine {
         }
         if let Some(slot) = sessions.find_image(image) {
             let entry = sessions.entry_mut(slot);
-            entry.references = entry.references.checked_add(1).ok_or(Error::OutOfNumbers)?;
-            return Ok((entry.handle(), entry.references));
+            let references = entry.references.checked_add(1).ok_or(Error::OutOfNumbers)?;
+            let_through(script())?;
+            entry.references = references;
+            return Ok((entry.handle(), references));
         }
-        let session = sessions.add(image, self.config.last_session).ok_or(Error::OutOfNumbers)?;
-        Ok((session, 1))
+        if !sessions.has_next(self.config.last_session) {
+            return Err(Error::OutOfNumbers);
+        }
+        let_through(script())?;
+        Ok((sessions.add(image), 1))
     }
 
     #[inline]
@@ -218,8 +255,9 @@ impl Machine {
         thread: ThreadId,
         session: Session,
         function: Function,
+        script: impl FnOnce(&[u8]) -> Option<Hresult>,
     ) -> Outcome {
-        match self.try_begin_operation(thread, session, function) {
+        match self.try_begin_operation(thread, session, function, script) {
             Ok(ready) => Ok(Effect::Begun { ready }),
             Err(error) => Err(self.noted(thread, error)),
         }
@@ -231,6 +269,7 @@ impl Machine {
         thread: ThreadId,
         session: Session,
         function: Function,
+        script: impl FnOnce(&[u8]) -> Option<Hresult>,
     ) -> Result<bool, Error> {
         let sessions = self.phase.sessions()?;
         if !function.is_operation() {
@@ -247,11 +286,13 @@ impl Machine {
             let code = code(self.config.closing_session);
             return Err(Error::SessionClosing { session, code });
         }
-        if commits {
-            return Err(InvalidArgument::NotMounted { session }.into());
-        }
         if sessions.is_busy(slot, thread) {
             return Err(Error::PossibleDeadlock { session });
+        }
+        let answer = script(sessions.entry(slot).image());
+        // Nothing can be mounted yet: only a script can say that this image is.
+        if commits && answer.is_none() {
+            return Err(InvalidArgument::NotMounted { session }.into());
         }
         Ok(sessions.take_turn(slot, thread))
     }
@@ -289,20 +330,34 @@ impl Machine {
     }
 
     #[inline]
-    pub(crate) fn close_session(&mut self, thread: ThreadId, session: Session) -> Outcome {
-        self.try_close_session(thread, session).map_err(|error| self.noted(thread, error))
+    pub(crate) fn close_session(
+        &mut self,
+        thread: ThreadId,
+        session: Session,
+        script: impl FnOnce(&[u8]) -> Option<Hresult>,
+    ) -> Outcome {
+        self.try_close_session(thread, session, script).map_err(|error| self.noted(thread, error))
     }
 
     #[inline(always)]
-    fn try_close_session(&mut self, thread: ThreadId, session: Session) -> Outcome {
+    fn try_close_session(
+        &mut self,
+        thread: ThreadId,
+        session: Session,
+        script: impl FnOnce(&[u8]) -> Option<Hresult>,
+    ) -> Outcome {
         let code = self.config.closed_session;
         let (sessions, slot) = self.find(session)?;
         match sessions.entry(slot).references {
             // C5: a closing session is closed as far as another close is concerned.
             0 => Err(Error::InvalidSession { session, code }),
             1 if sessions.is_busy(slot, thread) => Err(Error::PossibleDeadlock { session }),
-            1 => Ok(Effect::Closing { ready: sessions.start_closing(slot, thread) }),
+            1 => {
+                let_through(script(sessions.entry(slot).image()))?;
+                Ok(Effect::Closing { ready: sessions.start_closing(slot, thread) })
+            }
             _ => {
+                let_through(script(sessions.entry(slot).image()))?;
                 let entry = sessions.entry_mut(slot);
                 entry.references -= 1;
                 Ok(Effect::Released { references: entry.references })
@@ -332,16 +387,18 @@ impl Machine {
 
     /// Does not touch the last error (rule S7).
     #[inline]
-    pub(crate) fn shutdown(&mut self) -> Outcome {
+    pub(crate) fn shutdown(&mut self, script: impl Script) -> Outcome {
         match &mut self.phase {
             Phase::Down { .. } => Err(Error::NotInitialized),
             // S3: one that is not the last does not look at sessions.
             Phase::Up { count: count @ 2.., .. } => {
+                let_through(script())?;
                 *count -= 1;
                 Ok(Effect::ShutDown { count: *count })
             }
             Phase::Up { sessions, .. } if sessions.count() > 0 => Err(Error::OpenSessionHandles),
             Phase::Up { .. } => {
+                let_through(script())?;
                 self.phase = Phase::Down { after_shutdown: true };
                 Ok(Effect::ShutDown { count: 0 })
             }
@@ -349,10 +406,62 @@ impl Machine {
     }
 
     /// Neither reads nor writes anything but the last error; its own failure is not one (rule E2).
-    pub(crate) fn last_error(&self, thread: ThreadId) -> Outcome {
+    pub(crate) fn last_error(&self, thread: ThreadId, script: impl Script) -> Outcome {
+        self.not_after_shutdown()?;
+        let_through(script())?;
+        Ok(Effect::LastError(self.last_errors.get(&thread).copied()))
+    }
+
+    pub(crate) fn call_without_session(
+        &mut self,
+        thread: ThreadId,
+        function: Function,
+        script: impl Script,
+    ) -> Outcome {
+        let call = || {
+            self.phase.sessions()?;
+            if !function.is_without_session() {
+                return Err(InvalidArgument::TakesSession { function }.into());
+            }
+            let_through(script())
+        };
+        call().map(|()| Effect::Called).map_err(|error| self.noted(thread, error))
+    }
+
+    /// Rule D1. The function that hands out is what fails here, and it sets the last error as
+    /// rule E2 has it.
+    pub(crate) fn hand_out(&mut self, thread: ThreadId, function: Function) -> Outcome {
+        let next = self.not_after_shutdown().and_then(|()| {
+            self.last_memory.raw().checked_add(1).map(Memory::from_raw).ok_or(Error::OutOfNumbers)
+        });
+        match next {
+            Ok(memory) => {
+                self.last_memory = memory;
+                self.handed_out.insert(memory);
+                Ok(Effect::HandedOut { memory })
+            }
+            Err(error) if function == Function::GetLastErrorMessage => Err(error),
+            Err(error) => Err(self.noted(thread, error)),
+        }
+    }
+
+    /// Does not touch the last error (rule E2).
+    pub(crate) fn delete(&mut self, memory: Memory, script: impl Script) -> Outcome {
+        self.not_after_shutdown()?;
+        if memory != Memory::NULL && !self.handed_out.contains(&memory) {
+            return Err(InvalidArgument::NotHandedOut { memory }.into());
+        }
+        let_through(script())?;
+        self.handed_out.remove(&memory);
+        Ok(Effect::Deleted)
+    }
+
+    /// What works before the first initialize, too: whoever reads why that one failed needs it
+    /// (rules E5, D4).
+    fn not_after_shutdown(&self) -> Result<(), Error> {
         match self.phase {
             Phase::Down { after_shutdown: true } => Err(Error::NotInitialized),
-            _ => Ok(Effect::LastError(self.last_errors.get(&thread).copied())),
+            _ => Ok(()),
         }
     }
 
@@ -370,6 +479,20 @@ impl Machine {
     fn noted(&mut self, thread: ThreadId, error: Error) -> Error {
         self.last_errors.insert(thread, error.code());
         error
+    }
+}
+
+/// Gives the scripted answer of a call, if there is one.
+pub(crate) trait Script: FnOnce() -> Option<Hresult> {}
+
+impl<F: FnOnce() -> Option<Hresult>> Script for F {}
+
+/// A failing answer is all that happens.
+#[inline]
+fn let_through(answer: Option<Hresult>) -> Result<(), Error> {
+    match answer {
+        Some(code) if code.is_failure() => Err(Error::Scripted { code }),
+        _ => Ok(()),
     }
 }
 
@@ -397,23 +520,25 @@ mod tests {
     fn one_initialize_more_than_can_be_counted_fails_and_changes_nothing() {
         let mut machine = recorded();
         machine.phase = Phase::Up { count: u32::MAX - 1, sessions: Sessions::new() };
-        assert_eq!(machine.initialize(THREAD), Ok(Effect::Initialized { count: u32::MAX }));
-        assert_eq!(machine.initialize(THREAD), Err(Error::OutOfNumbers));
+        let initialized = Ok(Effect::Initialized { count: u32::MAX });
+        assert_eq!(machine.apply(THREAD, &Call::Initialize), initialized);
+        assert_eq!(machine.apply(THREAD, &Call::Initialize), Err(Error::OutOfNumbers));
         assert_eq!(machine.state(), State::Up { count: u32::MAX, open_sessions: 0 });
-        assert_eq!(machine.shutdown(), Ok(Effect::ShutDown { count: u32::MAX - 1 }));
+        let shut_down = Ok(Effect::ShutDown { count: u32::MAX - 1 });
+        assert_eq!(machine.apply(THREAD, &Call::Shutdown), shut_down);
     }
 
     #[test]
     fn one_reference_more_than_can_be_counted_fails_and_changes_nothing() {
         let mut machine = recorded();
         let open = Call::OpenSession(OpenSession::new("image"));
-        machine.initialize(THREAD).unwrap();
+        machine.apply(THREAD, &Call::Initialize).unwrap();
         let Ok(Effect::Opened { session, .. }) = machine.apply(THREAD, &open) else { panic!() };
         let sessions = machine.phase.sessions().unwrap();
         let slot = sessions.find(session).unwrap();
         sessions.entry_mut(slot).references = u32::MAX;
         assert_eq!(machine.apply(THREAD, &open), Err(Error::OutOfNumbers));
-        let released = machine.close_session(THREAD, session);
+        let released = machine.apply(THREAD, &Call::CloseSession { session });
         assert_eq!(released, Ok(Effect::Released { references: u32::MAX - 1 }));
     }
 
@@ -421,15 +546,15 @@ mod tests {
     #[test]
     fn the_numbers_end_at_u32_max() {
         let mut machine = recorded();
-        machine.initialize(THREAD).unwrap();
+        machine.apply(THREAD, &Call::Initialize).unwrap();
         machine.phase.sessions().unwrap().set_next(u64::from(u32::MAX));
         let open = |path: &str| Call::OpenSession(OpenSession::new(path));
         let session = Session::from_raw(u32::MAX);
         let opened = machine.apply(THREAD, &open("image"));
         assert_eq!(opened, Ok(Effect::Opened { session, references: 1 }));
         assert_eq!(machine.apply(THREAD, &open("other")), Err(Error::OutOfNumbers));
-        machine.close_session(THREAD, session).unwrap();
-        machine.finish_close(THREAD, session).unwrap();
+        machine.apply(THREAD, &Call::CloseSession { session }).unwrap();
+        machine.apply(THREAD, &Call::FinishClose { session }).unwrap();
         assert_eq!(machine.apply(THREAD, &open("other")), Err(Error::OutOfNumbers));
     }
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::mem;
+use std::panic::Location;
 
 use crate::{Emulator, Error, Hresult, Session};
 
@@ -8,7 +9,7 @@ use crate::{Emulator, Error, Hresult, Session};
 /// A drop is a `DismCloseSession` like any other: it may wait for operations, and it may fail, as
 /// inside an operation of the same thread (rule C7), where it leaves the session open. It has nobody
 /// to tell and keeps quiet; [`close`](Self::close) tells. [`into_raw`](Self::into_raw) leaves the
-/// session open.
+/// session open. In the journal a drop has the place where the session was opened.
 ///
 /// It owns a number, as real wrappers do. Where the session is closed by its raw handle and the API
 /// is shut down and initialized again, the number may be another session's by the time of the drop:
@@ -33,11 +34,17 @@ use crate::{Emulator, Error, Hresult, Session};
 pub struct OwnedSession {
     emulator: Emulator,
     session: Session,
+    /// Where it was opened: a drop does not know where it is.
+    opened: &'static Location<'static>,
 }
 
 impl OwnedSession {
-    pub(crate) const fn new(emulator: Emulator, session: Session) -> Self {
-        Self { emulator, session }
+    pub(crate) const fn new(
+        emulator: Emulator,
+        session: Session,
+        opened: &'static Location<'static>,
+    ) -> Self {
+        Self { emulator, session, opened }
     }
 
     /// The handle, for the calls that take one.
@@ -52,6 +59,7 @@ impl OwnedSession {
     ///
     /// Those of [`Emulator::close_session`]. It is not tried again: after
     /// [`Error::PossibleDeadlock`] the session is still open, and the error names it.
+    #[track_caller]
     pub fn close(self) -> Result<Hresult, Error> {
         let emulator = self.emulator.clone();
         emulator.close_session(self.into_raw())
@@ -68,7 +76,7 @@ impl Drop for OwnedSession {
     fn drop(&mut self) {
         // 0 is what `into_raw` leaves behind, and never an open session.
         if self.session != Session::DEFAULT {
-            let _ = self.emulator.close_session(self.session);
+            let _ = self.emulator.close_session_at(self.session, self.opened);
         }
     }
 }

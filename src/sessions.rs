@@ -38,7 +38,6 @@ const VACANT_END: u32 = u32::MAX;
 /// A session that is open, or closing.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    /// The path as it was first spelt, without trailing separators.
     image: ShortPath,
     image_hash: u32,
     handle: Session,
@@ -101,6 +100,11 @@ impl Entry {
         self.handle
     }
 
+    /// The path as it was first spelt, without trailing separators.
+    pub(crate) fn image(&self) -> &[u8] {
+        self.image.bytes()
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         self.references == 0
     }
@@ -161,13 +165,16 @@ impl Sessions {
         self.by_image.find(image.hash(), is_it).map(Slot)
     }
 
-    /// Opens a session on an image that no session has open; `None` if no handle up to `last` is
-    /// left.
+    /// Whether a handle up to `last` is left.
     #[inline]
-    pub(crate) fn add(&mut self, image: ImageKey<'_>, last: u32) -> Option<Session> {
-        if self.next > u64::from(last) {
-            return None;
-        }
+    pub(crate) fn has_next(&self, last: u32) -> bool {
+        self.next <= u64::from(last)
+    }
+
+    /// Opens a session on an image that no session has open; the caller has made sure that there
+    /// [is a handle](Self::has_next) for it.
+    #[inline]
+    pub(crate) fn add(&mut self, image: ImageKey<'_>) -> Session {
         let handle = Session::from_raw(self.next as u32);
         self.next += 1;
         let entry = Place::Taken(Entry {
@@ -195,7 +202,7 @@ impl Sessions {
         };
         self.by_handle.insert(hash_of(handle), slot);
         self.by_image.insert(image.hash(), slot);
-        Some(handle)
+        handle
     }
 
     /// The last reference is given back: no operation is accepted any more, and the image counts
@@ -284,7 +291,7 @@ mod tests {
         assert_eq!(hash_of(open), hash_of(twin));
         let mut sessions = Sessions::new();
         sessions.set_next(16);
-        assert_eq!(sessions.add(ImageKey::new(b"image"), u32::MAX), Some(open));
+        assert_eq!(sessions.add(ImageKey::new(b"image")), open);
         assert!(sessions.find(open).is_some());
         assert!(sessions.find(twin).is_none());
     }
@@ -295,7 +302,7 @@ mod tests {
         let (open, twin) = (ImageKey::new(b"["), ImageKey::new(b"{"));
         assert_eq!(open.hash(), twin.hash());
         let mut sessions = Sessions::new();
-        sessions.add(open, u32::MAX);
+        sessions.add(open);
         assert!(sessions.find_image(open).is_some());
         assert!(sessions.find_image(twin).is_none());
     }

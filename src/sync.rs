@@ -4,7 +4,7 @@
 //! Everything through which one thread can see another goes through here, or a model checker
 //! would not see it. `Arc` does not: loom's multiplies the schedules and checks only for leaks.
 
-pub(crate) use world::{Condvar, Mutex, MutexGuard};
+pub(crate) use world::{Condvar, Deadline, Mutex, MutexGuard};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -53,6 +53,7 @@ pub(crate) fn current_thread() -> ThreadId {
 )))]
 mod world {
     use std::cell::Cell;
+    use std::time::{Duration, Instant};
 
     pub(super) const MODEL_CHECKED: bool = false;
 
@@ -67,8 +68,34 @@ mod world {
             guard
         }
 
+        pub(crate) fn wait_until<'a, T>(
+            &self,
+            mut guard: MutexGuard<'a, T>,
+            deadline: Deadline,
+        ) -> MutexGuard<'a, T> {
+            match deadline.0 {
+                Some(deadline) => drop(self.0.wait_until(&mut guard, deadline)),
+                None => self.0.wait(&mut guard),
+            }
+            guard
+        }
+
         pub(crate) fn notify_all(&self) {
             self.0.notify_all();
+        }
+    }
+
+    /// `None` for one that is too far away to be told.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Deadline(Option<Instant>);
+
+    impl Deadline {
+        pub(crate) fn after(patience: Duration) -> Self {
+            Self(Instant::now().checked_add(patience))
+        }
+
+        pub(crate) fn is_past(self) -> bool {
+            self.0.is_some_and(|deadline| Instant::now() >= deadline)
         }
     }
 
@@ -92,6 +119,7 @@ mod world {
 mod world {
     use std::cell::Cell;
     use std::sync::PoisonError;
+    use std::time::Duration;
 
     use super::checker;
 
@@ -112,6 +140,10 @@ mod world {
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
         }
+
+        pub(crate) fn get_mut(&mut self) -> &mut T {
+            self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+        }
     }
 
     #[derive(Debug, Default)]
@@ -122,8 +154,31 @@ mod world {
             self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
         }
 
+        pub(crate) fn wait_until<'a, T>(
+            &self,
+            guard: MutexGuard<'a, T>,
+            _never: Deadline,
+        ) -> MutexGuard<'a, T> {
+            self.wait(guard)
+        }
+
         pub(crate) fn notify_all(&self) {
             self.0.notify_all();
+        }
+    }
+
+    /// A model has no time, so it never comes: a wait that nobody ends is a deadlock, and
+    /// reported as one.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Deadline;
+
+    impl Deadline {
+        pub(crate) fn after(_: Duration) -> Self {
+            Self
+        }
+
+        pub(crate) fn is_past(self) -> bool {
+            false
         }
     }
 

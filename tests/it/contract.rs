@@ -12,17 +12,17 @@ use dism_emu::{
     State, ThreadId,
 };
 
-use crate::support::CONTRACTS;
+use crate::support::{CONTRACTS, unverified};
 
 const IMAGE: &str = r"C:\mount";
 const OTHER: &str = r"D:\other";
 
 fn down(contract: Contract) -> Emulator {
-    Emulator::builder().contract(contract).build()
+    unverified().contract(contract).build()
 }
 
 fn up(contract: Contract) -> Emulator {
-    initialized(Emulator::builder().contract(contract))
+    initialized(unverified().contract(contract))
 }
 
 fn initialized(builder: Builder) -> Emulator {
@@ -85,7 +85,7 @@ fn i1_the_first_initialize_succeeds_with_s_ok() {
 #[test]
 fn i2_a_process_that_is_not_elevated_is_refused_and_nothing_changes() {
     for contract in CONTRACTS {
-        let dism = Emulator::builder().contract(contract).elevated(false).build();
+        let dism = unverified().contract(contract).elevated(false).build();
         assert_eq!(dism.initialize(), Err(Error::NotElevated));
         assert_eq!(Error::NotElevated.code(), Hresult::new(0x8007_02E4));
         assert_eq!(dism.state(), State::Down);
@@ -108,7 +108,7 @@ fn i3_documented_a_second_initialize_fails_and_nothing_changes() {
 #[test]
 fn i3_documented_the_number_of_already_initialized_is_the_tests_choice() {
     let chosen = Hresult::new(0xC004_0008);
-    let dism = initialized(Emulator::builder().already_initialized(chosen));
+    let dism = initialized(unverified().already_initialized(chosen));
     assert_eq!(dism.initialize().unwrap_err().code(), chosen);
     assert_eq!(dism.last_error(), Ok(Some(chosen)));
 }
@@ -183,7 +183,7 @@ fn s2_a_last_shutdown_with_a_session_open_fails_and_changes_nothing() {
         for _ in 0..3 {
             assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
             assert_eq!(dism.state(), state(1, 1));
-            dism.operation(session, Function::GetFeatures).unwrap().end();
+            dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
             assert_eq!(dism.open_session(IMAGE), Ok(session));
             assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
         }
@@ -455,7 +455,7 @@ fn o7_an_open_that_fails_leaves_nothing_behind() {
 #[test]
 fn o8_when_the_numbers_run_out_no_number_is_given_out_twice() {
     for contract in CONTRACTS {
-        let dism = initialized(Emulator::builder().contract(contract).last_session(3));
+        let dism = initialized(unverified().contract(contract).last_session(3));
         let first = dism.open_session(IMAGE).unwrap();
         let second = dism.open_session(OTHER).unwrap();
         assert_eq!((first.raw(), second.raw()), (2, 3));
@@ -470,7 +470,7 @@ fn o8_when_the_numbers_run_out_no_number_is_given_out_twice() {
         assert_eq!(dism.open_session(OTHER), Err(Error::OutOfNumbers));
         assert_eq!(dism.state(), state(1, 1));
     }
-    let none = initialized(Emulator::builder().last_session(1));
+    let none = initialized(unverified().last_session(1));
     assert_eq!(none.open_session(IMAGE), Err(Error::OutOfNumbers));
 }
 
@@ -499,7 +499,7 @@ fn c2_a_number_that_is_not_an_open_session_is_invalid() {
 
 #[test]
 fn c2_the_code_for_a_closed_session_is_the_tests_choice() {
-    let dism = initialized(Emulator::builder().closed_session(Hresult::E_INVALIDARG));
+    let dism = initialized(unverified().closed_session(Hresult::E_INVALIDARG));
     let session = dism.open_session(IMAGE).unwrap();
     dism.close_session(session).unwrap();
     assert_eq!(dism.close_session(session).unwrap_err().code(), Hresult::E_INVALIDARG);
@@ -514,7 +514,7 @@ fn c3_with_references_left_the_session_stays_open() {
         let session = dism.open_session(IMAGE).unwrap();
         dism.open_session(IMAGE).unwrap();
         assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
-        dism.operation(session, Function::GetFeatures).unwrap().end();
+        dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
         assert_eq!(dism.state(), state(1, 1));
         assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
         assert_eq!(dism.state(), state(1, 0));
@@ -527,7 +527,7 @@ fn c4_the_last_close_lets_operations_complete_and_accepts_no_new_one() {
         .into_iter()
         .zip([Hresult::DISMAPI_E_INVALID_DISM_SESSION, Hresult::DISMAPI_E_SHUTDOWN_IN_PROGRESS])
     {
-        let builder = Emulator::builder().contract(contract).closing_session(closing);
+        let builder = unverified().contract(contract).closing_session(closing);
         let dism = initialized(builder);
         let session = dism.open_session(IMAGE).unwrap();
         let closed = while_closing(&dism, session, |_operation| {
@@ -551,7 +551,7 @@ fn c4_the_last_close_lets_operations_complete_and_accepts_no_new_one() {
 fn c5_a_second_close_while_the_first_waits_finds_it_closed() {
     for contract in CONTRACTS {
         let closed = Hresult::E_INVALIDARG;
-        let dism = initialized(Emulator::builder().contract(contract).closed_session(closed));
+        let dism = initialized(unverified().contract(contract).closed_session(closed));
         let session = dism.open_session(IMAGE).unwrap();
         let first = while_closing(&dism, session, |_operation| {
             for _ in 0..2 {
@@ -572,7 +572,7 @@ fn c6_a_session_that_needs_a_reboot_says_so_at_its_last_close() {
         let reboot = Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
         let operation = dism.operation(session, Function::AddPackage).unwrap();
         assert_eq!(operation.end_with(reboot), Ok(reboot));
-        dism.operation(session, Function::GetFeatures).unwrap().end();
+        dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
         assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
         assert_eq!(dism.close_session(session), Ok(reboot));
         // The next session of the image knows nothing of it.
@@ -595,8 +595,8 @@ fn c7_a_close_that_would_wait_for_its_own_thread_fails_and_changes_nothing() {
         assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
         let other = dism.open_session(OTHER).unwrap();
         assert_eq!(dism.close_session(other), Ok(Hresult::S_OK));
-        operation.end();
-        dism.operation(session, Function::GetFeatures).unwrap().end();
+        operation.end().unwrap();
+        dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
         assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
     }
 }
@@ -611,7 +611,7 @@ fn c9_an_open_while_the_image_closes_gets_a_new_handle() {
             assert_eq!(dism.open_session(IMAGE), Ok(anew));
             assert_eq!(dism.state(), state(1, 2));
             // The new session has nothing to do with the old one's operation.
-            dism.operation(anew, Function::GetFeatures).unwrap().end();
+            dism.operation(anew, Function::GetFeatures).unwrap().end().unwrap();
         });
         assert_eq!(closed, Ok(Hresult::S_OK));
         assert_eq!(dism.open_session(IMAGE), Ok(anew));
@@ -683,7 +683,7 @@ fn p2_operations_on_one_session_run_one_at_a_time_in_the_order_of_arrival() {
                 scope.spawn(move || {
                     let operation = dism.operation(session, function).unwrap();
                     done.send(number).unwrap();
-                    operation.end();
+                    operation.end().unwrap();
                 });
                 // Each stands in the queue before the next one comes.
                 wait_for(dism, |call, effect| {
@@ -692,7 +692,7 @@ fn p2_operations_on_one_session_run_one_at_a_time_in_the_order_of_arrival() {
                 });
             }
             assert!(order.try_recv().is_err(), "nobody is performed while the first one runs");
-            first.end();
+            first.end().unwrap();
         });
         assert_eq!(order.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
     }
@@ -725,9 +725,9 @@ fn p3_an_operation_inside_one_of_the_same_session_and_thread_fails() {
         let operation = dism.operation(session, Function::AddPackage).unwrap();
         let refused = dism.operation(session, Function::GetFeatures).unwrap_err();
         assert_eq!(refused, Error::PossibleDeadlock { session });
-        dism.operation(other, Function::GetFeatures).unwrap().end();
-        operation.end();
-        dism.operation(session, Function::GetFeatures).unwrap().end();
+        dism.operation(other, Function::GetFeatures).unwrap().end().unwrap();
+        operation.end().unwrap();
+        dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
     }
 }
 
@@ -782,7 +782,7 @@ fn e1_the_last_error_is_per_thread() {
 
 #[test]
 fn e2_every_failing_function_sets_the_last_error() {
-    let builder = Emulator::builder().last_session(2).closed_session(0x8000_0001_u32);
+    let builder = unverified().last_session(2).closed_session(0x8000_0001_u32);
     let dism = initialized(builder.closing_session(0x8000_0002_u32));
     let last = || dism.last_error().unwrap().unwrap();
     dism.initialize().unwrap_err();
@@ -795,7 +795,7 @@ fn e2_every_failing_function_sets_the_last_error() {
     let operation = dism.operation(session, Function::GetFeatures).unwrap();
     dism.close_session(session).unwrap_err();
     assert_eq!(last(), Hresult::ERROR_POSSIBLE_DEADLOCK);
-    operation.end();
+    operation.end().unwrap();
     dism.operation(session, Function::CommitImage).unwrap_err();
     assert_eq!(last(), Hresult::E_INVALIDARG);
     let closed = while_closing(&dism, session, |operation| {
@@ -815,7 +815,7 @@ fn e2_every_failing_function_sets_the_last_error() {
 
 #[test]
 fn e2_the_failure_of_the_first_initialize_can_be_read() {
-    let dism = Emulator::builder().elevated(false).build();
+    let dism = unverified().elevated(false).build();
     dism.initialize().unwrap_err();
     // E5: before the first initialize the last error is there to be read.
     assert_eq!(dism.last_error(), Ok(Some(Hresult::ERROR_ELEVATION_REQUIRED)));
@@ -827,7 +827,7 @@ fn e3_a_success_does_not_clear_the_last_error() {
         let dism = up(contract);
         dism.open_session("").unwrap_err();
         let session = dism.open_session(IMAGE).unwrap();
-        dism.operation(session, Function::GetFeatures).unwrap().end();
+        dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
         dism.close_session(session).unwrap();
         assert_eq!(dism.last_error(), Ok(Some(Hresult::E_INVALIDARG)));
     }
@@ -865,13 +865,13 @@ fn x2_a_panic_inside_an_operation_leaves_the_emulator_usable() {
         scope.spawn(callback).join()
     });
     assert!(panicked.is_err());
-    dism.operation(session, Function::GetFeatures).unwrap().end();
+    dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
     let caught = catch_unwind(|| {
         let _operation = dism.operation(session, Function::AddPackage).unwrap();
         panic!("a callback that the client catches");
     });
     assert!(caught.is_err());
-    dism.operation(session, Function::GetFeatures).unwrap().end();
+    dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
     assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
     assert_eq!(dism.shutdown(), Ok(()));
 }
@@ -881,7 +881,7 @@ fn x2_an_operation_ends_once() {
     let dism = up(Contract::Documented);
     let session = dism.open_session(IMAGE).unwrap();
     let begin = || dism.operation(session, Function::GetFeatures).unwrap();
-    begin().end();
+    begin().end().unwrap();
     drop(begin());
     begin().end_with(Hresult::S_OK).unwrap();
     let ends = |call: &Call| matches!(call, Call::EndOperation { .. });
@@ -920,7 +920,7 @@ fn an_owned_session_that_could_not_be_closed_is_still_open() {
     let handle = session.handle();
     let operation = dism.operation(handle, Function::AddPackage).unwrap();
     assert_eq!(session.close(), Err(Error::PossibleDeadlock { session: handle }));
-    operation.end();
+    operation.end().unwrap();
     assert_eq!(dism.close_session(handle), Ok(Hresult::S_OK));
 }
 
@@ -959,7 +959,7 @@ fn processes_side_by_side_know_nothing_of_each_other() {
 
 #[test]
 fn a_limited_journal_keeps_the_latest_steps_and_says_that_it_cannot_replay() {
-    let dism = initialized(Emulator::builder().journal_limit(3));
+    let dism = initialized(unverified().journal_limit(3));
     assert_eq!(dism.journal().dropped(), 0);
     dism.journal().replay().unwrap();
     let session = dism.open_session(IMAGE).unwrap();
@@ -980,13 +980,13 @@ fn a_limited_journal_keeps_the_latest_steps_and_says_that_it_cannot_replay() {
         )
     );
 
-    let whole = initialized(Emulator::builder().journal_limit(1));
+    let whole = initialized(unverified().journal_limit(1));
     assert_eq!(
         whole.journal().to_string(),
         format!("{thread} initialize -> initialized, count 1\n")
     );
 
-    let off = initialized(Emulator::builder().journal_limit(0));
+    let off = initialized(unverified().journal_limit(0));
     assert_eq!((off.journal().steps(), off.journal().dropped()), (&[][..], 0));
     assert_eq!(off.journal().replay().unwrap_err(), ReplayError::Off);
 }

@@ -7,12 +7,12 @@
 //! 4. Successful shutdowns never outnumber initializations, and every period ends with one last
 //!    shutdown at an instant when no session is open.
 
-use dism_emu::{Call, Config, Effect, Emulator, Machine, Session, ThreadId};
+use dism_emu::{Call, Config, Effect, Machine, Session, ThreadId};
 use proptest::prelude::*;
 
 use crate::support::client::{Client, through_the_api};
 use crate::support::reference::{Answer, Reference};
-use crate::support::{self, Handle, Pick};
+use crate::support::{self, Handle, Pick, unverified};
 
 fn handles() -> impl Strategy<Value = Handle> {
     prop_oneof![
@@ -112,7 +112,7 @@ proptest! {
         config in configs(),
         picks in prop::collection::vec(picks(), 1..120),
     ) {
-        let dism = Emulator::builder().config(config).build();
+        let dism = unverified().config(config).build();
         let mut client = Client::new(&dism);
         let mut reference = Reference::new(config);
         let mut calls = Vec::new();

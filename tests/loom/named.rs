@@ -15,7 +15,7 @@ const IMAGE: &str = r"C:\mount";
 fn under_both(name: &str, model: fn(Emulator)) {
     for contract in CONTRACTS {
         let schedules = explore(move || {
-            model(Emulator::builder().contract(contract).build());
+            model(Emulator::builder().contract(contract).verify_on_drop(false).build());
         });
         println!("{name}, {contract:?}: {schedules} schedules");
         assert!(schedules > 1, "a race has more than one schedule");
@@ -145,7 +145,7 @@ fn c5_two_closes_of_one_reference_have_one_winner() {
             let dism = dism.clone();
             thread::spawn(move || dism.close_session(session))
         });
-        operation.end();
+        operation.end().unwrap();
         let results = closers.map(|closer| closer.join().unwrap());
         assert_eq!(results.iter().filter(|it| **it == Ok(Hresult::S_OK)).count(), 1);
         let code = Hresult::DISMAPI_E_INVALID_DISM_SESSION;
@@ -168,7 +168,7 @@ fn p2_a_turn_wakes_whoever_waits_for_it() {
                 dism.operation(session, Function::GetFeatures)?.end_with(Hresult::S_OK)
             })
         });
-        operations.into_iter().rev().for_each(|operation| operation.end());
+        operations.into_iter().rev().for_each(drop);
         for waiter in waiters {
             assert_eq!(waiter.join().unwrap(), Ok(Hresult::S_OK));
         }

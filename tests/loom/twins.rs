@@ -28,7 +28,7 @@ impl Twin {
     /// Wrong: writes the journal after the state's lock was let go.
     fn apply_and_journal_outside_the_lock(&self, call: Call) {
         let outcome = self.apply(call.clone());
-        let step = Step { thread: ThreadId::current(), call, outcome };
+        let step = Step { thread: ThreadId::current(), call, outcome, place: None };
         self.journal.lock().unwrap().push(step);
     }
 

@@ -7,10 +7,16 @@ pub mod client;
 pub mod reference;
 
 use dism_emu::{
-    Call, Config, Contract, DISM_ONLINE_IMAGE, Function, Hresult, OpenSession, Session,
+    Builder, Call, Config, Contract, DISM_ONLINE_IMAGE, Emulator, Function, Hresult, OpenSession,
+    Session,
 };
 
 pub const CONTRACTS: [Contract; 2] = [Contract::Documented, Contract::Recorded];
+
+/// A process whose client may make mistakes, and leave everything as it is.
+pub fn unverified() -> Builder {
+    Emulator::builder().verify_on_drop(false)
+}
 
 /// Spellings of few images, so that generated opens meet.
 pub const PATHS: &[&str] = &[

@@ -77,7 +77,7 @@ impl Program {
         &self,
         mut spawn: impl FnMut(Box<dyn FnOnce() -> Seen + Send>) -> J,
     ) {
-        let dism = Emulator::builder().contract(self.contract).build();
+        let dism = Emulator::builder().contract(self.contract).verify_on_drop(false).build();
         let opens = match self.start {
             Start::Down | Start::Up => 0,
             Start::OneSession => 1,

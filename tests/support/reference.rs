@@ -109,11 +109,11 @@ impl Reference {
                 if open.closer.is_some() {
                     return Err(or_commits(config.closing_session)); // C4
                 }
-                if commit {
-                    return Err(Hresult::E_INVALIDARG); // P1: nothing is mounted
-                }
                 if open.operations.contains(&thread) {
                     return Err(Hresult::ERROR_POSSIBLE_DEADLOCK); // P3
+                }
+                if commit {
+                    return Err(Hresult::E_INVALIDARG); // P1: nothing is mounted
                 }
                 open.operations.push(thread); // P2
                 Ok(Effect::Begun { ready: open.operations.len() == 1 })

@@ -1,0 +1,175 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::ops::ControlFlow;
+use std::panic::Location;
+
+use crate::rule::Answer;
+use crate::{Emulator, Error, Function, Hresult, Progress, Session};
+
+/// An operation that is being performed, as long as this lives.
+///
+/// Dropped, it ends with what a [`Rule`](crate::Rule) says, or else with `S_OK`. It stays on its
+/// thread, as a running call does:
+///
+/// ```compile_fail,E0277
+/// # let dism = dism_emu::Emulator::new();
+/// # dism.initialize()?;
+/// # let session = dism.open_session("image")?;
+/// let operation = dism.operation(session, dism_emu::Function::GetFeatures)?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| operation.end());
+/// });
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+///
+/// ```
+/// use dism_emu::{Emulator, Error, Function, Hresult};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// let session = dism.open_session(r"C:\mount")?;
+///
+/// let operation = dism.operation(session, Function::EnableFeature)?;
+/// let failed = operation.end_with(Hresult::DISMAPI_E_UNKNOWN_FEATURE);
+/// assert_eq!(failed, Err(Error::OperationFailed { code: Hresult::new(0x800F080C) }));
+///
+/// // P5: the session survives, and C6: a reboot that it needs is told at the close.
+/// dism.operation(session, Function::AddPackage)?.end_with(Hresult::new(3010))?;
+/// assert_eq!(dism.close_session(session)?, Hresult::ERROR_SUCCESS_REBOOT_REQUIRED);
+/// dism.shutdown()?;
+/// # Ok::<(), Error>(())
+/// ```
+#[must_use = "an operation ends where this is dropped, so a place has to be found for it"]
+pub struct Operation<'a> {
+    emulator: &'a Emulator,
+    session: Session,
+    function: Function,
+    place: &'static Location<'static>,
+    /// Boxed, since almost no operation has one.
+    answer: Option<Box<Answer>>,
+    /// Rules C7, E1 and P3 speak of the thread that performs the operation.
+    on_this_thread: PhantomData<*const ()>,
+}
+
+impl<'a> Operation<'a> {
+    #[inline]
+    pub(crate) const fn new(
+        emulator: &'a Emulator,
+        session: Session,
+        function: Function,
+        place: &'static Location<'static>,
+        answer: Option<Box<Answer>>,
+    ) -> Self {
+        Self { emulator, session, function, place, answer, on_this_thread: PhantomData }
+    }
+
+    /// On which session.
+    #[must_use]
+    pub const fn session(&self) -> Session {
+        self.session
+    }
+
+    /// Which function.
+    #[must_use]
+    pub const fn function(&self) -> Function {
+        self.function
+    }
+
+    /// Ends the operation, and gives its result: what a [`Rule`](crate::Rule) says, or else
+    /// `S_OK`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OperationFailed`] for a failing result, which is then this thread's last error.
+    /// The session stays open and closable (rule P5).
+    #[inline]
+    pub fn end(self) -> Result<Hresult, Error> {
+        self.end_with(Hresult::S_OK)
+    }
+
+    /// Ends the operation with any result: `S_OK`, another success such as 1 or 3010, which comes
+    /// back, or a failure. For adapters that know more of an image than the emulator does; what
+    /// the test has scripted for this operation wins.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OperationFailed`], as [`end`](Self::end) has it.
+    #[inline]
+    pub fn end_with(mut self, result: impl Into<Hresult>) -> Result<Hresult, Error> {
+        let result = self.take_answer().unwrap_or(result.into());
+        let ended = self.finish(result);
+        mem::forget(self);
+        ended
+    }
+
+    /// Performs the operation with a progress callback, and ends it.
+    ///
+    /// The callback is called on this thread and under no lock: with what a
+    /// [`Rule`](crate::Rule::progress) says, or else with 0, 25, 50, 75 and 100 of 100. A call on
+    /// the same session from there would wait for itself and is refused (rules P3, C7).
+    /// [`ControlFlow::Break`] stands for the cancel event: the operation ends with
+    /// [`Hresult::ERROR_REQUEST_ABORTED`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OperationFailed`], as [`end`](Self::end) has it, also for one that is cancelled.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use dism_emu::{Emulator, Function, Hresult};
+    ///
+    /// let dism = Emulator::new();
+    /// dism.initialize()?;
+    /// let session = dism.open_session(r"C:\mount")?;
+    /// let cancelled = dism.operation(session, Function::AddPackage)?.run(|progress| {
+    ///     if progress.current < 50 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    /// });
+    /// assert_eq!(cancelled.unwrap_err().code(), Hresult::ERROR_REQUEST_ABORTED);
+    /// dism.close_session(session)?;
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    pub fn run(
+        mut self,
+        on_progress: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Hresult, Error> {
+        let scripted = self.answer.as_mut().and_then(|answer| answer.progress.take());
+        let mut steps = scripted.as_deref().unwrap_or(&Progress::UNSCRIPTED).iter().copied();
+        if steps.try_for_each(on_progress).is_break() {
+            self.answer = None;
+            return self.end_with(Hresult::ERROR_REQUEST_ABORTED);
+        }
+        self.end()
+    }
+
+    #[inline]
+    fn take_answer(&mut self) -> Option<Hresult> {
+        self.answer.take().map(|answer| answer.code)
+    }
+
+    #[inline]
+    fn finish(&self, result: Hresult) -> Result<Hresult, Error> {
+        let outcome = self.emulator.end_operation(self.session, self.function, result, self.place);
+        outcome.map(|effect| effect.code())
+    }
+}
+
+impl Drop for Operation<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let result = self.take_answer().unwrap_or(Hresult::S_OK);
+        // It was begun on this thread and not ended yet, so nothing fails but by script.
+        let _ = self.finish(result);
+    }
+}
+
+impl fmt::Debug for Operation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation")
+            .field("function", &self.function)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,361 @@
+//! What a test has decided about calls to come: rules, which are data, and the table of those in
+//! force.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::image::ImageKey;
+use crate::{Emulator, Function, Hresult, ImagePath, Remark, Session};
+
+/// Answers certain calls in place of the emulator: a fault, another success, progress in steps.
+///
+/// A rule is data. It says which calls are meant, how many of them, and what they return;
+/// [`Emulator::script`] puts it in force. It never stands against the contract: a call that the
+/// contract refuses is refused as ever, and uses up no rule. Of those it lets through,
+///
+/// - a call with a failing answer does nothing but fail and, as every failure does, set the last
+///   error (rule E2). An operation with one lasts as long as any other and fails at its end; the
+///   session stays open and closable (rule P5);
+/// - a call with any other answer does what it always does and returns that number instead of its
+///   own, whatever number it is (rule P4): `S_FALSE` from an initialize, 3010 from a close. A
+///   result of 3010 from an operation makes the last close return it, too (rule C6).
+///
+/// [`open_session`](Emulator::open_session), [`shutdown`](Emulator::shutdown) and
+/// [`last_error`](Emulator::last_error) have no place for another success than their own; what was
+/// scripted for them stands in the journal. A rule for [`Function::CommitImage`] also stands for a
+/// mounted image, since nothing can be mounted yet (rule P1).
+///
+/// The first rule in force that means a call answers it, in the order in which they were put in
+/// force; those behind it do not count that call.
+///
+/// ```
+/// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Rule};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+///
+/// let busy = Rule::on(Function::AddPackage).nth(2).answer(Hresult::DISMAPI_E_BUSY);
+/// let busy = dism.script(busy);
+/// dism.perform(session, Function::AddPackage)?;
+/// let failed = dism.perform(session, Function::AddPackage).unwrap_err();
+/// assert_eq!(failed.code(), Hresult::DISMAPI_E_BUSY);
+/// dism.perform(session, Function::AddPackage)?;
+/// assert_eq!(busy.fired(), 1);
+///
+/// dism.close_session(session)?;
+/// dism.shutdown()?;
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[must_use = "a rule is in force only once `Emulator::script` has taken it"]
+pub struct Rule {
+    /// `None` for every operation.
+    function: Option<Function>,
+    session: Option<Session>,
+    image: Option<ImagePath>,
+    /// How many calls are let pass first.
+    skip: u32,
+    /// How many calls it answers; `None` for all.
+    times: Option<u32>,
+    answer: Hresult,
+    progress: Option<Arc<[Progress]>>,
+    optional: bool,
+}
+
+impl Rule {
+    /// A rule for every call of a function, which answers `S_OK` unless told otherwise.
+    pub const fn on(function: Function) -> Self {
+        Self::new(Some(function))
+    }
+
+    /// A rule for every operation, whichever function it is: everything that takes a session but
+    /// the close.
+    pub const fn on_any_operation() -> Self {
+        Self::new(None)
+    }
+
+    const fn new(function: Option<Function>) -> Self {
+        Self {
+            function,
+            session: None,
+            image: None,
+            skip: 0,
+            times: None,
+            answer: Hresult::S_OK,
+            progress: None,
+            optional: false,
+        }
+    }
+
+    /// Only calls that name this session. An open names none.
+    pub fn session(mut self, session: Session) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// Only opens of this image, and operations on and closes of its session, however the path is
+    /// spelt (rule O6).
+    pub fn image(mut self, path: impl AsRef<OsStr>) -> Self {
+        self.image = Some(ImagePath::new(path));
+        self
+    }
+
+    /// Only the `n`th of these calls, counted from 1, since the rule came into force. There is no
+    /// 0th: the rule never fires.
+    pub fn nth(mut self, n: u32) -> Self {
+        self.skip = n.saturating_sub(1);
+        self.times = Some(n.min(1));
+        self
+    }
+
+    /// Lets `n` of these calls pass first.
+    pub fn after(mut self, n: u32) -> Self {
+        self.skip = n;
+        self
+    }
+
+    /// At most `n` of these calls; without it, all.
+    pub fn times(mut self, n: u32) -> Self {
+        self.times = Some(n);
+        self
+    }
+
+    /// What the call returns. `S_OK` unless said.
+    pub fn answer(mut self, code: impl Into<Hresult>) -> Self {
+        self.answer = code.into();
+        self
+    }
+
+    /// The progress that an operation reports while it [runs](crate::Operation::run), in place of
+    /// its own.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Progress, Rule};
+    ///
+    /// let dism = Emulator::new();
+    /// dism.initialize()?;
+    /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+    ///
+    /// // Somebody cancels the operation after 30 percent.
+    /// let cancelled = Rule::on(Function::RestoreImageHealth)
+    ///     .progress([Progress::new(0, 100), Progress::new(30, 100)])
+    ///     .answer(Hresult::ERROR_REQUEST_ABORTED);
+    /// let cancelled = dism.script(cancelled);
+    /// let mut seen = Vec::new();
+    /// let result = dism.operation(session, Function::RestoreImageHealth)?.run(|progress| {
+    ///     seen.push(progress.current);
+    ///     ControlFlow::Continue(())
+    /// });
+    /// assert_eq!(seen, [0, 30]);
+    /// assert_eq!(result.unwrap_err().code(), Hresult::ERROR_REQUEST_ABORTED);
+    ///
+    /// dism.close_session(session)?;
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    pub fn progress(mut self, steps: impl IntoIterator<Item = Progress>) -> Self {
+        self.progress = Some(steps.into_iter().collect());
+        self
+    }
+
+    /// The rule need not fire: without this, one that never did is told by
+    /// [`Emulator::verify`].
+    pub fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    fn means(&self, asked: Asked<'_>) -> bool {
+        let function = match self.function {
+            Some(function) => function == asked.function,
+            None => asked.function.is_operation(),
+        };
+        let image = |image: &ImagePath| {
+            asked.image.is_some_and(|asked| ImageKey::new(image.as_bytes()).names(asked))
+        };
+        function
+            && self.session.is_none_or(|session| Some(session) == asked.session)
+            && self.image.as_ref().is_none_or(image)
+    }
+}
+
+/// Writes `DismAddPackage on session 2, call 3 only, answers 0x800F0902 (DISMAPI_E_BUSY)`.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.function {
+            Some(function) => write!(f, "{function}")?,
+            None => f.write_str("any operation")?,
+        }
+        if let Some(session) = self.session {
+            write!(f, " on {session}")?;
+        }
+        if let Some(image) = &self.image {
+            write!(f, " of {image}")?;
+        }
+        match (self.skip, self.times) {
+            (0, None) => {}
+            (skip, Some(1)) => write!(f, ", call {} only", u64::from(skip) + 1)?,
+            (skip, None) => write!(f, ", after {skip} calls")?,
+            (0, Some(times)) => write!(f, ", {times} times")?,
+            (skip, Some(times)) => write!(f, ", after {skip} calls {times} times")?,
+        }
+        write!(f, ", answers {:?}", self.answer)
+    }
+}
+
+/// How far an operation is, as DISM tells its progress callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Progress {
+    /// How much is done.
+    pub current: u32,
+    /// How much that is of.
+    pub total: u32,
+}
+
+impl Progress {
+    /// `current` of `total`.
+    #[must_use]
+    pub const fn new(current: u32, total: u32) -> Self {
+        Self { current, total }
+    }
+
+    /// What an operation reports that nobody scripted: quarter by quarter, in percent.
+    pub(crate) const UNSCRIPTED: [Self; 5] = [
+        Self::new(0, 100),
+        Self::new(25, 100),
+        Self::new(50, 100),
+        Self::new(75, 100),
+        Self::new(100, 100),
+    ];
+}
+
+/// A rule in force; dropped, the rule is taken back.
+///
+/// ```
+/// use dism_emu::{Emulator, Function, Rule};
+///
+/// let dism = Emulator::new();
+/// {
+///     let _refused = dism.script(Rule::on(Function::Initialize).answer(0x8007_0005_u32));
+///     assert!(dism.initialize().is_err());
+/// }
+/// dism.initialize()?;
+/// dism.shutdown()?;
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "the rule is taken back where this is dropped, so it needs a name; `keep` leaves it in force"]
+pub struct RuleGuard {
+    emulator: Emulator,
+    id: u64,
+    is_kept: bool,
+}
+
+impl RuleGuard {
+    pub(crate) const fn new(emulator: Emulator, id: u64) -> Self {
+        Self { emulator, id, is_kept: false }
+    }
+
+    /// How many calls it has answered so far.
+    #[must_use]
+    pub fn fired(&self) -> u64 {
+        self.emulator.with_script(|script| script.rules.fired(self.id))
+    }
+
+    /// Leaves the rule in force for as long as the emulated process lives.
+    pub fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for RuleGuard {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.emulator.with_script(|script| script.rules.remove(self.id));
+        }
+    }
+}
+
+/// What a rule looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) function: Function,
+    pub(crate) session: Option<Session>,
+    /// Without trailing separators.
+    pub(crate) image: Option<&'a [u8]>,
+}
+
+/// What a rule says of a call.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) code: Hresult,
+    pub(crate) progress: Option<Arc<[Progress]>>,
+}
+
+/// The rules in force, and those that were taken back without having fired.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    in_force: Vec<InForce>,
+    unused: Vec<Remark>,
+}
+
+#[derive(Debug)]
+struct InForce {
+    rule: Rule,
+    /// The same for rules that were put in force together.
+    id: u64,
+    place: &'static Location<'static>,
+    fired: u64,
+}
+
+impl Rules {
+    pub(crate) fn add(&mut self, rule: Rule, id: u64, place: &'static Location<'static>) {
+        self.in_force.push(InForce { rule, id, place, fired: 0 });
+    }
+
+    pub(crate) fn fire(&mut self, asked: Asked<'_>) -> Option<Answer> {
+        let InForce { rule, fired, .. } = self.in_force.iter_mut().find_map(|it| {
+            if it.rule.times == Some(0) || !it.rule.means(asked) {
+                return None;
+            }
+            if it.rule.skip > 0 {
+                it.rule.skip -= 1;
+                return None;
+            }
+            Some(it)
+        })?;
+        rule.times = rule.times.map(|times| times - 1);
+        *fired += 1;
+        Some(Answer { code: rule.answer, progress: rule.progress.clone() })
+    }
+
+    fn fired(&self, id: u64) -> u64 {
+        self.in_force.iter().filter(|it| it.id == id).map(|it| it.fired).sum()
+    }
+
+    fn remove(&mut self, id: u64) {
+        self.unused.extend(self.unused(id));
+        self.in_force.retain(|it| it.id != id);
+    }
+
+    /// Told of the first of those put in force together, if none of them fired.
+    fn unused(&self, id: u64) -> Option<Remark> {
+        let first = self.in_force.iter().find(|it| it.id == id)?;
+        (self.fired(id) == 0 && !first.rule.optional)
+            .then(|| Remark::UnusedRule { rule: first.rule.to_string(), place: first.place })
+    }
+
+    /// What there is to tell of rules that never fired.
+    pub(crate) fn remarks(&self) -> impl Iterator<Item = Remark> {
+        let mut ids: Vec<u64> = self.in_force.iter().map(|it| it.id).collect();
+        ids.dedup();
+        self.unused.iter().cloned().chain(ids.into_iter().filter_map(|id| self.unused(id)))
+    }
+}
