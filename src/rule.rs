@@ -4,7 +4,6 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
 
 use crate::image::ImageKey;
 use crate::{Emulator, Function, Hresult, ImagePath, Remark, Session};
@@ -62,7 +61,7 @@ pub struct Rule {
     /// How many calls it answers; `None` for all.
     times: Option<u32>,
     answer: Hresult,
-    progress: Option<Arc<[Progress]>>,
+    progress: Option<Box<[Progress]>>,
     optional: bool,
 }
 
@@ -296,7 +295,7 @@ pub(crate) struct Asked<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) code: Hresult,
-    pub(crate) progress: Option<Arc<[Progress]>>,
+    pub(crate) progress: Option<Box<[Progress]>>,
 }
 
 /// The rules in force, and those that were taken back without having fired.
