@@ -24,6 +24,7 @@ fn main() {
     println!("{profile}, {} cores", available_parallelism().map_or(0, usize::from));
     table.head();
     against_two_units(&table);
+    against_the_core(&table);
     against_fakes(&table);
     journal_on(&table);
     beside_waiters(&table);
@@ -52,6 +53,23 @@ fn against_two_units(table: &Table) {
     table.row("open+close of one image : two units", goal(4.0), 100_000, two_units, || {
         open_and_close(black_box(&up), IMAGE);
     });
+}
+
+/// What rules, holds and verification cost those who use none of them.
+fn against_the_core(table: &Table) {
+    let (core, in_core) = core();
+    let up = emulator(false);
+    let session = open(&up, IMAGE);
+    let alone = || core_operation(black_box(&core), in_core);
+    table.row(
+        "begin+end of an operation : the core alone",
+        Goal::AtMost(1.1),
+        100_000,
+        alone,
+        || {
+            operation(black_box(&up), session);
+        },
+    );
 }
 
 fn against_fakes(table: &Table) {

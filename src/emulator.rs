@@ -282,8 +282,30 @@ impl Emulator {
         place: &'static Location<'static>,
     ) -> Result<Option<Box<Answer>>, Error> {
         let thread = current_thread();
+        let mut core = self.lock();
+        if core.script.is_some() {
+            return self.begin_scripted_operation(core, thread, session, function, place);
+        }
+        let outcome = core.machine.begin_operation(thread, session, function, |_| None);
+        core.journal.push(thread, place, || Call::BeginOperation { session, function }, outcome);
+        if outcome? == (Effect::Begun { ready: false }) {
+            drop(self.wait(core, thread, session));
+        }
+        Ok(None)
+    }
+
+    /// The same past holds and rules.
+    #[cold]
+    fn begin_scripted_operation(
+        &self,
+        core: MutexGuard<'_, Core>,
+        thread: ThreadId,
+        session: Session,
+        function: Function,
+        place: &'static Location<'static>,
+    ) -> Result<Option<Box<Answer>>, Error> {
         let on = Some(session);
-        let mut core = self.hold_at(self.lock(), Point::Before, thread, function, on);
+        let mut core = self.hold_at(core, Point::Before, thread, function, on);
         let Core { machine, journal, script, .. } = &mut *core;
         let mut asking = Asking { script, function, session: on, answer: None };
         let outcome =

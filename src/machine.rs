@@ -167,6 +167,7 @@ impl Machine {
     }
 
     /// How many threads wait for [`is_ready`](Self::is_ready) to change.
+    #[inline]
     pub(crate) fn waiting(&self) -> usize {
         match &self.phase {
             Phase::Down { .. } => 0,
@@ -465,6 +466,7 @@ impl Machine {
         }
     }
 
+    #[inline]
     fn find(&mut self, session: Session) -> Result<(&mut Sessions, Slot), Error> {
         let sessions = self.phase.sessions()?;
         match sessions.find(session) {
@@ -497,6 +499,7 @@ fn let_through(answer: Option<Hresult>) -> Result<(), Error> {
 }
 
 impl Phase {
+    #[inline]
     fn sessions(&mut self) -> Result<&mut Sessions, Error> {
         match self {
             Self::Down { .. } => Err(Error::NotInitialized),

@@ -101,6 +101,7 @@ impl Entry {
     }
 
     /// The path as it was first spelt, without trailing separators.
+    #[inline]
     pub(crate) fn image(&self) -> &[u8] {
         self.image.bytes()
     }
@@ -137,6 +138,7 @@ impl Sessions {
     }
 
     /// How many are open, closing ones included.
+    #[inline]
     pub(crate) fn count(&self) -> usize {
         self.by_handle.len()
     }
@@ -147,6 +149,7 @@ impl Sessions {
         self.by_handle.find(hash_of(session), is_it).map(Slot)
     }
 
+    #[inline]
     pub(crate) fn entry(&self, slot: Slot) -> &Entry {
         match &self.slab[slot.0 as usize] {
             Place::Taken(entry) => entry,
@@ -154,6 +157,7 @@ impl Sessions {
         }
     }
 
+    #[inline]
     pub(crate) fn entry_mut(&mut self, slot: Slot) -> &mut Entry {
         taken(&mut self.slab, slot)
     }
@@ -245,27 +249,32 @@ impl Sessions {
     }
 
     /// Whether the thread has its turn on the session, or waits for it.
+    #[inline]
     pub(crate) fn is_busy(&self, slot: Slot, thread: ThreadId) -> bool {
         let entry = self.entry(slot);
         entry.is_held_by(thread) || entry.has_queue && self.waits.contains(&(entry.handle, thread))
     }
 
     /// Whether it is the closer's turn: nobody stands behind a closer.
+    #[inline]
     pub(crate) fn is_drained(&self, slot: Slot) -> bool {
         self.entry(slot).is_closing() && self.first_wait(slot).is_none()
     }
 
+    #[inline]
     fn first_wait(&self, slot: Slot) -> Option<usize> {
         let Entry { handle, has_queue: true, .. } = *self.entry(slot) else { return None };
         self.waits.iter().position(|(session, _)| *session == handle)
     }
 
     /// How many wait, for a turn or for a session to drain.
+    #[inline]
     pub(crate) fn waiting(&self) -> usize {
         self.waits.len()
     }
 }
 
+#[inline]
 fn taken(slab: &mut [Place], slot: Slot) -> &mut Entry {
     match &mut slab[slot.0 as usize] {
         Place::Taken(entry) => entry,
@@ -275,6 +284,7 @@ fn taken(slab: &mut [Place], slot: Slot) -> &mut Entry {
 
 /// Eight handles in a row lie in a row, so that those given out last are in the cache; the rows
 /// are scattered, so that no pattern of survivors piles up.
+#[inline]
 fn hash_of(session: Session) -> u32 {
     let row = (session.raw() >> 3).wrapping_mul(0x9E37_79B9);
     (row.rotate_right(16) << 3) | (session.raw() & 7)

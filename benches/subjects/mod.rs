@@ -8,7 +8,9 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 use std::{hint, thread};
 
-use dism_emu::{Emulator, Function, Session};
+use dism_emu::{
+    Call, Config, Effect, Emulator, Function, Hresult, Machine, OpenSession, Session, ThreadId,
+};
 use mockall::automock;
 
 /// Sessions that are open beside the one that is measured.
@@ -25,6 +27,30 @@ pub type Unit = parking_lot::Mutex<u64>;
 
 pub fn unit(mutex: &Unit) {
     *mutex.lock() += 1;
+}
+
+/// The core alone: the state behind a mutex, without a journal, without rules, holds and
+/// verification.
+pub type Core = parking_lot::Mutex<Machine>;
+
+/// Initialized, with a session.
+pub fn core() -> (Core, Session) {
+    let thread = ThreadId::current();
+    let mut machine = Machine::new(Config::default());
+    machine.apply(thread, &Call::Initialize).expect("a new process");
+    let open = Call::OpenSession(OpenSession::new(IMAGE));
+    match machine.apply(thread, &open) {
+        Ok(Effect::Opened { session, .. }) => (Core::new(machine), session),
+        other => panic!("it is initialized: {other:?}"),
+    }
+}
+
+pub fn core_operation(core: &Core, session: Session) {
+    let begin = Call::BeginOperation { session, function: Function::GetFeatures };
+    let end = Call::EndOperation { session, result: Hresult::S_OK };
+    for call in [begin, end] {
+        core.lock().apply(ThreadId::current(), &call).expect("it is open, and nobody waits");
+    }
 }
 
 /// The fake that people write in ten minutes.
