@@ -19,7 +19,7 @@ pub const DISM_ONLINE_IMAGE: &str = "DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}
 /// ```
 /// use dism_emu::{Emulator, Error, Session};
 ///
-/// let dism = Emulator::new();
+/// let dism = Emulator::builder().verify_on_drop(false).build();
 /// dism.initialize()?;
 /// assert!(matches!(dism.close_session(Session::DEFAULT), Err(Error::InvalidSession { .. })));
 /// # Ok::<(), Error>(())
@@ -115,6 +115,7 @@ impl fmt::Display for Memory {
 /// let dism = Emulator::new();
 /// dism.initialize()?;
 /// assert_eq!(dism.journal().steps()[0].thread, ThreadId::current());
+/// dism.shutdown()?;
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,11 +157,13 @@ impl fmt::Display for ThreadId {
 ///
 /// let dism = Emulator::new();
 /// dism.initialize()?;
-/// dism.open_session_with(OpenSession::new(r"D:\").windows_directory("Windows.old"))?;
+/// let offline = OpenSession::new(r"D:\").windows_directory("Windows.old");
+/// dism.close_session(dism.open_session_with(offline)?)?;
 ///
 /// // Rule O4: the online image takes neither.
 /// let online = OpenSession::new(DISM_ONLINE_IMAGE).system_drive("S:");
 /// assert_eq!(dism.open_session_with(online).unwrap_err().code(), Hresult::E_INVALIDARG);
+/// dism.shutdown()?;
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -767,6 +767,8 @@ impl fmt::Debug for Emulator {
 /// let dism = Emulator::builder().contract(Contract::Recorded).build();
 /// assert_eq!(dism.initialize()?, Hresult::S_OK);
 /// assert_eq!(dism.initialize()?, Hresult::S_FALSE);
+/// dism.shutdown()?;
+/// dism.shutdown()?;
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::sync::is_abandoned;
 use crate::{Emulator, Function, Remark, Session, ThreadId};
 
 /// Stops the next call of a function at a given point, so that a test can make an interleaving
@@ -165,7 +166,7 @@ impl HoldGuard {
 
     #[track_caller]
     fn end(&mut self) {
-        if !std::mem::take(&mut self.is_set) {
+        if !std::mem::take(&mut self.is_set) || is_abandoned() {
             return;
         }
         let expired = self.emulator.release_hold(self.id);

@@ -4,11 +4,14 @@ use std::panic::Location;
 
 use thiserror::Error;
 
-use crate::{Call, Config, Effect, Hresult, Machine, Outcome, Remark, ThreadId};
+use crate::audit::{self, Finding};
+use crate::calls::Calls;
+use crate::{Call, Config, Effect, Hresult, Machine, Outcome, Remark, ThreadId, Timeline};
 
 /// One entry of a [`Journal`]: which thread took which step, how it came out, and where in the
 /// caller's source the call stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Step {
     /// Who.
     pub thread: ThreadId,
@@ -19,7 +22,20 @@ pub struct Step {
     /// Where the call stands, as `#[track_caller]` tells it: the line that called the emulator, or
     /// if the function around that line is `#[track_caller]` too, the line that called it. `None`
     /// where nobody knows.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "place_as_text"))]
     pub place: Option<&'static Location<'static>>,
+}
+
+/// As a string, `src/tool.rs:40:9`.
+#[cfg(feature = "serde")]
+pub(crate) fn place_as_text<S: serde::Serializer>(
+    place: &Option<&'static Location<'static>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match place {
+        Some(place) => serializer.collect_str(place),
+        None => serializer.serialize_none(),
+    }
 }
 
 impl Step {
@@ -63,6 +79,7 @@ impl fmt::Display for Step {
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Journal {
     config: Config,
     steps: Vec<Step>,
@@ -71,6 +88,61 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// A journal that somebody else kept: who drives a [`Machine`] by hand gets the mistakes, the
+    /// timeline and the replay of their own steps.
+    ///
+    /// ```
+    /// use dism_emu::{Call, Config, Journal, Machine, Mistake, Step, ThreadId};
+    ///
+    /// let config = Config::default();
+    /// let mut machine = Machine::new(config);
+    /// let thread = ThreadId::new(1);
+    /// let outcome = machine.apply(thread, &Call::Initialize);
+    /// let steps = vec![Step { thread, call: Call::Initialize, outcome, place: None }];
+    ///
+    /// let journal = Journal::from_steps(config, steps);
+    /// assert_eq!(journal.mistakes()[0].mistake, Mistake::NeverShutDown);
+    /// ```
+    #[must_use]
+    pub const fn from_steps(config: Config, steps: Vec<Step>) -> Self {
+        Self { config, steps, dropped: 0, is_off: false }
+    }
+
+    /// The client's mistakes that these steps show, in their order.
+    ///
+    /// It takes the last step for the end: what is open then was never closed. A client that
+    /// keeps the contract has none, and a failure that a test scripted is not the client's.
+    ///
+    /// Where the beginning is missing ([`dropped`](Self::dropped)), only what is certain without
+    /// it is found.
+    ///
+    /// ```
+    /// use dism_emu::{Emulator, Mistake};
+    ///
+    /// let dism = Emulator::builder().verify_on_drop(false).build();
+    /// dism.initialize()?;
+    /// dism.open_session("image")?;
+    /// let _only_logged = dism.shutdown();
+    ///
+    /// let found = dism.journal().mistakes();
+    /// assert_eq!(found[0].mistake, Mistake::ShutdownWithOpenSession);
+    /// assert_eq!((found[0].at, &found[0].collides_with[..]), (2, &[1][..]));
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<Finding> {
+        audit::find(self, &Calls::of(&self.steps))
+    }
+
+    /// The calls for people: a line each, a column for each thread.
+    pub const fn timeline(&self) -> Timeline<'_> {
+        Timeline::new(self, &[])
+    }
+
+    pub(crate) const fn is_off(&self) -> bool {
+        self.is_off
+    }
+
     /// What the process was like.
     #[must_use]
     pub const fn config(&self) -> &Config {

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod call;
+mod calls;
 mod config;
 mod emulator;
 mod error;
@@ -11,12 +13,14 @@ mod image;
 mod index;
 mod journal;
 mod machine;
+mod mistake;
 mod operation;
 mod report;
 mod rule;
 mod session;
 mod sessions;
 mod sync;
+mod timeline;
 
 /// Pages beside the reference.
 pub mod docs {
@@ -25,8 +29,12 @@ pub mod docs {
 
     #[doc = include_str!("docs/limitations.md")]
     pub mod limitations {}
+
+    #[doc = include_str!("docs/mistakes.md")]
+    pub mod mistakes {}
 }
 
+pub use audit::Finding;
 pub use call::{Call, DISM_ONLINE_IMAGE, Effect, Memory, OpenSession, Outcome, Session, ThreadId};
 pub use config::{Config, Contract};
 pub use emulator::{Builder, Emulator};
@@ -37,8 +45,10 @@ pub use hresult::Hresult;
 pub use image::ImagePath;
 pub use journal::{Journal, ReplayError, Step, replay};
 pub use machine::{Machine, State};
+pub use mistake::Mistake;
 pub use operation::Operation;
 pub use report::{Remark, Report};
 pub use rule::{Progress, Rule, RuleGuard};
 pub use session::OwnedSession;
 pub use sync::MODEL_CHECKED;
+pub use timeline::Timeline;

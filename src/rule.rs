@@ -6,6 +6,7 @@ use std::fmt;
 use std::panic::Location;
 
 use crate::image::ImageKey;
+use crate::sync::is_abandoned;
 use crate::{Emulator, Function, Hresult, ImagePath, Remark, Session};
 
 /// Answers certain calls in place of the emulator: a fault, another success, progress in steps.
@@ -276,7 +277,7 @@ impl RuleGuard {
 
 impl Drop for RuleGuard {
     fn drop(&mut self) {
-        if !self.is_kept {
+        if !self.is_kept && !is_abandoned() {
             self.emulator.with_script(|script| script.rules.remove(self.id));
         }
     }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::mem;
 use std::panic::Location;
 
+use crate::sync::is_abandoned;
 use crate::{Emulator, Error, Hresult, Session};
 
 /// A session that closes itself when it is dropped.
@@ -28,6 +29,7 @@ use crate::{Emulator, Error, Hresult, Session};
 ///
 /// let session = dism.open_owned_session(r"C:\mount")?;
 /// assert_eq!(session.close()?, Hresult::S_OK);
+/// dism.shutdown()?;
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[must_use = "the session is closed where this is dropped, so a place has to be found for it"]
@@ -75,7 +77,7 @@ impl OwnedSession {
 impl Drop for OwnedSession {
     fn drop(&mut self) {
         // 0 is what `into_raw` leaves behind, and never an open session.
-        if self.session != Session::DEFAULT {
+        if self.session != Session::DEFAULT && !is_abandoned() {
             let _ = self.emulator.close_session_at(self.session, self.opened);
         }
     }

@@ -35,6 +35,13 @@ use shuttle as checker;
 /// ```
 pub const MODEL_CHECKED: bool = world::MODEL_CHECKED;
 
+/// Whether a checker has given this schedule up, and only unwinds what is left of it: loom would
+/// abort the process if a destructor took a lock then, and nobody would read what it found.
+#[inline]
+pub(crate) fn is_abandoned() -> bool {
+    MODEL_CHECKED && std::thread::panicking()
+}
+
 /// The calling thread's number: 1, 2, 3, … in the order in which threads first ask.
 ///
 /// Numbers only have to differ, so the counter is of the standard library in every world: it

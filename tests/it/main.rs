@@ -9,6 +9,7 @@
 mod support;
 
 mod contract;
+mod mistakes;
 mod properties;
 mod recordings;
 mod sequences;

@@ -10,7 +10,7 @@ use std::{env, fs};
 
 use dism_emu::{Contract, Function};
 
-use crate::sequences::{Happening, Happening::*, Line, SEQUENCES, differences};
+use crate::sequences::{Happening, Happening::*, Line, SEQUENCES, differences, play};
 
 #[test]
 fn every_recording_replays_under_recorded() {
@@ -37,6 +37,19 @@ fn every_recording_replays_under_recorded() {
     let here: BTreeSet<_> = SEQUENCES.iter().map(|it| (it.complete, it.lines.to_vec())).collect();
     assert!(here == there, "sequences.rs is not what the recordings hold");
     println!("{} recordings, {} distinct sequences", recordings.len(), there.len());
+}
+
+/// Whatever client was recorded, it went to the end of its last shutdown: it left nothing behind
+/// and used nothing too late. A counted initialize is no mistake (rule I3 Recorded).
+#[test]
+fn a_correct_client_of_the_recordings_has_no_mistakes() {
+    let mut complete = 0;
+    for sequence in SEQUENCES.iter().filter(|it| it.complete) {
+        let (_, journal) = play(Contract::Recorded, sequence.lines, true);
+        assert_eq!(journal.mistakes(), [], "{journal}");
+        complete += 1;
+    }
+    assert!(complete > 0);
 }
 
 struct Recording {

@@ -11,7 +11,8 @@ use dism_emu::Function::{
     RemovePackage,
 };
 use dism_emu::{
-    Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult, Outcome, Session,
+    Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult, Journal, Outcome,
+    Session,
 };
 
 use crate::support::unverified;
@@ -104,6 +105,11 @@ pub struct Difference {
 
 /// Runs a sequence under a contract and lists what comes out otherwise than it was recorded.
 pub fn differences(contract: Contract, lines: &[Line], complete: bool) -> Vec<Difference> {
+    play(contract, lines, complete).0
+}
+
+/// The differences, and the journal of the emulator on which they were found.
+pub fn play(contract: Contract, lines: &[Line], complete: bool) -> (Vec<Difference>, Journal) {
     let dism = unverified().contract(contract).build();
     let mut differences = Vec::new();
     for (at, &line) in lines.iter().enumerate() {
@@ -120,8 +126,9 @@ pub fn differences(contract: Contract, lines: &[Line], complete: bool) -> Vec<Di
         }
     }
     assert_eq!(!dism.state().is_initialized(), complete, "{:#?}", dism.journal());
-    dism.journal().replay().expect("the journal replays");
-    differences
+    let journal = dism.journal();
+    journal.replay().expect("the journal replays");
+    (differences, journal)
 }
 
 /// What should come out of a line, and what does; `None` for a line that only comments another.

@@ -1,0 +1,595 @@
+//! Finds the client's mistakes in a journal: one pass over its steps, and a look at what is left.
+//!
+//! Two things are kept apart throughout: what the emulator answered, which the journal has, and
+//! who is to blame. Where a test scripted the failure of a shutdown, a close or a delete, the
+//! client has done its part; what stays behind by it is no mistake.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::calls::Calls;
+use crate::{
+    Call, Contract, Effect, Error, Hresult, InvalidArgument, Journal, Memory, Mistake, Session,
+    Step, ThreadId,
+};
+
+/// A mistake of the client, and where in the journal it stands.
+///
+/// ```
+/// use dism_emu::{Emulator, Mistake};
+///
+/// let dism = Emulator::builder().verify_on_drop(false).build();
+/// dism.initialize()?;
+/// let session = dism.open_session("image")?;
+/// dism.close_session(session)?;
+/// dism.close_session(session).unwrap_err();
+/// dism.shutdown()?;
+///
+/// let found = dism.journal().mistakes();
+/// assert_eq!(found.len(), 1);
+/// assert_eq!(found[0].mistake, Mistake::CloseTwice);
+/// // The first close is two steps: closing, and gone.
+/// assert_eq!((found[0].at, found[0].collides_with.as_slice()), (4, &[2][..]));
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Finding {
+    /// Which mistake.
+    pub mistake: Mistake,
+    /// The call that is the mistake: the index in [`Journal::steps`] of its first step.
+    pub at: usize,
+    /// What it collides with, as indices of the first steps of calls, in the journal's order: the
+    /// opens that were never closed, the first of two closes, the initialize that was left behind.
+    /// Empty where nothing is there to collide with, or where the journal's beginning is missing.
+    pub collides_with: Vec<usize>,
+}
+
+pub(crate) fn find(journal: &Journal, calls: &Calls<'_>) -> Vec<Finding> {
+    let mut audit = Audit::new(journal, calls);
+    for (at, step) in journal.steps().iter().enumerate() {
+        audit.step(at, step);
+    }
+    audit.end();
+    audit.findings.sort_by_key(|finding| (finding.at, finding.mistake));
+    audit.findings
+}
+
+/// Something to be given back: an initialization, or a reference to a session.
+#[derive(Clone, Copy, Debug)]
+struct Owed {
+    thread: ThreadId,
+    at: usize,
+    /// Whether a call that would have given it back failed because the test scripted it so.
+    excused: bool,
+}
+
+/// What is owed: what one thread took it mostly gives back itself, the latest first.
+#[derive(Debug, Default)]
+struct Debts(Vec<Owed>);
+
+impl Debts {
+    fn take(&mut self, thread: ThreadId, at: usize) {
+        self.0.push(Owed { thread, at, excused: false });
+    }
+
+    /// Which one the thread gives back: the latest of its own, else the oldest; what is excused
+    /// goes last, since it is not known whether a client tries that one again.
+    ///
+    /// None, where others are owed from before the journal's beginning and may be meant.
+    fn due(&self, thread: ThreadId, unknown: bool) -> Option<usize> {
+        let own = |owed: &Owed| owed.thread == thread;
+        let latest = self.0.iter().rposition(|owed| own(owed) && !owed.excused);
+        if let Some(own) = latest.or_else(|| self.0.iter().rposition(own)) {
+            return Some(own);
+        }
+        if unknown || self.0.is_empty() {
+            return None;
+        }
+        Some(self.0.iter().position(|owed| !owed.excused).unwrap_or(0))
+    }
+
+    fn give_back(&mut self, thread: ThreadId, unknown: bool) {
+        if let Some(due) = self.due(thread, unknown) {
+            self.0.remove(due);
+        }
+    }
+
+    fn excuse(&mut self, thread: ThreadId, unknown: bool) {
+        if let Some(due) = self.due(thread, unknown) {
+            self.0[due].excused = true;
+        }
+    }
+
+    fn steps(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|owed| owed.at)
+    }
+}
+
+/// What is known of a number that was given out.
+#[derive(Debug)]
+enum Handle {
+    Open {
+        opens: Debts,
+        /// References whose opens are missing in the journal.
+        unknown: u32,
+    },
+    /// By the call that begins with this step.
+    Closing(usize),
+    Closed {
+        by: usize,
+        code: Hresult,
+    },
+}
+
+/// A shutdown that failed because of a session, in the period that stands.
+#[derive(Debug)]
+struct Refused {
+    at: usize,
+    collides_with: Vec<usize>,
+}
+
+/// An initialize that was refused because another thread's stands.
+#[derive(Clone, Copy, Debug)]
+struct Overlap {
+    at: usize,
+    /// The initialize that stands.
+    with: usize,
+    /// Whether the period in which it was refused is over.
+    is_over: bool,
+    /// Whether the thread has used the API since.
+    went_on: bool,
+}
+
+#[derive(Debug)]
+enum Lent {
+    Out {
+        at: usize,
+        excused: bool,
+        shutdown: Option<usize>,
+    },
+    Deleted {
+        at: usize,
+    },
+    /// Named already.
+    Named,
+}
+
+struct Audit<'a> {
+    journal: &'a Journal,
+    calls: &'a Calls<'a>,
+    findings: Vec<Finding>,
+
+    /// Successful initializations of this period that nothing matched yet.
+    initializations: Debts,
+    /// How many there are, those before the journal's beginning included.
+    count: u32,
+    /// The initialize with which this period began.
+    beginning: Option<usize>,
+    /// The last shutdown of this period that a session made fail.
+    refused: Option<Refused>,
+
+    /// By number: numbers start afresh in each period, and the latest life of one is here.
+    handles: BTreeMap<Session, Handle>,
+    open: BTreeSet<Session>,
+    performing: BTreeMap<(ThreadId, Session), usize>,
+
+    memory: BTreeMap<Memory, Lent>,
+    last_shutdown: Option<usize>,
+
+    /// Per thread its last call, the one that counts for what it left behind.
+    last_call: BTreeMap<ThreadId, usize>,
+    last_failed_open: BTreeMap<ThreadId, usize>,
+    /// Those whose latest initialize was refused.
+    overlaps: BTreeMap<ThreadId, Overlap>,
+    /// Initializations that failed, and whether it was named already that the thread went on.
+    failed: BTreeMap<ThreadId, (usize, bool)>,
+}
+
+impl<'a> Audit<'a> {
+    fn new(journal: &'a Journal, calls: &'a Calls<'a>) -> Self {
+        Self {
+            journal,
+            calls,
+            findings: Vec::new(),
+            initializations: Debts::default(),
+            count: 0,
+            beginning: None,
+            refused: None,
+            handles: BTreeMap::new(),
+            open: BTreeSet::new(),
+            performing: BTreeMap::new(),
+            memory: BTreeMap::new(),
+            last_shutdown: None,
+            last_call: BTreeMap::new(),
+            last_failed_open: BTreeMap::new(),
+            overlaps: BTreeMap::new(),
+            failed: BTreeMap::new(),
+        }
+    }
+
+    fn found(&mut self, mistake: Mistake, at: usize, with: impl IntoIterator<Item = usize>) {
+        let at = self.calls.first_of(at);
+        let mut collides_with: Vec<_> =
+            with.into_iter().map(|step| self.calls.first_of(step)).collect();
+        collides_with.sort_unstable();
+        collides_with.dedup();
+        self.findings.push(Finding { mistake, at, collides_with });
+    }
+
+    fn step(&mut self, at: usize, step: &Step) {
+        let thread = step.thread;
+        let asked = step.call.asked();
+        if !matches!(asked, Call::GetLastErrorMessage | Call::HandOut { .. } | Call::Delete { .. })
+        {
+            self.last_call.insert(thread, at);
+        }
+        if matches!(
+            asked,
+            Call::OpenSession(_) | Call::BeginOperation { .. } | Call::CallWithoutSession { .. }
+        ) {
+            if let Some(overlap) = self.overlaps.get_mut(&thread) {
+                overlap.went_on = true;
+            }
+        }
+        match (asked, &step.outcome) {
+            (Call::Initialize, Ok(Effect::Initialized { count })) => {
+                self.count = *count;
+                if *count == 1 {
+                    self.beginning = Some(at);
+                }
+                self.initializations.take(thread, at);
+                self.overlaps.remove(&thread);
+                // Who gave up has nothing to do with the next period, whoever shuts that down.
+                self.overlaps.retain(|_, overlap| !overlap.is_over || overlap.went_on);
+                self.failed.clear();
+            }
+            (Call::Initialize, Err(Error::AlreadyInitialized { .. })) => self.refuse(thread, at),
+            (Call::Initialize, Err(_)) => {
+                self.overlaps.remove(&thread);
+                self.failed.insert(thread, (at, false));
+            }
+            (Call::Shutdown, outcome) => self.shut_down(thread, at, outcome.as_ref()),
+            (Call::OpenSession(_), Ok(Effect::Opened { session, references })) => {
+                self.opened(thread, at, *session, *references);
+            }
+            (Call::OpenSession(_), Err(error)) => {
+                self.last_failed_open.insert(thread, at);
+                if *error == Error::NotInitialized {
+                    self.is_down(thread, at);
+                }
+            }
+            (Call::CloseSession { session }, Ok(Effect::Closing { .. })) => {
+                self.closes(at, *session);
+            }
+            (Call::CloseSession { session }, Ok(_)) => self.released(thread, *session),
+            (Call::CloseSession { session }, Err(error)) => {
+                self.close_failed(thread, at, *session, error);
+            }
+            (Call::FinishClose { session }, Ok(_)) => self.closed(at, *session),
+            (Call::BeginOperation { session, .. }, Ok(_)) => {
+                self.performing.insert((thread, *session), at);
+            }
+            (Call::BeginOperation { session, .. }, Err(error)) => {
+                self.begin_failed(thread, at, *session, error);
+            }
+            (Call::EndOperation { session, .. }, Ok(_) | Err(Error::OperationFailed { .. })) => {
+                self.performing.remove(&(thread, *session));
+            }
+            (Call::CallWithoutSession { .. }, Err(Error::NotInitialized)) => {
+                self.is_down(thread, at);
+            }
+            (Call::HandOut { .. }, Ok(Effect::HandedOut { memory })) => {
+                self.memory.insert(*memory, Lent::Out { at, excused: false, shutdown: None });
+            }
+            (Call::Delete { memory }, outcome) => self.delete(at, *memory, outcome.as_ref()),
+            (_, Err(Error::PossibleDeadlock { session })) => self.deadlock(thread, at, *session),
+            _ => {}
+        }
+    }
+
+    /// Whether initializations stand that the journal does not have.
+    fn owes_unknown(&self) -> bool {
+        usize::try_from(self.count).is_ok_and(|count| count > self.initializations.0.len())
+    }
+
+    fn refuse(&mut self, thread: ThreadId, at: usize) {
+        if self.journal.config().contract != Contract::Documented {
+            return;
+        }
+        // Under Documented one initialization stands. If the journal does not have it, it may be
+        // the thread's own.
+        let standing = self.initializations.0.last();
+        if let Some(with) = standing.filter(|owed| owed.thread != thread).map(|owed| owed.at) {
+            self.overlaps.insert(thread, Overlap { at, with, is_over: false, went_on: false });
+        }
+    }
+
+    fn shut_down(&mut self, thread: ThreadId, at: usize, outcome: Result<&Effect, &Error>) {
+        self.name_overlap(thread, at);
+        match outcome {
+            Ok(Effect::ShutDown { count: 0 }) => {
+                self.initializations.0.clear();
+                self.count = 0;
+                self.beginning = None;
+                self.refused = None;
+                self.open.clear();
+                self.overlaps.values_mut().for_each(|overlap| overlap.is_over = true);
+                self.last_shutdown = Some(at);
+                for lent in self.memory.values_mut() {
+                    if let Lent::Out { shutdown: shutdown @ None, .. } = lent {
+                        *shutdown = Some(at);
+                    }
+                }
+            }
+            Ok(Effect::ShutDown { count }) => {
+                // What the journal shows now tells how many stood before its beginning, too.
+                self.count = count.saturating_add(1);
+                self.initializations.give_back(thread, self.owes_unknown());
+                self.count = *count;
+            }
+            Err(Error::OpenSessionHandles) => {
+                match self.left_open() {
+                    Some(collides_with) => self.refused = Some(Refused { at, collides_with }),
+                    // Every session is one that the test did not let the client close.
+                    None => {
+                        self.refused = None;
+                        self.initializations.excuse(thread, self.owes_unknown());
+                    }
+                }
+            }
+            Err(Error::Scripted { .. }) => {
+                // The contract let it through: no session was in its way any more.
+                if self.count <= 1 {
+                    self.refused = None;
+                }
+                self.initializations.excuse(thread, self.owes_unknown());
+            }
+            _ => {}
+        }
+    }
+
+    /// The opens of the sessions that are open, and the closes of those that are closing; `None`
+    /// where the test alone keeps them open.
+    fn left_open(&self) -> Option<Vec<usize>> {
+        let mut left = Vec::new();
+        let mut excused = !self.open.is_empty();
+        for session in &self.open {
+            match self.handles.get(session) {
+                Some(Handle::Open { opens, unknown }) => {
+                    left.extend(opens.steps());
+                    excused &= *unknown == 0 && opens.0.iter().all(|open| open.excused);
+                }
+                Some(Handle::Closing(by)) => {
+                    left.push(*by);
+                    excused = false;
+                }
+                _ => {}
+            }
+        }
+        (!excused).then_some(left)
+    }
+
+    fn opened(&mut self, thread: ThreadId, at: usize, session: Session, references: u32) {
+        self.open.insert(session);
+        let unknown = references.saturating_sub(1);
+        let handle = self.handles.entry(session);
+        let handle = handle
+            .and_modify(|handle| {
+                if references == 1 || !matches!(handle, Handle::Open { .. }) {
+                    *handle = Handle::Open { opens: Debts::default(), unknown };
+                }
+            })
+            .or_insert_with(|| Handle::Open { opens: Debts::default(), unknown });
+        if let Handle::Open { opens, .. } = handle {
+            opens.take(thread, at);
+        }
+    }
+
+    fn released(&mut self, thread: ThreadId, session: Session) {
+        if let Some(Handle::Open { opens, unknown }) = self.handles.get_mut(&session) {
+            let known = opens.0.len();
+            opens.give_back(thread, *unknown > 0);
+            if opens.0.len() == known {
+                *unknown = unknown.saturating_sub(1);
+            }
+        }
+    }
+
+    fn closes(&mut self, at: usize, session: Session) {
+        self.open.insert(session);
+        self.handles.insert(session, Handle::Closing(at));
+    }
+
+    fn closed(&mut self, at: usize, session: Session) {
+        let code = self.calls.by_step(at).and_then(|call| self.calls.code(call));
+        let code = code.unwrap_or(Hresult::S_OK);
+        self.open.remove(&session);
+        self.handles.insert(session, Handle::Closed { by: self.calls.first_of(at), code });
+    }
+
+    fn close_failed(&mut self, thread: ThreadId, at: usize, session: Session, error: &Error) {
+        match error {
+            Error::PossibleDeadlock { .. } => self.deadlock(thread, at, session),
+            Error::Scripted { .. } => {
+                if let Some(Handle::Open { opens, unknown }) = self.handles.get_mut(&session) {
+                    opens.excuse(thread, *unknown > 0);
+                }
+            }
+            Error::NotInitialized if self.goes_on_after_failure(thread, at) => {}
+            Error::NotInitialized | Error::InvalidSession { .. } => {
+                let first = match self.handles.get(&session) {
+                    Some(&Handle::Closed { by, code }) => Some((by, code)),
+                    Some(&Handle::Closing(by)) => Some((by, Hresult::S_OK)),
+                    _ => None,
+                };
+                if let Some((by, code)) = first {
+                    let mistake = match code {
+                        Hresult::ERROR_SUCCESS_REBOOT_REQUIRED => Mistake::RebootTakenForFailure,
+                        _ => Mistake::CloseTwice,
+                    };
+                    self.found(mistake, at, [by]);
+                } else if *error != Error::NotInitialized || !self.name_overlap(thread, at) {
+                    self.not_open(thread, at, session);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn begin_failed(&mut self, thread: ThreadId, at: usize, session: Session, error: &Error) {
+        match error {
+            Error::PossibleDeadlock { .. } => self.deadlock(thread, at, session),
+            Error::NotInitialized if self.is_down(thread, at) => {}
+            Error::NotInitialized | Error::InvalidSession { .. } | Error::SessionClosing { .. } => {
+                self.not_open(thread, at, session);
+            }
+            _ => {}
+        }
+    }
+
+    fn deadlock(&mut self, thread: ThreadId, at: usize, session: Session) {
+        let begun = self.performing.get(&(thread, session)).copied();
+        self.found(Mistake::CallInsideOperation, at, begun);
+    }
+
+    fn not_open(&mut self, thread: ThreadId, at: usize, session: Session) {
+        let with = match self.handles.get(&session) {
+            Some(Handle::Closing(by) | Handle::Closed { by, .. }) => Some(*by),
+            // What a failing open leaves in a variable that was set to 0 before.
+            _ if session == Session::DEFAULT => self.last_failed_open.get(&thread).copied(),
+            _ => None,
+        };
+        self.found(Mistake::HandleNotOpen, at, with);
+    }
+
+    /// A call failed because the API is not initialized: whether this is explained by what the
+    /// thread's own initialize answered.
+    fn is_down(&mut self, thread: ThreadId, at: usize) -> bool {
+        self.goes_on_after_failure(thread, at) || self.name_overlap(thread, at)
+    }
+
+    fn goes_on_after_failure(&mut self, thread: ThreadId, at: usize) -> bool {
+        let Some((failed, is_named)) = self.failed.get_mut(&thread) else { return false };
+        let failed = *failed;
+        if !std::mem::replace(is_named, true) {
+            self.found(Mistake::FailedInitializeIgnored, at, [failed]);
+        }
+        true
+    }
+
+    fn name_overlap(&mut self, thread: ThreadId, at: usize) -> bool {
+        let Some(overlap) = self.overlaps.remove(&thread) else { return false };
+        self.found(Mistake::OverlappingPairs, at, [overlap.with, overlap.at]);
+        true
+    }
+
+    fn delete(&mut self, at: usize, memory: Memory, outcome: Result<&Effect, &Error>) {
+        if memory == Memory::NULL {
+            return; // rule D2
+        }
+        match (outcome, self.memory.get_mut(&memory)) {
+            (Ok(_), Some(Lent::Out { at: from, shutdown: Some(shutdown), excused: false })) => {
+                let (from, shutdown) = (*from, *shutdown);
+                self.memory.insert(memory, Lent::Named);
+                self.found(Mistake::MemoryMishandled, from, [shutdown]);
+            }
+            (Ok(_), Some(Lent::Named)) => {}
+            (Ok(_), _) => {
+                self.memory.insert(memory, Lent::Deleted { at });
+            }
+            (Err(Error::Scripted { .. }), Some(Lent::Out { excused, .. })) => *excused = true,
+            // The test kept it from being deleted in time.
+            (Err(Error::NotInitialized), Some(Lent::Out { excused: true, .. } | Lent::Named)) => {}
+            (Err(Error::NotInitialized), lent) => {
+                let with = match lent {
+                    Some(Lent::Out { at, .. } | Lent::Deleted { at }) => Some(*at),
+                    _ => None,
+                };
+                self.memory.insert(memory, Lent::Named);
+                let with: Vec<_> = with.into_iter().chain(self.last_shutdown).collect();
+                self.found(Mistake::MemoryMishandled, at, with);
+            }
+            (Err(Error::InvalidArgument(InvalidArgument::NotHandedOut { .. })), lent) => match lent
+            {
+                Some(Lent::Named) => {}
+                Some(Lent::Deleted { at: first } | Lent::Out { at: first, .. }) => {
+                    let first = *first;
+                    self.memory.insert(memory, Lent::Named);
+                    self.found(Mistake::MemoryMishandled, at, [first]);
+                }
+                None => {
+                    self.memory.insert(memory, Lent::Named);
+                    self.found(Mistake::MemoryMishandled, at, None);
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn end(&mut self) {
+        self.end_initializations();
+        let lent: Vec<_> = self
+            .memory
+            .values()
+            .filter_map(|lent| match lent {
+                Lent::Out { at, excused: false, shutdown } => Some((*at, *shutdown)),
+                _ => None,
+            })
+            .collect();
+        for (at, shutdown) in lent {
+            self.found(Mistake::MemoryMishandled, at, shutdown);
+        }
+    }
+
+    fn end_initializations(&mut self) {
+        let was_refused = self.refused.is_some();
+        if let Some(Refused { at, collides_with }) = self.refused.take() {
+            self.found(Mistake::ShutdownWithOpenSession, at, collides_with);
+        }
+        // Only what no excuse covers.
+        let owed: Vec<Owed> =
+            self.initializations.0.iter().filter(|owed| !owed.excused).copied().collect();
+        let mut threads: Vec<_> = owed.iter().map(|owed| owed.thread).collect();
+        threads.sort_unstable();
+        threads.dedup();
+        let opens: Vec<usize> = self.left_open().unwrap_or_default();
+        for thread in threads {
+            let own = || owed.iter().filter(|owed| owed.thread == thread).map(|owed| owed.at);
+            if let Some((mistake, at)) = self.last_mistake_of(thread) {
+                match mistake {
+                    // Where the thread has no other one, the one on which it was counted.
+                    Mistake::SFalseTakenForFailure => {
+                        let before = own().chain(self.beginning).find(|before| *before != at);
+                        self.found(mistake, at, before);
+                    }
+                    _ => self.found(mistake, at, own()),
+                }
+                continue;
+            }
+            if was_refused {
+                continue;
+            }
+            let Some(at) = own().next() else { continue };
+            let others = owed.iter().map(|owed| owed.at).filter(|other| *other != at);
+            self.found(Mistake::NeverShutDown, at, opens.iter().copied().chain(others));
+        }
+    }
+
+    /// The mistake that a thread made with its last call, after which it left.
+    fn last_mistake_of(&self, thread: ThreadId) -> Option<(Mistake, usize)> {
+        let call = self.calls.by_step(*self.last_call.get(&thread)?)?;
+        let first = self.calls.first(call);
+        let mistake = match (first.call.asked(), &first.outcome, self.calls.code(call)) {
+            (Call::OpenSession(_), Err(_), _) => Mistake::LeftAfterFailedOpen,
+            (Call::Initialize, Ok(_), Some(Hresult::S_FALSE)) => Mistake::SFalseTakenForFailure,
+            (
+                Call::CloseSession { .. } | Call::FinishClose { .. },
+                Ok(_),
+                Some(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED),
+            ) => Mistake::RebootTakenForFailure,
+            _ => return None,
+        };
+        Some((mistake, call.first))
+    }
+}

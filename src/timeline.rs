@@ -1,0 +1,251 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::calls::{Calls, cut, numbers};
+use crate::{Finding, Journal, ThreadId};
+
+/// A journal for people: one line a call, a column a thread, and under a mistake its name.
+///
+/// No line is longer than 100 characters, however many threads there are and whatever their
+/// paths are; what does not fit ends in `…`. Calls are numbered as they began. An operation or a
+/// close that lets other steps in between has a line for its beginning and one for its end, with
+/// the same number. Of a journal with more than 40 calls the parts without a mistake are folded.
+///
+/// ```
+/// use dism_emu::{Emulator, Timeline};
+///
+/// let dism = Emulator::builder().verify_on_drop(false).build();
+/// dism.initialize()?;
+/// let session = dism.open_session(r"C:\mount")?;
+/// dism.close_session(session)?;
+/// dism.close_session(session).unwrap_err();
+/// dism.shutdown()?;
+///
+/// let journal = dism.journal();
+/// let found = journal.mistakes();
+/// let timeline = Timeline::new(&journal, &found).to_string();
+/// assert!(timeline.contains(
+///     "! 4  close session 2 -> 0xC0040004 DISMAPI_E_INVALID_DISM_SESSION\n\
+///      \x20      mistake 3, close twice: collides with call 3\n"
+/// ));
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a timeline is there to be printed"]
+pub struct Timeline<'a> {
+    journal: &'a Journal,
+    findings: &'a [Finding],
+}
+
+/// No line is longer.
+const WIDTH: usize = 100;
+/// A journal of so many calls is not folded.
+const UNFOLDED: usize = 40;
+/// So many calls on either side of what matters are shown.
+const CONTEXT: usize = 3;
+/// So many at the end are shown.
+const LAST: usize = 5;
+/// What the widest common call needs: a failing operation with its code.
+const ROOM: usize = 64;
+/// A column is never wider: what belongs together stays in sight.
+const WIDEST: usize = 20;
+/// So many other calls are named under a mistake.
+const NAMED: usize = 8;
+
+impl<'a> Timeline<'a> {
+    /// The journal's timeline, with these mistakes marked.
+    pub const fn new(journal: &'a Journal, findings: &'a [Finding]) -> Self {
+        Self { journal, findings }
+    }
+
+    pub(crate) fn write(&self, f: &mut impl fmt::Write, calls: &Calls<'_>) -> fmt::Result {
+        match self.journal.dropped() {
+            0 => {}
+            1 => writeln!(f, "(the first step is missing)")?,
+            dropped => writeln!(f, "(the first {dropped} steps are missing)")?,
+        }
+        if self.journal.is_off() {
+            return writeln!(f, "(the journal is switched off)");
+        }
+        if calls.all().is_empty() {
+            return writeln!(f, "(no calls)");
+        }
+        let layout = Layout::of(calls);
+        layout.write_head(f)?;
+        let shown = self.shown(calls);
+        let lines = lines(calls);
+        let mut mistakes: BTreeMap<usize, Vec<&Finding>> = BTreeMap::new();
+        for finding in self.findings {
+            if let Some(call) = calls.of_step(finding.at) {
+                mistakes.entry(call).or_default().push(finding);
+            }
+        }
+        let write_line = |f: &mut _, line: &Line| {
+            // A call is a mistake by what it answers, so it is told where that is.
+            let found = mistakes.get(&line.call).filter(|_| line.part != Part::Begin);
+            layout.write_line(f, calls, line, found.map_or(&[], Vec::as_slice))
+        };
+        let mut at = 0;
+        while let Some(line) = lines.get(at) {
+            if shown.contains(&line.call) {
+                write_line(f, line)?;
+                at += 1;
+                continue;
+            }
+            let behind = lines[at..].iter().position(|line| shown.contains(&line.call));
+            let hidden = &lines[at..behind.map_or(lines.len(), |behind| at + behind)];
+            if let [line] = hidden {
+                // To say that it is hidden would take as much room.
+                write_line(f, line)?;
+            } else {
+                let begin = hidden.iter().filter(|line| line.part != Part::End).count();
+                let word = if begin == 1 { "call" } else { "calls" };
+                match begin {
+                    0 => writeln!(f, "{:1$}…", "", layout.indent)?,
+                    _ => writeln!(f, "{:1$}… {begin} {word} …", "", layout.indent)?,
+                }
+            }
+            at += hidden.len();
+        }
+        Ok(())
+    }
+
+    /// The calls that are not folded away.
+    fn shown(&self, calls: &Calls<'_>) -> BTreeSet<usize> {
+        let count = calls.all().len();
+        if count <= UNFOLDED {
+            return (0..count).collect();
+        }
+        let mut shown: BTreeSet<usize> = (count - LAST..count).collect();
+        for finding in self.findings {
+            let others = finding.collides_with.iter().take(NAMED);
+            for step in others.chain([&finding.at]) {
+                let Some(call) = calls.of_step(*step) else { continue };
+                let behind = call.saturating_add(CONTEXT + 1).min(count);
+                shown.extend(call.saturating_sub(CONTEXT)..behind);
+            }
+        }
+        shown
+    }
+}
+
+impl fmt::Display for Timeline<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, &Calls::of(self.journal.steps()))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Begin,
+    End,
+}
+
+#[derive(Debug)]
+struct Line {
+    call: usize,
+    step: usize,
+    part: Part,
+}
+
+/// All lines, in the order of the steps.
+fn lines(calls: &Calls<'_>) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for (call, one) in calls.all().iter().enumerate() {
+        match one.second {
+            Some(second) if second > one.first + 1 => {
+                lines.push(Line { call, step: one.first, part: Part::Begin });
+                lines.push(Line { call, step: second, part: Part::End });
+            }
+            _ => lines.push(Line { call, step: one.first, part: Part::Whole }),
+        }
+    }
+    lines.sort_unstable_by_key(|line| line.step);
+    lines
+}
+
+/// Where the threads' columns are.
+struct Layout {
+    threads: Vec<ThreadId>,
+    /// The digits of the highest number.
+    digits: usize,
+    /// Where the first column begins.
+    indent: usize,
+    /// How far one column is from the next.
+    column: usize,
+    /// Where columns are narrower than the threads' names, each line has its own instead of a
+    /// head line for all.
+    is_narrow: bool,
+}
+
+impl Layout {
+    fn of(calls: &Calls<'_>) -> Self {
+        let mut threads: Vec<_> =
+            calls.all().iter().map(|call| calls.first(*call).thread).collect();
+        threads.sort_unstable();
+        threads.dedup();
+        let digits = calls.all().len().to_string().len();
+        let indent = 2 + digits + 2;
+        let gaps = threads.len().saturating_sub(1).max(1);
+        let column = ((WIDTH - ROOM).saturating_sub(indent) / gaps).min(WIDEST);
+        let longest = threads.iter().map(|thread| thread.to_string().len()).max();
+        let is_narrow = threads.len() > 1 && column < longest.unwrap_or(0) + 2;
+        Self { threads, digits, indent, column, is_narrow }
+    }
+
+    /// Where the thread's column begins, or further to the left if so much text needs it.
+    fn indent_of(&self, thread: ThreadId, needed: usize) -> usize {
+        let at = self.threads.binary_search(&thread).unwrap_or(0);
+        let column = self.indent + at.saturating_mul(self.column).min(WIDTH - ROOM);
+        column.min(WIDTH.saturating_sub(needed)).max(self.indent)
+    }
+
+    fn write_head(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        if self.is_narrow {
+            return Ok(());
+        }
+        let mut head = " ".repeat(self.indent);
+        for thread in &self.threads {
+            let indent = self.indent_of(*thread, 0);
+            while head.chars().count() < indent {
+                head.push(' ');
+            }
+            head += &thread.to_string();
+        }
+        writeln!(f, "{}", cut(&head, WIDTH))
+    }
+
+    fn write_line(
+        &self,
+        f: &mut impl fmt::Write,
+        calls: &Calls<'_>,
+        line: &Line,
+        mistakes: &[&Finding],
+    ) -> fmt::Result {
+        let Some(&call) = calls.all().get(line.call) else { return Ok(()) };
+        let text = match line.part {
+            Part::Whole => calls.text(call),
+            Part::Begin => calls.first_text(call),
+            Part::End => calls.second_text(call),
+        };
+        let thread = calls.first(call).thread;
+        let indent = self.indent_of(thread, 0);
+        let name = if self.is_narrow { format!("{thread} ") } else { String::new() };
+        let room = WIDTH.saturating_sub(indent + name.len());
+        let mark = if mistakes.is_empty() { ' ' } else { '!' };
+        let (number, digits) = (line.call + 1, self.digits);
+        let gap = indent.saturating_sub(2 + digits);
+        writeln!(f, "{mark} {number:>digits$}{:gap$}{name}{}", "", text.within(room))?;
+        for finding in mistakes {
+            let mut note = finding.mistake.to_string();
+            let others = calls.numbers(&finding.collides_with);
+            if !others.is_empty() {
+                note += &format!(": collides with {}", numbers(&others, NAMED));
+            }
+            let indent = self.indent_of(thread, note.chars().count() + 2) + 2;
+            writeln!(f, "{:indent$}{}", "", cut(&note, WIDTH.saturating_sub(indent)))?;
+        }
+        Ok(())
+    }
+}
