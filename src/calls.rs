@@ -119,6 +119,7 @@ impl<'a> Calls<'a> {
     }
 
     /// The function that was called.
+    #[cfg(feature = "serde")]
     pub(crate) fn function(&self, call: OneCall) -> Option<Function> {
         Some(match self.first(call).call.asked() {
             Call::Initialize => Function::Initialize,
@@ -136,6 +137,7 @@ impl<'a> Calls<'a> {
     }
 
     /// The session that was passed, or given out.
+    #[cfg(feature = "serde")]
     pub(crate) fn session(&self, call: OneCall) -> Option<Session> {
         let first = self.first(call);
         match (first.call.asked(), &first.outcome) {

@@ -30,8 +30,15 @@ pub mod docs {
     #[doc = include_str!("docs/limitations.md")]
     pub mod limitations {}
 
+    #[doc = include_str!("docs/migration.md")]
+    pub mod migration {}
+
     #[doc = include_str!("docs/mistakes.md")]
     pub mod mistakes {}
+
+    #[doc = include_str!("docs/models.md")]
+    #[expect(clippy::test_attr_in_doctest, reason = "it shows what runs under loom")]
+    pub mod models {}
 }
 
 pub use audit::Finding;

@@ -10,6 +10,8 @@ mod support;
 
 mod contract;
 mod mistakes;
+mod pages;
 mod properties;
 mod recordings;
+mod rivals;
 mod sequences;

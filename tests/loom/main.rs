@@ -16,6 +16,7 @@
 mod programs;
 
 mod every_program;
+mod guide;
 mod named;
 mod twins;
 

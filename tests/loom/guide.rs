@@ -1,0 +1,46 @@
+//! The code of the page `docs::models`, word for word: `tests/it/pages.rs` compares them.
+
+use dism_emu::{Emulator, Error};
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicUsize, Ordering};
+
+const _: () = assert!(dism_emu::MODEL_CHECKED);
+
+/// The code under test: whoever is the last to leave shuts the API down.
+fn leave(dism: &Emulator, users: &AtomicUsize) -> Result<(), Error> {
+    if users.fetch_sub(1, Ordering::AcqRel) == 1 { dism.shutdown() } else { Ok(()) }
+}
+
+/// Two users leave at the same time.
+fn two_users(leave: fn(&Emulator, &AtomicUsize) -> Result<(), Error>) {
+    loom::model(move || {
+        let dism = Emulator::new();
+        dism.initialize().unwrap();
+        let users = Arc::new(AtomicUsize::new(2));
+        let other = loom::thread::spawn({
+            let (dism, users) = (dism.clone(), users.clone());
+            move || leave(&dism, &users).unwrap()
+        });
+        leave(&dism, &users).unwrap();
+        other.join().unwrap();
+        // Here the last handle is dropped, and what the users did is verified in every schedule.
+    });
+}
+
+#[test]
+fn the_last_user_shuts_down() {
+    two_users(leave);
+}
+
+/// Wrong: between the look and the subtraction the other user may look, too.
+fn leave_carelessly(dism: &Emulator, users: &AtomicUsize) -> Result<(), Error> {
+    let is_last = users.load(Ordering::Acquire) == 1;
+    users.fetch_sub(1, Ordering::AcqRel);
+    if is_last { dism.shutdown() } else { Ok(()) }
+}
+
+#[test]
+#[should_panic(expected = "never shut down")]
+fn users_that_look_before_they_leave_are_caught() {
+    two_users(leave_carelessly);
+}
