@@ -1,0 +1,93 @@
+//! The guard as it is often written: it checks first, and acts later. Nothing here is to be copied.
+
+#[cfg(not(any(loom, shuttle)))]
+use dism_emu::{Function, Hold};
+use guard::Dism;
+use guard::sync::atomic::{AtomicUsize, Ordering};
+use guard::sync::{Arc, thread};
+
+use crate::process::{CONTRACTS, Process};
+
+/// Wrong: between the count and the call that follows from it there is room for another thread.
+struct RacyGuard {
+    dism: Process,
+    users: AtomicUsize,
+}
+
+impl RacyGuard {
+    fn new(dism: Process) -> Arc<Self> {
+        Arc::new(Self { dism, users: AtomicUsize::new(0) })
+    }
+
+    fn enter(&self) -> Result<(), i32> {
+        if self.users.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.dism.initialize()?;
+        }
+        Ok(())
+    }
+
+    fn leave(&self) -> Result<(), i32> {
+        if self.users.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.dism.shutdown()?;
+        }
+        Ok(())
+    }
+
+    /// One user from coming in to going out: whether all of it succeeded.
+    fn is_served(&self) -> bool {
+        self.enter().and_then(|()| self.dism.work()).and_then(|()| self.leave()).is_ok()
+    }
+}
+
+/// What people write: everybody is busy at the same time, and the first one in is the last one out.
+/// It passes in every schedule, and says nothing of those that matter.
+#[test]
+fn a_plain_test_finds_nothing_wrong_with_the_twin() {
+    for contract in CONTRACTS {
+        crate::explore(move || {
+            let guard = RacyGuard::new(Process::new(contract));
+            guard.enter().unwrap();
+            let other = thread::spawn({
+                let guard = guard.clone();
+                move || guard.is_served()
+            });
+            assert!(guard.dism.work().is_ok());
+            assert!(other.join().unwrap(), "somebody was not served");
+            guard.leave().unwrap();
+        });
+    }
+}
+
+/// The same for users that come and go as they please. On plain threads it would nearly always
+/// pass, so there it is not run.
+#[cfg(any(loom, shuttle))]
+#[test]
+#[should_panic(expected = "somebody was not served")]
+fn a_checker_catches_the_twin() {
+    crate::explore(|| {
+        let guard = RacyGuard::new(Process::new(CONTRACTS[0]));
+        let other = thread::spawn({
+            let guard = guard.clone();
+            move || guard.is_served()
+        });
+        let served = [guard.is_served(), other.join().unwrap()];
+        assert_eq!(served, [true, true], "somebody was not served");
+    });
+}
+
+/// What the checkers have found, made to happen on plain threads: somebody comes in after the last
+/// one has counted itself out, and before it shuts down.
+#[cfg(not(any(loom, shuttle)))]
+#[test]
+fn a_hold_shows_what_is_wrong_with_the_twin() {
+    let guard = RacyGuard::new(Process::new(CONTRACTS[0]));
+    let hold = guard.dism.0.hold(Hold::before(Function::Shutdown));
+    let other = thread::spawn({
+        let guard = guard.clone();
+        move || guard.is_served()
+    });
+    hold.wait();
+    assert!(!guard.is_served());
+    hold.release();
+    assert!(other.join().unwrap());
+}

@@ -1,0 +1,75 @@
+//! The client as it is often written. Nothing here is to be copied.
+
+use std::sync::Arc;
+
+use dism_emu::{Contract, Mistake};
+use tokio_client::Dism;
+
+use crate::process::Process;
+use crate::world::sync::atomic::{AtomicBool, Ordering};
+use crate::world::thread;
+
+/// Wrong twice: nobody looks whether another job is over; and an initialize that fails is thought
+/// to say that all is well already.
+pub fn check_health_regardless(dism: &Process, image: &str) -> Result<(), i32> {
+    let _ = dism.initialize();
+    let session = dism.open_session(image)?;
+    let checked = dism.check_health(session);
+    let _ = dism.close_session(session);
+    let _ = dism.shutdown();
+    checked.map(drop)
+}
+
+/// Whether two runs of it ended each other's ground.
+pub fn pairs_overlap(dism: &Process) -> bool {
+    dism.0.verify().is_err_and(|report| report.has(Mistake::OverlappingPairs))
+}
+
+/// Wrong: looks whether the core is taken in one step, and takes it in another.
+struct RacyCore {
+    dism: Process,
+    is_taken: AtomicBool,
+}
+
+impl RacyCore {
+    fn check_health(&self) {
+        if self.is_taken.load(Ordering::SeqCst) {
+            return;
+        }
+        self.is_taken.store(true, Ordering::SeqCst);
+        let _ = check_health_regardless(&self.dism, r"C:\mount");
+        self.is_taken.store(false, Ordering::SeqCst);
+    }
+}
+
+fn two_jobs_on_the_racy_core(both_at_once: bool) {
+    // I3 Documented: under the other contract the pairs are counted, and do each other no harm.
+    let dism = Process::new(Contract::Documented);
+    let core = Arc::new(RacyCore { dism: dism.clone(), is_taken: AtomicBool::new(false) });
+    let other = thread::spawn({
+        let core = core.clone();
+        move || core.check_health()
+    });
+    if both_at_once {
+        core.check_health();
+        other.join().unwrap();
+    } else {
+        other.join().unwrap();
+        core.check_health();
+    }
+    assert!(!pairs_overlap(&dism), "the pairs overlap");
+}
+
+/// As tests of such a core mostly are: what one job did is waited for before the next one comes.
+#[test]
+fn a_plain_test_finds_nothing_wrong_with_the_twin() {
+    crate::explore(|| two_jobs_on_the_racy_core(false));
+}
+
+/// On plain threads this would nearly always pass, so there it is not run.
+#[cfg(any(dism_loom, dism_shuttle))]
+#[test]
+#[should_panic(expected = "the pairs overlap")]
+fn a_checker_catches_the_twin() {
+    crate::explore(|| two_jobs_on_the_racy_core(true));
+}
