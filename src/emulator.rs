@@ -424,8 +424,8 @@ impl Emulator {
     /// `DismGetLastErrorMessage`: the code of the last call of this thread that failed, `None` if
     /// none did; [`Hresult::message`] has the text.
     ///
-    /// Every failing call counts but a shutdown and this one; a success clears nothing (rules E1
-    /// to E4).
+    /// Every failing call counts but a shutdown, a delete and this one; a success clears nothing
+    /// (rules E1 to E4).
     ///
     /// # Errors
     ///

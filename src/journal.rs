@@ -40,6 +40,9 @@ pub(crate) fn place_as_text<S: serde::Serializer>(
 
 impl Step {
     /// What the step answered: the code of its error or of its effect, or the one scripted for it.
+    ///
+    /// Of the two steps of a last close the first has what is scripted, and the second whether a
+    /// reboot is asked for; the call returns what is scripted.
     #[must_use]
     pub fn code(&self) -> Hresult {
         match &self.outcome {

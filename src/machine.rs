@@ -475,7 +475,7 @@ impl Machine {
         }
     }
 
-    /// Every failing function but shutdown and the last error itself sets the last error
+    /// Every failing function but shutdown, delete and the last error itself sets the last error
     /// (rule E2); a success does not clear it (rule E3).
     #[cold]
     fn noted(&mut self, thread: ThreadId, error: Error) -> Error {

@@ -15,8 +15,8 @@ use crate::{Emulator, Function, Hresult, ImagePath, Remark, Session};
 /// [`Emulator::script`] puts it in force. It never stands against the contract: a call that the
 /// contract refuses is refused as ever, and uses up no rule. Of those it lets through,
 ///
-/// - a call with a failing answer does nothing but fail and, as every failure does, set the last
-///   error (rule E2). An operation with one lasts as long as any other and fails at its end; the
+/// - a call with a failing answer does nothing but fail and set the last error, where its failures
+///   do that (rule E2). An operation with one lasts as long as any other and fails at its end; the
 ///   session stays open and closable (rule P5);
 /// - a call with any other answer does what it always does and returns that number instead of its
 ///   own, whatever number it is (rule P4): `S_FALSE` from an initialize, 3010 from a close. A
@@ -91,7 +91,8 @@ impl Rule {
         }
     }
 
-    /// Only calls that name this session. An open names none.
+    /// Only calls that name this session. An open names none. It is the number that counts: after
+    /// a last shutdown it may be another session's (rule I4).
     pub fn session(mut self, session: Session) -> Self {
         self.session = Some(session);
         self
@@ -201,9 +202,13 @@ impl fmt::Display for Rule {
         match (self.skip, self.times) {
             (0, None) => {}
             (skip, Some(1)) => write!(f, ", call {} only", u64::from(skip) + 1)?,
-            (skip, None) => write!(f, ", after {skip} calls")?,
             (0, Some(times)) => write!(f, ", {times} times")?,
-            (skip, Some(times)) => write!(f, ", after {skip} calls {times} times")?,
+            (skip, times) => {
+                write!(f, ", from call {} on", u64::from(skip) + 1)?;
+                if let Some(times) = times {
+                    write!(f, ", {times} times")?;
+                }
+            }
         }
         write!(f, ", answers {:?}", self.answer)
     }
@@ -312,26 +317,28 @@ struct InForce {
     /// The same for rules that were put in force together.
     id: u64,
     place: &'static Location<'static>,
+    /// How many of its calls it let pass so far.
+    skipped: u32,
     fired: u64,
 }
 
 impl Rules {
     pub(crate) fn add(&mut self, rule: Rule, id: u64, place: &'static Location<'static>) {
-        self.in_force.push(InForce { rule, id, place, fired: 0 });
+        self.in_force.push(InForce { rule, id, place, skipped: 0, fired: 0 });
     }
 
     pub(crate) fn fire(&mut self, asked: Asked<'_>) -> Option<Answer> {
         let InForce { rule, fired, .. } = self.in_force.iter_mut().find_map(|it| {
-            if it.rule.times == Some(0) || !it.rule.means(asked) {
+            let is_spent = it.rule.times.is_some_and(|times| it.fired >= u64::from(times));
+            if is_spent || !it.rule.means(asked) {
                 return None;
             }
-            if it.rule.skip > 0 {
-                it.rule.skip -= 1;
+            if it.skipped < it.rule.skip {
+                it.skipped += 1;
                 return None;
             }
             Some(it)
         })?;
-        rule.times = rule.times.map(|times| times - 1);
         *fired += 1;
         Some(Answer { code: rule.answer, progress: rule.progress.clone() })
     }

@@ -71,16 +71,35 @@ class Mutation(NamedTuple):
 
 CALL = "src/call.rs"
 EMULATOR = "src/emulator.rs"
+HOLD = "src/hold.rs"
 IMAGE = "src/image.rs"
 INDEX = "src/index.rs"
 JOURNAL = "src/journal.rs"
 MACHINE = "src/machine.rs"
+OPERATION = "src/operation.rs"
+RULE = "src/rule.rs"
 SESSION = "src/session.rs"
 SESSIONS = "src/sessions.rs"
 SYNC = "src/sync.rs"
 
 NOTED = "Err(error) => Err(self.noted(thread, error)),"
 NOT_NOTED = "Err(error) => Err(error),"
+
+# What the emulator does under its lock in a shutdown, and what a session number costs.
+SHUTDOWN = "|machine, _, asking| machine.shutdown(|| asking.ask(None)),"
+HAS_NEXT = ("pub(crate) fn has_next(&self, last: u32) -> bool {\n"
+            "        self.next <= u64::from(last)")
+
+FIRST_RULE = ("find_map(|it| {\n"
+              "            if it.rule.times == Some(0) || !it.rule.means(asked) {\n"
+              "                return None;\n"
+              "            }\n"
+              "            if it.rule.skip > 0 {\n"
+              "                it.rule.skip -= 1;\n"
+              "                return None;\n"
+              "            }\n"
+              "            Some(it)\n"
+              "        })?;")
 
 MUTATIONS = [Mutation(*row) for row in [
     # Initialize
@@ -111,12 +130,11 @@ MUTATIONS = [Mutation(*row) for row in [
      "count > 1 => Hresult::S_FALSE", "count > 1 => Hresult::S_OK"),
     ("i3-recorded-second-not-counted", "I3 Recorded", "a second initialize does not count",
      "it", "contract::i3_recorded_a_second_initialize_counts_and_returns_s_false", MACHINE,
-     "*count = count.checked_add(1).ok_or(Error::OutOfNumbers)?;\n                Ok(*count)",
-     "Ok(*count + 1)"),
+     "*count = next;", ""),
     ("i3-recorded-count-overflows", "I3 Recorded, X2", "the count starts again at 0",
      "lib", "machine::tests::one_initialize_more_than_can_be_counted_fails_and_changes_nothing",
-     MACHINE, "*count = count.checked_add(1).ok_or(Error::OutOfNumbers)?;",
-     "*count = count.wrapping_add(1);"),
+     MACHINE, "let next = count.checked_add(1).ok_or(Error::OutOfNumbers)?;",
+     "let next = count.wrapping_add(1);"),
     ("i4-handles-go-on", "I4", "handles go on where the period before ended",
      "it", "contract::i4_after_a_complete_shutdown_everything_starts_afresh", SESSIONS,
      "next: FIRST as u64,",
@@ -124,9 +142,10 @@ MUTATIONS = [Mutation(*row) for row in [
      " static NEXT: AtomicU64 = AtomicU64::new(2); NEXT.fetch_add(1, Ordering::Relaxed) },"),
     ("i5-decided-and-done-apart", "I5", "initialize decides under one lock and acts under another",
      "loom", "named::i5_two_initializes_have_one_first", EMULATOR,
-     "let mut core = self.lock();\n        let outcome = core.machine.initialize(thread);",
-     "let outcome = self.lock().machine.clone().initialize(thread);"
-     " let mut core = self.lock(); let _ = core.machine.initialize(thread);"),
+     "|machine, thread, asking| machine.initialize(thread, || asking.ask(None)),",
+     "{ let outcome = self.lock().machine.clone().initialize(current_thread(), || None);"
+     " move |machine: &mut Machine, thread, _: &mut Asking<'_>| {"
+     " let _ = machine.initialize(thread, || None); outcome } },"),
 
     # Shutdown
     ("s1-succeeds-while-down", "S1", "a shutdown succeeds while not initialized",
@@ -151,13 +170,14 @@ MUTATIONS = [Mutation(*row) for row in [
      "self.by_handle.len()", "self.by_image.len()"),
     ("s2-looked-and-done-apart", "S2, X1", "shutdown looks at sessions under a lock of its own",
      "loom", "named::s2_open_and_shutdown_never_both_succeed", EMULATOR,
-     "let mut core = self.lock();\n        let outcome = core.machine.shutdown();",
-     "let outcome = self.lock().machine.clone().shutdown(); let mut core = self.lock();"
-     " if outcome.is_ok() { while core.machine.state().open_sessions() > 0 {"
-     " let session = Session::from_raw(2); let thread = current_thread();"
-     " let _ = core.machine.close_session(thread, session);"
-     " let _ = core.machine.finish_close(thread, session); }"
-     " let _ = core.machine.shutdown(); }"),
+     SHUTDOWN,
+     "{ let outcome = self.lock().machine.clone().shutdown(|| None);"
+     " move |machine: &mut Machine, thread, _: &mut Asking<'_>| {"
+     " if outcome.is_ok() { while machine.state().open_sessions() > 0 {"
+     " let session = Session::from_raw(2);"
+     " let _ = machine.close_session(thread, session, |_| None);"
+     " let _ = machine.finish_close(thread, session); }"
+     " let _ = machine.shutdown(|| None); } outcome } },"),
     ("s3-looks-at-sessions", "S3", "a shutdown that is not the last looks at sessions",
      "it", "contract::s3_recorded_a_shutdown_that_is_not_the_last_does_not_look_at_sessions",
      MACHINE, "Phase::Up { count: count @ 2.., .. } => {",
@@ -174,9 +194,10 @@ MUTATIONS = [Mutation(*row) for row in [
      "Self::Down { .. } => Err(Error::OpenSessionHandles),"),
     ("s5-decided-and-done-apart", "S5", "shutdown decides under one lock and acts under another",
      "loom", "named::s5_two_shutdowns_have_one_winner", EMULATOR,
-     "let mut core = self.lock();\n        let outcome = core.machine.shutdown();",
-     "let outcome = self.lock().machine.clone().shutdown();"
-     " let mut core = self.lock(); let _ = core.machine.shutdown();"),
+     SHUTDOWN,
+     "{ let outcome = self.lock().machine.clone().shutdown(|| None);"
+     " move |machine: &mut Machine, _, _: &mut Asking<'_>| {"
+     " let _ = machine.shutdown(|| None); outcome } },"),
     ("s5-recorded-last-too-soon", "S5, S3", "the last but one shutdown is the last",
      "it", "contract::s5_recorded_shutdowns_succeed_as_often_as_initializes", MACHINE,
      "count: count @ 2..", "count: count @ 3.."),
@@ -209,11 +230,12 @@ MUTATIONS = [Mutation(*row) for row in [
      "sessions.find_image(image) {", "sessions.find_image(image).filter(|_| false) {"),
     ("o3-not-counted", "O3", "an open image gets no reference more",
      "it", "contract::o3_an_open_image_gets_the_same_handle_and_one_reference_more", MACHINE,
-     "entry.references = entry.references.checked_add(1).ok_or(Error::OutOfNumbers)?;", ""),
+     "let references = entry.references.checked_add(1).ok_or(Error::OutOfNumbers)?;",
+     "let references = entry.references;"),
     ("o3-references-overflow", "O3, X2", "the references start again at 0",
      "lib", "machine::tests::one_reference_more_than_can_be_counted_fails_and_changes_nothing",
-     MACHINE, "entry.references = entry.references.checked_add(1).ok_or(Error::OutOfNumbers)?;",
-     "entry.references = entry.references.wrapping_add(1);"),
+     MACHINE, "let references = entry.references.checked_add(1).ok_or(Error::OutOfNumbers)?;",
+     "let references = entry.references.wrapping_add(1);"),
     ("o4-placement-accepted", "O4", "the online image takes a Windows directory",
      "it", "contract::o4_the_online_image_takes_no_windows_directory_and_no_system_drive",
      MACHINE, "if open.has_placement && image.is_online() {", "if false {"),
@@ -262,17 +284,19 @@ MUTATIONS = [Mutation(*row) for row in [
     ("o7-refused-but-open", "O7", "a refused open leaves a session behind",
      "it", "contract::o7_an_open_that_fails_leaves_nothing_behind", MACHINE,
      "return Err(InvalidArgument::OnlineImagePlacement.into());",
-     "sessions.add(image, self.config.last_session);"
+     "sessions.add(image);"
      " return Err(InvalidArgument::OnlineImagePlacement.into());"),
     ("o8-starts-over", "O8", "after the last number come the first ones again",
      "it", "contract::o8_when_the_numbers_run_out_no_number_is_given_out_twice", SESSIONS,
-     "if self.next > u64::from(last) {\n            return None;",
-     "if self.next > u64::from(last) {\n            self.next = FIRST as u64;"),
+     HAS_NEXT,
+     "pub(crate) fn has_next(&mut self, last: u32) -> bool {"
+     " if self.next > u64::from(last) { self.next = FIRST as u64; } true"),
     ("o8-close-makes-room", "O8", "after the last number come those that were closed",
      "it", "contract::o8_when_the_numbers_run_out_no_number_is_given_out_twice", SESSIONS,
-     "if self.next > u64::from(last) {\n            return None;",
-     "if self.next > u64::from(last) {"
-     " if self.vacant == VACANT_END { return None; } self.next = u64::from(last);"),
+     HAS_NEXT,
+     "pub(crate) fn has_next(&mut self, last: u32) -> bool {"
+     " if self.vacant != VACANT_END { self.next = self.next.min(u64::from(last)); }"
+     " self.next <= u64::from(last)"),
     ("o8-wraps-in-32-bits", "O8", "after `u32::MAX` comes 0",
      "lib", "machine::tests::the_numbers_end_at_u32_max", SESSIONS,
      "self.next += 1;", "self.next = u64::from((self.next as u32).wrapping_add(1));"),
@@ -367,7 +391,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "Ok(sessions.take_turn(sessions.find(Session::from_raw(2)).unwrap_or(slot), thread))"),
     ("p2-does-not-wait", "P2", "an operation that has to wait runs at once",
      "loom", "named::p2_operations_on_one_session_exclude_each_other", EMULATOR,
-     "drop(self.wait(core, thread, session));", ""),
+     "=> core = self.wait(core, thread, session),", "=> {}"),
     ("p2-no-second-look", "P2", "a thread that was woken does not look whether it is its turn",
      "loom", "named::p2_a_turn_wakes_whoever_waits_for_it", EMULATOR,
      "while !core.machine.is_ready(thread, session) {",
@@ -376,8 +400,8 @@ MUTATIONS = [Mutation(*row) for row in [
      "loom", "named::c4_close_drains", EMULATOR, "self.shared.turn.notify_all();", ""),
     ("p2-wakes-only-one", "P2, C4, X2", "only one of those that wait is woken, perhaps the wrong one",
      "loom", "named::p2_a_turn_wakes_whoever_waits_for_it", SYNC,
-     "self.0.notify_all();\n        }\n    }\n\n    pub(super) fn thread_number(next: impl FnOnce() -> u64) -> u64 {\n        // The checker's own",
-     "self.0.notify_one();\n        }\n    }\n\n    pub(super) fn thread_number(next: impl FnOnce() -> u64) -> u64 {\n        // The checker's own"),
+     "self.0.notify_all();\n        }\n    }\n\n    /// A model has no time",
+     "self.0.notify_one();\n        }\n    }\n\n    /// A model has no time"),
     ("p2-lost-wake-up", "P2, C4, X2", "asks who waits after the end instead of before it",
      "loom", "named::p2_operations_on_one_session_exclude_each_other", EMULATOR,
      "if core.machine.waiting() < waited {", "if core.machine.waiting() > 0 {"),
@@ -423,8 +447,8 @@ MUTATIONS = [Mutation(*row) for row in [
      "Ok(Effect::Opened { session, references }),\n            " + NOT_NOTED),
     ("e2-close", "E2", "a failing close does not set it",
      "it", "contract::e2_every_failing_function_sets_the_last_error", MACHINE,
-     "self.try_close_session(thread, session).map_err(|error| self.noted(thread, error))",
-     "self.try_close_session(thread, session)"),
+     "self.try_close_session(thread, session, script).map_err(|error| self.noted(thread, error))",
+     "self.try_close_session(thread, session, script)"),
     ("e2-operation-refused", "E2", "a refused operation does not set it",
      "it", "contract::e2_every_failing_function_sets_the_last_error", MACHINE,
      "Ok(ready) => Ok(Effect::Begun { ready }),\n            " + NOTED,
@@ -450,17 +474,492 @@ MUTATIONS = [Mutation(*row) for row in [
      "Phase::Down { after_shutdown: true } => Err(Error::NotInitialized),",
      "Phase::Down { .. } => Err(Error::NotInitialized),"),
 
+    # Rules
+    ("rule-before-contract-initialize", "I2", "a rule is asked where the process is not elevated",
+     "it", "rules::i2_an_initialize_that_the_contract_refuses_asks_no_rule", MACHINE,
+     "return Err(Error::NotElevated);",
+     "let_through(script())?; return Err(Error::NotElevated);"),
+    ("rule-before-contract-open", "O5", "a rule is asked for an empty path",
+     "it", "rules::o1_an_open_that_the_contract_refuses_asks_no_rule", MACHINE,
+     "return Err(InvalidArgument::EmptyPath.into());",
+     "let_through(script())?; return Err(InvalidArgument::EmptyPath.into());"),
+    ("rule-before-contract-close", "C7", "a rule is asked where a close would wait for itself",
+     "it", "rules::c2_a_close_that_the_contract_refuses_asks_no_rule", MACHINE,
+     "1 if sessions.is_busy(slot, thread) => Err(Error::PossibleDeadlock { session }),",
+     "1 if sessions.is_busy(slot, thread) => {"
+     " let_through(script(b\"\"))?; Err(Error::PossibleDeadlock { session }) }"),
+    ("rule-before-contract-shutdown", "S2", "a rule is asked with a session open",
+     "it", "rules::s2_a_shutdown_that_the_contract_refuses_asks_no_rule", MACHINE,
+     "Phase::Up { sessions, .. } if sessions.count() > 0 => Err(Error::OpenSessionHandles),",
+     "Phase::Up { sessions, .. } if sessions.count() > 0 => {"
+     " let_through(script())?; Err(Error::OpenSessionHandles) }"),
+    ("rule-before-contract-operation", "P3", "a rule is asked inside an operation of its thread",
+     "it", "rules::p1_an_operation_that_the_contract_refuses_asks_no_rule", MACHINE,
+     "return Err(Error::PossibleDeadlock { session });",
+     "let_through(script(b\"\"))?; return Err(Error::PossibleDeadlock { session });"),
+    ("rule-before-contract-call", "N1", "a rule is asked while down",
+     "it", "rules::n1_a_call_that_the_contract_refuses_asks_no_rule", MACHINE,
+     "self.phase.sessions()?;\n            if !function.is_without_session() {\n"
+     "                return Err(InvalidArgument::TakesSession { function }.into());\n"
+     "            }\n            let_through(script())",
+     "let_through(script())?; self.phase.sessions()?;\n            if !function.is_without_session() {\n"
+     "                return Err(InvalidArgument::TakesSession { function }.into());\n"
+     "            }\n            Ok(())"),
+    ("rule-before-contract-delete", "D3", "a rule is asked for memory that was not handed out",
+     "it", "rules::d3_a_delete_that_the_contract_refuses_asks_no_rule", MACHINE,
+     "return Err(InvalidArgument::NotHandedOut { memory }.into());",
+     "let_through(script())?; return Err(InvalidArgument::NotHandedOut { memory }.into());"),
+    ("rule-before-contract-last-error", "E5", "a rule is asked after a last shutdown",
+     "it", "rules::e5_a_last_error_that_is_out_of_reach_asks_no_rule", MACHINE,
+     "self.not_after_shutdown()?;\n        let_through(script())?;\n        Ok(Effect::LastError",
+     "let_through(script())?;\n        self.not_after_shutdown()?;\n        Ok(Effect::LastError"),
+    ("rule-failed-but-up", "I1", "an initialize that is scripted to fail initializes",
+     "it", "rules::a_failing_initialize_leaves_it_down", MACHINE,
+     "let_through(script())?;\n"
+     "                self.phase = Phase::Up { count: 1, sessions: Sessions::new() };",
+     "let answer = script();\n"
+     "                self.phase = Phase::Up { count: 1, sessions: Sessions::new() };"
+     " let_through(answer)?;"),
+    ("rule-failed-but-counted", "I3 Recorded", "an initialize that is scripted to fail counts",
+     "it", "rules::a_failing_initialize_is_not_counted", MACHINE,
+     "let_through(script())?;\n                *count = next;",
+     "*count = next;\n                let_through(script())?;"),
+    ("rule-failed-but-open", "O7", "an open that is scripted to fail opens",
+     "it", "rules::a_failing_open_leaves_nothing_behind", MACHINE,
+     "let_through(script())?;\n        Ok((sessions.add(image), 1))",
+     "let added = sessions.add(image);\n        let_through(script())?;\n        Ok((added, 1))"),
+    ("rule-failed-but-referenced", "O7, O3", "an open that is scripted to fail adds a reference",
+     "it", "rules::a_failing_open_of_an_open_image_adds_no_reference", MACHINE,
+     "let_through(script())?;\n            entry.references = references;",
+     "entry.references = references;\n            let_through(script())?;"),
+    ("rule-failed-but-closing", "C4", "a close that is scripted to fail makes the session closing",
+     "it", "rules::a_failing_close_leaves_the_session_open", MACHINE,
+     "let_through(script(sessions.entry(slot).image()))?;\n"
+     "                Ok(Effect::Closing { ready: sessions.start_closing(slot, thread) })",
+     "let answer = script(sessions.entry(slot).image());\n"
+     "                let ready = sessions.start_closing(slot, thread);"
+     " let_through(answer)?; Ok(Effect::Closing { ready })"),
+    ("rule-failed-but-released", "C3", "a close that is scripted to fail gives a reference back",
+     "it", "rules::a_failing_close_keeps_its_reference", MACHINE,
+     "let_through(script(sessions.entry(slot).image()))?;\n"
+     "                let entry = sessions.entry_mut(slot);\n"
+     "                entry.references -= 1;",
+     "let answer = script(sessions.entry(slot).image());\n"
+     "                let entry = sessions.entry_mut(slot);\n"
+     "                entry.references -= 1; let_through(answer)?;"),
+    ("rule-failed-but-down", "S4", "a shutdown that is scripted to fail shuts down",
+     "it", "rules::a_failing_shutdown_leaves_it_up", MACHINE,
+     "let_through(script())?;\n"
+     "                self.phase = Phase::Down { after_shutdown: true };",
+     "let answer = script();\n"
+     "                self.phase = Phase::Down { after_shutdown: true }; let_through(answer)?;"),
+    ("rule-failed-but-one-less", "S3", "a shutdown that is scripted to fail counts",
+     "it", "rules::s3_a_failing_shutdown_takes_nothing_off_the_count", MACHINE,
+     "let_through(script())?;\n                *count -= 1;",
+     "*count -= 1;\n                let_through(script())?;"),
+    ("rule-failed-but-deleted", "D1", "a delete that is scripted to fail deletes",
+     "it", "rules::a_failing_delete_leaves_the_memory_handed_out", MACHINE,
+     "let_through(script())?;\n        self.handed_out.remove(&memory);",
+     "self.handed_out.remove(&memory);\n        let_through(script())?;"),
+    ("rule-failed-operation-not-begun", "P2", "an operation that is scripted to fail has no turn",
+     "it", "rules::p2_a_failing_operation_has_its_turn_as_any_other", MACHINE,
+     "let answer = script(sessions.entry(slot).image());\n",
+     "let answer = script(sessions.entry(slot).image());\n        let_through(answer)?;\n"),
+    ("rule-failure-succeeds", "P4", "a failing answer is taken for a success",
+     "it", "rules::every_function_can_be_made_to_fail", MACHINE,
+     "Some(code) if code.is_failure() => Err(Error::Scripted { code }),",
+     "Some(code) if code.is_failure() && false => Err(Error::Scripted { code }),"),
+    ("rule-success-dropped", "P4", "a scripted success of an initialize does not come back",
+     "it", "rules::p4_every_function_can_be_made_to_succeed_with_any_number", EMULATOR,
+     "|| Call::Initialize,\n        );\n        outcome.map(|effect| answer.unwrap_or(effect.code()))",
+     "|| Call::Initialize,\n        );\n        let _ = answer; outcome.map(|effect| effect.code())"),
+    ("rule-success-dropped-close", "P4", "a scripted success of a close does not come back",
+     "it", "rules::p4_every_function_can_be_made_to_succeed_with_any_number", EMULATOR,
+     "function, on));\n        outcome.map(|effect| answer.unwrap_or(effect.code()))",
+     "function, on));\n        outcome.map(|effect| effect.code())"),
+    ("rule-success-dropped-operation", "P4, C6", "a scripted result of an operation is lost",
+     "it", "rules::c6_a_reboot_that_a_rule_answers_is_told_at_the_last_close", OPERATION,
+     "let result = self.take_answer().unwrap_or(result.into());",
+     "let _ = self.take_answer(); let result = result.into();"),
+    ("rule-answer-lost-at-drop", "P5", "an operation that is dropped ends with S_OK",
+     "it", "rules::p5_an_operation_that_is_dropped_ends_as_scripted", OPERATION,
+     "let result = self.take_answer().unwrap_or(Hresult::S_OK);",
+     "let result = Hresult::S_OK;"),
+    ("rule-not-journaled", "X1", "the journal does not have the scripted answer of a call",
+     "it", "rules::every_function_can_be_made_to_fail", EMULATOR,
+     "|| call().answered(answer), outcome);", "call, outcome);"),
+    ("rule-not-journaled-close", "X1", "the journal does not have the scripted answer of a close",
+     "it", "rules::every_function_can_be_made_to_fail", EMULATOR,
+     "|| Call::CloseSession { session }.answered(answer), outcome);",
+     "|| Call::CloseSession { session }, outcome);"),
+    ("rule-not-journaled-operation", "X1",
+     "the journal does not have the scripted answer of an operation",
+     "it", "rules::p1_a_rule_for_a_commit_stands_for_a_mounted_image", EMULATOR,
+     "Call::BeginOperation { session, function }.answered(code);",
+     "Call::BeginOperation { session, function }; let _ = code;"),
+    ("rule-code-of-the-effect", "P4", "a step tells the code of its effect, scripted or not",
+     "it", "rules::a_step_tells_the_scripted_answer_as_its_code", JOURNAL,
+     "Ok(effect) => self.call.answer().unwrap_or_else(|| effect.code()),",
+     "Ok(effect) => effect.code(),"),
+    ("rule-failed-call-not-noted", "E2", "a scripted failure does not set the last error",
+     "it", "rules::e2_a_scripted_failure_sets_the_last_error_as_its_function_does", MACHINE,
+     "call().map(|()| Effect::Called).map_err(|error| self.noted(thread, error))",
+     "call().map(|()| Effect::Called)"),
+    ("rule-commit-still-refused", "P1", "a rule does not stand for a mounted image",
+     "it", "rules::p1_a_rule_for_a_commit_stands_for_a_mounted_image", MACHINE,
+     "if commits && answer.is_none() {", "if commits {"),
+    ("rule-times-not-counted", "P4", "how often a rule fired is not counted",
+     "loom", "double::a_rule_fires_for_exactly_one_of_two_shutdowns", RULE,
+     "rule.times = rule.times.map(|times| times - 1);", ""),
+    ("rule-times-ignored", "P4", "a rule that is used up goes on",
+     "it", "rules::times_bounds_how_many_calls_are_answered", RULE,
+     "if it.rule.times == Some(0) || !it.rule.means(asked) {\n                return None;",
+     "if it.rule.times == Some(0) { it.rule.times = None; }"
+     " if !it.rule.means(asked) {\n                return None;"),
+    ("rule-last-wins", "P4", "the last rule in force answers",
+     "it", "rules::the_first_rule_in_force_answers", RULE,
+     "self.in_force.iter_mut().find_map(", "self.in_force.iter_mut().rev().find_map("),
+    ("rule-others-count", "P4", "rules behind the one that answers count the call",
+     "it", "rules::rules_behind_the_one_that_answers_do_not_count_the_call", RULE, FIRST_RULE,
+     FIRST_RULE.replace("find_map", "filter_map").replace(
+         "})?;", "}).collect::<Vec<_>>().into_iter().next()?;")),
+    ("rule-skip-not-counted", "P4", "calls that a rule lets pass are not counted",
+     "it", "rules::after_lets_calls_pass_and_answers_the_rest", RULE,
+     "it.rule.skip -= 1;", ""),
+    ("rule-skip-ends-the-search", "P4", "a rule that lets a call pass keeps it from the next",
+     "it", "rules::a_rule_that_lets_a_call_pass_leaves_it_to_the_next", RULE, FIRST_RULE,
+     FIRST_RULE.replace("it.rule.skip -= 1;\n                return None;",
+                        "it.rule.skip -= 1;\n                return Some(None);")
+     .replace("Some(it)", "Some(Some(it))").replace("})?;", "})??;")),
+    ("rule-nth-from-0", "P4", "the first call is the 0th",
+     "it", "rules::nth_answers_one_call_counted_from_1", RULE,
+     "self.skip = n.saturating_sub(1);", "self.skip = n;"),
+    ("rule-0th-is-the-first", "P4", "the 0th call is the first",
+     "it", "rules::there_is_no_0th_call", RULE, "Some(n.min(1));", "Some(1);"),
+    ("rule-nth-goes-on", "P4", "a rule for the nth call answers those after it",
+     "it", "rules::nth_answers_one_call_counted_from_1", RULE,
+     "self.times = Some(n.min(1));", ""),
+    ("rule-any-function", "P4", "a rule means every function",
+     "it", "rules::a_rule_means_its_function_alone", RULE,
+     "Some(function) => function == asked.function,", "Some(_) => true,"),
+    ("rule-any-operation-is-any-call", "P4", "a rule on any operation means a close, too",
+     "it", "rules::a_rule_on_any_operation_means_what_takes_a_session_but_for_the_close", RULE,
+     "None => asked.function.is_operation(),", "None => asked.session.is_some(),"),
+    ("rule-any-session", "P4", "the session of a rule is not looked at",
+     "it", "rules::a_session_narrows_a_rule_to_its_operations_and_closes", RULE,
+     "&& self.session.is_none_or(|session| Some(session) == asked.session)", ""),
+    ("rule-open-names-a-session", "P4", "a rule for a session means an open",
+     "it", "rules::an_open_names_no_session", RULE,
+     "Some(session) == asked.session)",
+     "asked.session.is_none_or(|asked| asked == session))"),
+    ("rule-any-image", "P4", "the image of a rule is not looked at",
+     "it", "rules::o6_an_image_narrows_a_rule_to_its_opens_operations_and_closes_in_any_spelling",
+     RULE, "&& self.image.as_ref().is_none_or(image)", "&& (true || image(&ImagePath::new(\"\")))"),
+    ("rule-image-as-spelt", "O6", "the image of a rule is compared byte by byte",
+     "it", "rules::o6_an_image_narrows_a_rule_to_its_opens_operations_and_closes_in_any_spelling",
+     RULE, "ImageKey::new(image.as_bytes()).names(asked)",
+     "ImageKey::new(image.as_bytes()).path() == asked"),
+    ("rule-guard-keeps", "P4", "a guard that is dropped leaves its rule in force",
+     "it", "rules::a_guard_that_is_dropped_takes_its_rule_back", RULE,
+     "if !self.is_kept {", "if false {"),
+    ("rule-guard-takes-all", "P4", "a guard that is dropped takes every rule back",
+     "it", "rules::a_guard_that_is_dropped_leaves_other_rules_in_force", RULE,
+     "self.in_force.retain(|it| it.id != id);", "self.in_force.clear();"),
+    ("rule-keep-drops", "P4", "a rule that is kept is taken back",
+     "it", "rules::a_rule_that_is_kept_outlives_its_guard", RULE, "self.is_kept = true;", ""),
+    ("rule-fired-not-counted", "P4", "a rule does not count what it answered",
+     "it", "rules::every_function_can_be_made_to_fail", RULE,
+     "*fired += 1;", "let _ = fired;"),
+    ("rule-unused-not-told", "P4", "a rule that never fired is not told",
+     "it", "rules::a_rule_that_never_fired_is_told_by_name_and_place", RULE,
+     "(self.fired(id) == 0 && !first.rule.optional)", "(false && !first.rule.optional)"),
+    ("rule-used-told", "P4", "a rule that fired is told, too",
+     "it", "rules::a_rule_that_fired_is_not_told", RULE,
+     "(self.fired(id) == 0 && !first.rule.optional)", "(!first.rule.optional)"),
+    ("rule-optional-told", "P4", "a rule that need not fire is told",
+     "it", "rules::an_optional_rule_need_not_fire", RULE,
+     "(self.fired(id) == 0 && !first.rule.optional)", "(self.fired(id) == 0)"),
+    ("rule-taken-back-not-told", "P4", "a rule that was taken back unused is not told",
+     "it", "rules::a_rule_that_was_taken_back_without_having_fired_is_told_once", RULE,
+     "self.unused.extend(self.unused(id));", ""),
+    ("rule-unused-not-told-at-the-drop", "P4", "the drop of the last handle tells nothing",
+     "it", "rules::the_drop_of_the_last_handle_tells_of_a_rule_that_never_fired", EMULATOR,
+     "if !self.verify_on_drop || std::thread::panicking() {", "if true {"),
+    ("rule-told-twice", "P4", "what was verified is told again at the drop",
+     "it", "rules::the_drop_of_the_last_handle_tells_nothing_twice", EMULATOR,
+     "if core.verified == Some(core.journal.written()) {", "if false {"),
+    ("rule-told-who-opted-out", "P4", "who opted out is told at the drop",
+     "it", "rules::a_test_that_opted_out_is_not_told_at_the_drop", EMULATOR,
+     "if !self.verify_on_drop || std::thread::panicking() {",
+     "if std::thread::panicking() {"),
+    ("kill-host-two-rules", "P5", "a dead host that nobody noticed is told twice",
+     "it", "rules::a_host_that_died_unnoticed_is_told_as_one_rule", RULE, "ids.dedup();", ""),
+    ("kill-host-disconnects-for-ever", "P5", "every operation finds the host disconnected",
+     "it", "rules::p5_a_dead_host_answers_as_recorded", EMULATOR,
+     "rule().times(1).answer(Hresult::RPC_E_DISCONNECTED)",
+     "rule().answer(Hresult::RPC_E_DISCONNECTED)"),
+    ("kill-host-kills-all", "P5", "the host of every session dies",
+     "it", "rules::p5_the_host_of_one_session_is_not_that_of_another", EMULATOR,
+     "Rule::on_any_operation().session(session)", "Rule::on_any_operation()"),
+    ("kill-host-recovers", "P5", "only the first operation finds the host dead",
+     "it", "rules::p5_a_dead_host_answers_as_recorded", EMULATOR,
+     "self.script_together([first, others], Location::caller())",
+     "{ let _ = others; self.script_together([first], Location::caller()) }"),
+    ("kill-host-half-taken-back", "P5", "the guard takes only one of the rules back",
+     "it", "rules::p5_a_host_is_alive_again_once_its_guard_is_dropped", RULE,
+     "self.in_force.retain(|it| it.id != id);",
+     "if let Some(at) = self.in_force.iter().position(|it| it.id == id) {"
+     " self.in_force.remove(at); }"),
+
+    # Progress
+    ("progress-scripted-ignored", "P4", "an operation reports its own progress, scripted or not",
+     "it", "rules::an_operation_reports_the_progress_that_is_scripted", OPERATION,
+     ".and_then(|answer| answer.progress.take());",
+     ".and_then(|answer| answer.progress.take()).filter(|_| false);"),
+    ("progress-cancel-ignored", "P4", "a callback that breaks does not cancel",
+     "it", "rules::a_callback_cancels_the_operation_with_break", OPERATION,
+     "if steps.try_for_each(on_progress).is_break() {",
+     "if steps.try_for_each(on_progress).is_break() && false {"),
+    ("progress-goes-on", "P4", "progress goes on after a callback broke",
+     "it", "rules::a_callback_cancels_the_operation_with_break", OPERATION,
+     "if steps.try_for_each(on_progress).is_break() {",
+     "if steps.by_ref().map(on_progress).filter(|it| it.is_break()).count() > 0 {"),
+    ("progress-script-wins", "P4", "what is scripted wins over a cancel",
+     "it", "rules::a_cancel_wins_over_the_scripted_answer", OPERATION, "self.answer = None;", ""),
+    ("progress-after-the-end", "P2", "progress is reported after the operation has ended",
+     "it", "rules::p3_a_callback_cannot_operate_on_its_own_session", OPERATION,
+     "let mut steps = scripted.as_deref()",
+     "let _ = self.finish(Hresult::S_OK); let mut steps = scripted.as_deref()"),
+
+    # Holds
+    ("hold-before-is-after", "X1", "a hold before a call holds it when all has happened",
+     "it", "holds::before_a_call_nothing_has_happened_yet", HOLD,
+     "Self::new(Point::Before, function)", "Self::new(Point::Returning, function)"),
+    ("hold-returning-is-before", "X1", "a hold before the return holds before the call",
+     "it", "holds::before_returning_everything_has_happened_and_the_caller_does_not_know", HOLD,
+     "Self::new(Point::Returning, function)", "Self::new(Point::Before, function)"),
+    ("hold-closing-when-gone", "S2, C4", "a close is held when the session is gone",
+     "it", "holds::s2_a_session_between_closing_and_gone_counts_as_open", EMULATOR,
+     "            core = self.hold_at(core, Point::Between, thread, function, on);\n"
+     "            if !ready {\n"
+     "                core = self.wait(core, thread, session);\n"
+     "            }\n"
+     "            outcome = core.machine.finish_close(thread, session);\n",
+     "            if !ready {\n"
+     "                core = self.wait(core, thread, session);\n"
+     "            }\n"
+     "            outcome = core.machine.finish_close(thread, session);\n"
+     "            core = self.hold_at(core, Point::Between, thread, function, on);\n"),
+    ("hold-closing-when-drained", "C4", "a close is held after it has waited for operations",
+     "it", "holds::c4_operations_go_on_while_their_close_is_held", EMULATOR,
+     "            core = self.hold_at(core, Point::Between, thread, function, on);\n"
+     "            if !ready {\n"
+     "                core = self.wait(core, thread, session);\n"
+     "            }\n",
+     "            if !ready {\n"
+     "                core = self.wait(core, thread, session);\n"
+     "            }\n"
+     "            core = self.hold_at(core, Point::Between, thread, function, on);\n"),
+    ("hold-closing-then-no-wait", "C4", "a close that was held does not wait for operations",
+     "loom", "double::c4_a_close_that_is_let_go_waits_for_the_operation_that_is_left", EMULATOR,
+     "core = self.wait(core, thread, session);\n            }", "}"),
+    ("hold-performing-in-the-queue", "P2", "an operation is held while it waits for its turn",
+     "it", "holds::p2_an_operation_that_waits_for_its_turn_is_not_being_performed", EMULATOR,
+     "=> core = self.wait(core, thread, session),",
+     "=> { core = self.hold_at(core, Point::Between, thread, function, on);"
+     " core = self.wait(core, thread, session); }"),
+    ("hold-nowhere-before", "X1", "nobody is held before a call without a session",
+     "it", "holds::before_a_call_nothing_has_happened_yet", EMULATOR,
+     "let mut core = self.hold_at(self.lock(), Point::Before, thread, function, None);",
+     "let mut core = self.lock();"),
+    ("hold-refused-returns", "X1", "a refused operation is not held where it returns",
+     "it", "holds::a_refused_call_comes_to_both_ends_too", EMULATOR,
+     "drop(self.hold_at(core, Point::Returning, thread, function, on));\n"
+     "                return Err(error);",
+     "return Err(error);"),
+    ("hold-catches-all", "X1", "a hold catches every thread that comes",
+     "loom", "double::a_hold_catches_exactly_one_of_two_threads", HOLD,
+     "set.thread.is_none()\n                && (at, of)", "(at, of)"),
+    ("hold-catches-two", "X1", "a hold catches a second thread",
+     "it", "holds::a_hold_catches_one_thread", HOLD,
+     "set.thread.is_none()\n                && (at, of)", "(at, of)"),
+    ("hold-any-function", "X1", "a hold catches calls of every function",
+     "it", "holds::a_hold_stops_calls_of_its_function_alone", HOLD,
+     "&& (at, of) == (point, function)", "&& { let _ = of; at == point }"),
+    ("hold-any-session", "X1", "the session of a hold is not looked at",
+     "it", "holds::a_session_narrows_a_hold_to_its_calls", HOLD,
+     "&& on.is_none_or(|on| Some(on) == session)", "&& { let _ = (on, session); true }"),
+    ("hold-open-names-a-session", "X1", "a hold for a session catches an open",
+     "it", "holds::an_open_names_no_session_to_hold", HOLD,
+     "&& on.is_none_or(|on| Some(on) == session)",
+     "&& on.is_none_or(|on| session.is_none_or(|session| on == session))"),
+    ("hold-last-comes-first", "X1", "the last hold on a function catches first",
+     "it", "holds::two_holds_on_one_function_catch_two_threads_in_order", HOLD,
+     "let set = self.0.iter_mut().find(|set| {",
+     "let set = self.0.iter_mut().rev().find(|set| {"),
+    ("hold-release-wakes-nobody", "X2", "a release wakes nobody",
+     "loom", "double::a_thread_is_held_before_its_call_and_let_go", EMULATOR,
+     "self.shared.held.notify_all();\n        remark", "remark"),
+    ("hold-release-wakes-too-soon", "X2", "a release wakes before it lets go",
+     "loom", "double::a_hold_that_is_dropped_meets_a_thread_or_does_not", EMULATOR,
+     "let remark = self.with_script(|script| script.holds.remove(id));\n"
+     "        self.shared.held.notify_all();\n        remark",
+     "self.shared.held.notify_all();\n"
+     "        self.with_script(|script| script.holds.remove(id))"),
+    ("hold-arrival-wakes-nobody", "X2", "who waits for a thread is not told that it came",
+     "loom", "double::a_thread_is_held_before_it_returns_and_let_go", EMULATOR,
+     "self.shared.held.notify_all();\n        let deadline", "let deadline"),
+    ("hold-lets-all-go", "X1", "a release lets the threads of all holds go",
+     "loom", "double::two_holds_let_go_one_thread_each", HOLD,
+     "let set = self.0.remove(at);", "let set = self.0.remove(at); self.0.clear();"),
+    ("hold-no-second-look", "X1", "a thread that was woken goes on whatever the hold says",
+     "loom", "double::two_holds_let_go_one_thread_each", EMULATOR,
+     "core = self.shared.held.wait_until(core, deadline);\n        }\n    }\n\n"
+     "    /// Waits until the hold",
+     "return self.shared.held.wait_until(core, deadline);\n        }\n    }\n\n"
+     "    /// Waits until the hold"),
+    ("hold-wait-does-not-wait", "X1", "a wait does not wait for a thread",
+     "loom", "double::s2_a_close_that_is_held_between_closing_and_gone_fails_every_shutdown", HOLD,
+     "Some(Set { thread: None, hold, .. }) => Ok(Some(hold.deadline)),",
+     "Some(Set { thread: None, hold, .. }) if hold.deadline.is_zero() =>"
+     " Ok(Some(hold.deadline)),"),
+    ("hold-wait-returns-at-once", "X1", "a wait does not wait for a thread, on plain threads",
+     "it", "holds::wait_returns_when_a_thread_is_held_and_not_before", HOLD,
+     "Some(Set { thread: None, hold, .. }) => Ok(Some(hold.deadline)),",
+     "Some(Set { thread: None, hold, .. }) if hold.deadline.is_zero() =>"
+     " Ok(Some(hold.deadline)),"),
+    ("hold-drop-does-not-release", "X2", "the drop of a hold leaves its thread held",
+     "loom", "double::a_hold_that_is_dropped_meets_a_thread_or_does_not", HOLD,
+     "fn drop(&mut self) {\n        self.end();", "fn drop(&mut self) {"),
+    ("hold-panic-does-not-release", "X2", "a hold that is dropped by a panic leaves its thread held",
+     "it", "holds::a_test_that_panics_lets_the_held_thread_go", HOLD,
+     "fn drop(&mut self) {\n        self.end();",
+     "fn drop(&mut self) {\n        if std::thread::panicking() { return; } self.end();"),
+    ("hold-deadline-ignored", "X2", "a thread is held beyond the deadline",
+     "it", "holds::a_guard_across_a_join_holds_its_thread_until_the_deadline", EMULATOR,
+     "if deadline.is_past() {\n                        script.holds.expire(id);",
+     "if false {\n                        script.holds.expire(id);"),
+    ("hold-deadline-at-once", "X2", "a thread is not held until the deadline",
+     "it", "holds::a_guard_across_a_join_holds_its_thread_until_the_deadline", EMULATOR,
+     "if deadline.is_past() {\n                        script.holds.expire(id);",
+     "if !deadline.is_past() {\n                        script.holds.expire(id);"),
+    ("hold-patience-ignored", "X2", "a wait goes on beyond the deadline",
+     "it", "holds::waiting_for_a_thread_that_never_comes_fails_and_names_the_hold", EMULATOR,
+     "if deadline.is_past() {\n                return script",
+     "if false {\n                return script"),
+    ("hold-patience-passes", "X2", "a wait that nobody came to succeeds",
+     "it", "holds::waiting_for_a_thread_that_never_comes_fails_and_names_the_hold", EMULATOR,
+     "return script.holds.nobody_came(id).map_or(Ok(()), Err);", "return Ok(());"),
+    ("hold-expired-not-told-at-release", "X2", "a release does not tell that the deadline was first",
+     "it", "holds::a_guard_across_a_join_holds_its_thread_until_the_deadline", HOLD,
+     "set.is_expired.then(|| set.expired())", "set.is_expired.then(|| set.expired()).filter(|_| false)"),
+    ("hold-expired-not-told-by-verify", "X2", "verify does not tell of a hold that expired",
+     "it", "holds::a_hold_that_was_forgotten_holds_nobody_for_ever_and_is_told_by_verify", HOLD,
+     "self.0.iter().filter(|set| set.is_expired)", "self.0.iter().filter(|_| false)"),
+    ("hold-told-although-nobody-came", "X2", "verify tells of a hold that did not expire",
+     "it", "holds::a_hold_that_nobody_came_to_is_nothing_to_tell", HOLD,
+     "self.0.iter().filter(|set| set.is_expired)", "self.0.iter().filter(|_| true)"),
+    ("hold-expired-and-waited-for", "X2", "a wait does not tell that the thread is gone",
+     "it", "holds::waiting_for_a_thread_that_a_deadline_let_go_fails", HOLD,
+     "Some(set) if set.is_expired => Err(", "Some(set) if set.is_expired && false => Err("),
+    ("hold-panics-twice", "X2", "a hold that expired panics in a test that panics",
+     "it", "holds::a_hold_that_expired_keeps_quiet_in_a_test_that_panics", HOLD,
+     "(expired, std::thread::panicking())", "(expired, false)"),
+    ("hold-deadline-overflows", "X2", "a deadline that no clock can tell panics",
+     "it", "holds::a_deadline_may_be_farther_away_than_a_clock_can_tell", SYNC,
+     "Self(Instant::now().checked_add(patience))", "Self(Some(Instant::now() + patience))"),
+    ("hold-that-cannot-be", "P2", "a hold in a call that is never performed is accepted",
+     "it", "holds::only_an_operation_is_ever_being_performed", HOLD,
+     "assert!(function.is_operation(), \"only an operation is ever being performed\");", ""),
+    ("hold-fails-elsewhere", "P2", "a hold that cannot be fails at a line of the emulator's",
+     "it", "holds::a_hold_that_cannot_be_fails_at_the_line_of_the_test", HOLD,
+     "#[track_caller]\n    pub const fn performing", "pub const fn performing"),
+
+    # Memory
+    ("d1-reused", "D1", "a number of memory is handed out again",
+     "it", "rules::d1_a_number_is_not_handed_out_again", MACHINE,
+     "self.last_memory = memory;", ""),
+    ("d1-decided-and-done-apart", "D1, X1", "memory is chosen under one lock and taken under another",
+     "loom", "double::d1_two_threads_are_never_handed_the_same_memory", EMULATOR,
+     "let mut core = self.lock();\n        let outcome = core.machine.hand_out(thread, function);",
+     "let outcome = self.lock().machine.clone().hand_out(thread, function);"
+     " let mut core = self.lock(); let _ = core.machine.hand_out(thread, function);"),
+    ("d2-null-refused", "D2", "NULL is refused",
+     "it", "rules::d2_deleting_null_is_a_success", MACHINE, "memory != Memory::NULL && ", ""),
+    ("d3-anything-deleted", "D3", "what was not handed out is deleted",
+     "it", "rules::d3_what_was_not_handed_out_cannot_be_deleted", MACHINE,
+     "if memory != Memory::NULL && !self.handed_out.contains(&memory) {", "if false {"),
+    ("d3-deleted-twice", "D3", "memory is deleted twice",
+     "it", "rules::d3_memory_cannot_be_deleted_twice", MACHINE,
+     "self.handed_out.remove(&memory);", ""),
+    ("d3-decided-and-done-apart", "D3, X1", "a delete looks under one lock and acts under another",
+     "loom", "double::d3_memory_that_two_threads_delete_has_one_winner", EMULATOR,
+     "|machine, _, asking| machine.delete(memory, || asking.ask(None)),",
+     "{ let outcome = self.lock().machine.clone().delete(memory, || None);"
+     " move |machine: &mut Machine, _, _: &mut Asking<'_>| {"
+     " let _ = machine.delete(memory, || None); outcome } },"),
+    ("d4-deleted-after-shutdown", "D4", "a delete after a last shutdown succeeds",
+     "it", "rules::d4_after_a_last_shutdown_nothing_is_deleted_and_nothing_handed_out", MACHINE,
+     "self.not_after_shutdown()?;\n        if memory", "if memory"),
+    ("d4-handed-out-after-shutdown", "D4", "memory is handed out after a last shutdown",
+     "it", "rules::d4_after_a_last_shutdown_nothing_is_deleted_and_nothing_handed_out", MACHINE,
+     "let next = self.not_after_shutdown().and_then(|()| {",
+     "let next = Ok(()).and_then(|()| {"),
+    ("d4-freed-by-shutdown", "D4", "a last shutdown frees what is handed out",
+     "it", "rules::d4_memory_outlives_a_shutdown", MACHINE,
+     "self.phase = Phase::Down { after_shutdown: true };",
+     "self.phase = Phase::Down { after_shutdown: true }; self.handed_out.clear();"),
+    ("d4-needs-initialize", "D4, E5", "a delete before the first initialize fails",
+     "it", "rules::d1_memory_can_be_handed_out_before_the_first_initialize", MACHINE,
+     "self.not_after_shutdown()?;\n        if memory", "self.phase.sessions()?;\n        if memory"),
+    ("e2-delete", "E2", "a failing delete sets the last error",
+     "it", "rules::e2_a_failing_delete_is_no_last_error", MACHINE,
+     "return Err(InvalidArgument::NotHandedOut { memory }.into());",
+     "self.last_errors.insert(crate::sync::current_thread(), Hresult::E_INVALIDARG);"
+     " return Err(InvalidArgument::NotHandedOut { memory }.into());"),
+    ("e2-hand-out", "E2", "a function that cannot hand out does not set the last error",
+     "it", "rules::e2_a_function_that_cannot_hand_out_sets_the_last_error", MACHINE,
+     "=> Err(error),\n            Err(error) => Err(self.noted(thread, error)),",
+     "=> Err(error),\n            Err(error) => Err(error),"),
+    ("e2-hand-out-of-the-message", "E2", "a message that cannot be handed out sets the last error",
+     "it", "rules::e2_a_function_that_cannot_hand_out_sets_the_last_error", MACHINE,
+     "Err(error) if function == Function::GetLastErrorMessage => Err(error),\n", ""),
+
+    # Functions without a session
+    ("n1-works-while-down", "N1", "a function without a session works while down",
+     "it", "rules::n1_a_function_without_a_session_needs_an_initialized_api", MACHINE,
+     "self.phase.sessions()?;\n            if !function", "if !function"),
+    ("n1-any-function", "N1", "a function that takes a session is called without one",
+     "it", "rules::a_function_that_has_a_method_of_its_own_is_not_called_without_a_session",
+     MACHINE, "if !function.is_without_session() {", "if false {"),
+
+    # One process beside another
+    ("x1-one-process-for-all", "X1", "every emulator is the same process",
+     "it", "isolation::two_processes_used_by_one_thread_share_nothing", EMULATOR,
+     "Emulator { shared: Arc::new(shared) }",
+     "static ONE: std::sync::OnceLock<Arc<Shared>> = std::sync::OnceLock::new();"
+     " Emulator { shared: ONE.get_or_init(|| Arc::new(shared)).clone() }"),
+    ("x1-handles-for-all", "X1, O2", "the emulators share their session numbers",
+     "it", "isolation::eight_tests_at_once_see_their_own_calls_alone", SESSIONS,
+     "let handle = Session::from_raw(self.next as u32);",
+     "static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(2);"
+     " let handle = Session::from_raw("
+     "NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));"),
+
     # All calls
     ("x1-shutdown-journaled-apart", "X1", "shutdown writes the journal under a lock of its own",
      "loom", "named::three_shutdowns", EMULATOR,
-     "let mut core = self.lock();\n        let outcome = core.machine.shutdown();",
-     "let outcome = self.lock().machine.shutdown(); let mut core = self.lock();"),
+     SHUTDOWN,
+     "{ let outcome = self.lock().machine.shutdown(|| None);"
+     " move |_: &mut Machine, _, _: &mut Asking<'_>| outcome },"),
     ("x1-open-journaled-apart", "X1", "open writes the journal under a lock of its own",
      "loom", "named::open_close_and_shutdown", EMULATOR,
-     "let mut core = self.lock();\n"
-     "        let outcome = core.machine.open_session(thread, request);",
-     "let outcome = self.lock().machine.open_session(thread, request);"
-     " let mut core = self.lock();"),
+     "|machine, thread, asking| {\n"
+     "                let path = request.image.path();\n"
+     "                machine.open_session(thread, request, || asking.ask(Some(path)))\n"
+     "            },",
+     "{ let outcome = self.lock().machine.open_session(current_thread(), request, || None);"
+     " move |_: &mut Machine, _, _: &mut Asking<'_>| outcome },"),
     ("x1-journal-one-too-many", "X1", "the journal keeps one step more than its limit",
      "it", "contract::a_limited_journal_keeps_the_latest_steps_and_says_that_it_cannot_replay",
      JOURNAL, "if self.steps.len() == self.limit {", "if self.steps.len() > self.limit {"),
@@ -468,12 +967,11 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "contract::a_limited_journal_keeps_the_latest_steps_and_says_that_it_cannot_replay",
      JOURNAL, "self.dropped += 1;", ""),
     ("x2-panic-leaks-the-operation", "X2", "a panic inside an operation never ends it",
-     "it", "contract::x2_a_panic_inside_an_operation_leaves_the_emulator_usable", EMULATOR,
-     "let _ = self.emulator.end_operation(self.session, Hresult::S_OK);",
-     "if std::thread::panicking() { return; }"
-     " let _ = self.emulator.end_operation(self.session, Hresult::S_OK);"),
+     "it", "contract::x2_a_panic_inside_an_operation_leaves_the_emulator_usable", OPERATION,
+     "let _ = self.finish(result);",
+     "if std::thread::panicking() { return; } let _ = self.finish(result);"),
     ("x2-operation-ends-twice", "P4, X2", "an operation that was ended is ended again by its drop",
-     "it", "contract::x2_an_operation_ends_once", EMULATOR,
+     "it", "contract::x2_an_operation_ends_once", OPERATION,
      "mem::forget(self);", "drop(self);"),
 
     # The index, on which every look-up by handle or by path rests

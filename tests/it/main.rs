@@ -9,9 +9,12 @@
 mod support;
 
 mod contract;
+mod holds;
+mod isolation;
 mod mistakes;
 mod pages;
 mod properties;
 mod recordings;
 mod rivals;
+mod rules;
 mod sequences;

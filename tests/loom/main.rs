@@ -15,6 +15,7 @@
 #[path = "../support/programs.rs"]
 mod programs;
 
+mod double;
 mod every_program;
 mod guide;
 mod named;

@@ -9,10 +9,10 @@ use crate::programs::{Act, Act::*, Program, Start};
 use crate::{explore, explore_program};
 
 const CONTRACTS: [Contract; 2] = [Contract::Documented, Contract::Recorded];
-const IMAGE: &str = r"C:\mount";
+pub(crate) const IMAGE: &str = r"C:\mount";
 
 /// `model` under each contract, with a fresh process each time.
-fn under_both(name: &str, model: fn(Emulator)) {
+pub(crate) fn under_both(name: &str, model: fn(Emulator)) {
     for contract in CONTRACTS {
         let schedules = explore(move || {
             model(Emulator::builder().contract(contract).verify_on_drop(false).build());

@@ -19,7 +19,7 @@ mod programs;
 use std::env;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dism_emu::{Contract, Emulator, State};
+use dism_emu::{Contract, Effect, Emulator, Function, Hold, Hresult, Rule, State};
 use programs::{ACTS, Program, STARTS, Seen};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
@@ -88,5 +88,102 @@ fn s5_sixteen_shutdowns_have_one_winner() {
         let winners = racers.into_iter().map(|it| it.join().unwrap());
         assert_eq!(winners.filter(|won| *won).count(), 1);
         assert_eq!(dism.state(), State::Down);
+    });
+}
+
+#[test]
+fn a_rule_for_three_calls_fires_for_three_of_eight_callers() {
+    let seed = seed("a rule and eight callers, PCT, depth 3");
+    sample(PctScheduler::new_from_seed(seed, 3, ITERATIONS), || {
+        let dism = Emulator::builder().verify_on_drop(false).build();
+        dism.initialize().unwrap();
+        let rule = Rule::on(Function::MountImage).after(2).times(3);
+        let rule = dism.script(rule.answer(Hresult::DISMAPI_E_BUSY));
+        let callers: Vec<_> = (0..8)
+            .map(|_| {
+                let dism = dism.clone();
+                thread::spawn(move || dism.call(Function::MountImage).is_err())
+            })
+            .collect();
+        let failed = callers.into_iter().map(|it| it.join().unwrap());
+        assert_eq!(failed.filter(|failed| *failed).count(), 3);
+        assert_eq!(rule.fired(), 3);
+        let journal = dism.journal();
+        journal.replay().unwrap();
+        // The first two calls pass, the next three are answered, whoever makes them.
+        let calls = journal.steps().iter().filter(|it| it.call.to_string().contains("Mount"));
+        let answered: Vec<_> = calls.map(|it| it.outcome != Ok(Effect::Called)).collect();
+        assert_eq!(answered, [false, false, true, true, true, false, false, false]);
+    });
+}
+
+/// Six threads on two sessions, four of which are held once, at points of their own; whoever sets
+/// the holds releases them in an order drawn for each schedule.
+#[test]
+fn six_threads_are_held_and_let_go_in_any_order() {
+    let seed = seed("holds among six threads, random");
+    sample(RandomScheduler::new_from_seed(seed, ITERATIONS), || {
+        let dism = Emulator::builder().verify_on_drop(false).build();
+        dism.initialize().unwrap();
+        let sessions = ["C:", "D:"].map(|path| dism.open_session(path).unwrap());
+        let function = Function::AddPackage;
+        let mut holds = vec![
+            dism.hold(Hold::before(function).session(sessions[0])),
+            dism.hold(Hold::performing(function).session(sessions[0])),
+            dism.hold(Hold::performing(function).session(sessions[1])),
+            dism.hold(Hold::returning(function).session(sessions[1])),
+        ];
+        let operators: Vec<_> = (0..6)
+            .map(|at| {
+                let (dism, session) = (dism.clone(), sessions[at % 2]);
+                thread::spawn(move || dism.perform(session, function))
+            })
+            .collect();
+        // Three threads come to each session, one at least to each point of it.
+        holds[0].wait();
+        holds[2].wait();
+        while !holds.is_empty() {
+            let at = thread_rng().gen_range(0..holds.len());
+            holds.swap_remove(at).release();
+        }
+        for operator in operators {
+            assert_eq!(operator.join().unwrap(), Ok(Hresult::S_OK));
+        }
+        for session in sessions {
+            assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
+        }
+        assert_eq!(dism.shutdown(), Ok(()));
+        dism.journal().replay().unwrap();
+    });
+}
+
+/// A close that is held between closing and gone, while five threads try to shut down.
+#[test]
+fn s2_a_close_that_is_held_fails_five_shutdowns() {
+    let seed = seed("a hold in a close against five shutdowns, PCT, depth 3");
+    sample(PctScheduler::new_from_seed(seed, 3, ITERATIONS), || {
+        let dism = Emulator::builder().verify_on_drop(false).build();
+        dism.initialize().unwrap();
+        let session = dism.open_session("C:").unwrap();
+        let hold = dism.hold(Hold::closing());
+        let closer = dism.clone();
+        let closer = thread::spawn(move || closer.close_session(session));
+        let racers: Vec<_> = (0..5)
+            .map(|_| {
+                let dism = dism.clone();
+                thread::spawn(move || dism.shutdown().is_ok())
+            })
+            .collect();
+        hold.wait();
+        let before_release = dism.journal().steps().len();
+        hold.release();
+        let won = racers.into_iter().map(|it| it.join().unwrap()).filter(|won| *won).count();
+        assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
+        assert!(won <= 1);
+        let journal = dism.journal();
+        let shut_down = Ok(Effect::ShutDown { count: 0 });
+        let held = &journal.steps()[..before_release];
+        assert!(held.iter().all(|it| it.outcome != shut_down), "{journal}");
+        journal.replay().unwrap();
     });
 }

@@ -6,6 +6,8 @@
 pub mod client;
 pub mod reference;
 
+use std::any::Any;
+
 use dism_emu::{
     Builder, Call, Config, Contract, DISM_ONLINE_IMAGE, Emulator, Function, Hresult, OpenSession,
     Session,
@@ -113,4 +115,19 @@ pub fn config(contract: usize, elevated: bool, codes: [usize; 3], last_session: 
     );
     config.last_session = last_session;
     config
+}
+
+/// What a verification reports, on one line however it is broken.
+#[track_caller]
+pub fn told(dism: &Emulator) -> String {
+    let report = dism.verify().expect_err("there is something to report").to_string();
+    report.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a thread said when it panicked.
+pub fn said(panic: Box<dyn Any + Send>) -> String {
+    match panic.downcast::<String>() {
+        Ok(said) => *said,
+        Err(panic) => panic.downcast_ref::<&str>().copied().unwrap_or_default().to_owned(),
+    }
 }

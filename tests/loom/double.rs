@@ -1,0 +1,574 @@
+//! What a test scripts and holds, in every schedule.
+
+use std::mem;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dism_emu::{
+    Call, Config, Contract, Effect, Emulator, Error, Function, Hold, HoldGuard, Hresult, Machine,
+    Outcome, Rule, Session, State, ThreadId,
+};
+use loom::sync::{Condvar, Mutex};
+use loom::thread::{self, JoinHandle};
+
+use crate::explore;
+use crate::named::{IMAGE, under_both};
+
+const OTHER: &str = r"D:\other";
+const BUSY: Hresult = Hresult::DISMAPI_E_BUSY;
+
+fn one_session(dism: &Emulator) -> Session {
+    dism.initialize().unwrap();
+    dism.open_session(IMAGE).unwrap()
+}
+
+/// Runs a call on a thread of its own.
+fn apart<T: 'static>(
+    dism: &Emulator,
+    call: impl FnOnce(&Emulator) -> T + 'static,
+) -> JoinHandle<T> {
+    let dism = dism.clone();
+    thread::spawn(move || call(&dism))
+}
+
+#[track_caller]
+fn replays(dism: &Emulator) {
+    let journal = dism.journal();
+    let machine = journal.replay().unwrap_or_else(|it| panic!("{it}\n{journal}"));
+    assert_eq!(machine.state(), dism.state(), "{journal}");
+}
+
+/// `call` from two threads, with a rule that fails one call of the function.
+fn one_of_two_fails<T: 'static>(
+    dism: &Emulator,
+    function: Function,
+    call: impl Fn(&Emulator) -> Result<T, Error> + Copy + 'static,
+) {
+    let rule = dism.script(Rule::on(function).times(1).answer(BUSY));
+    let other = apart(dism, call);
+    let results = [call(dism).err(), other.join().unwrap().err()];
+    let failed = results.iter().flatten().filter(|it| it.code() == BUSY).count();
+    assert_eq!(failed, 1, "{results:?}");
+    assert!(results.contains(&None), "{results:?}");
+    assert_eq!(rule.fired(), 1);
+    replays(dism);
+}
+
+#[test]
+fn a_rule_fires_for_exactly_one_of_two_initializes() {
+    under_both("a rule for one of two initializes", |dism| {
+        one_of_two_fails(&dism, Function::Initialize, Emulator::initialize);
+        assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 0 });
+    });
+}
+
+#[test]
+fn a_rule_fires_for_exactly_one_of_two_shutdowns() {
+    under_both("a rule for one of two shutdowns", |dism| {
+        dism.initialize().unwrap();
+        one_of_two_fails(&dism, Function::Shutdown, Emulator::shutdown);
+        assert_eq!(dism.state(), State::Down);
+    });
+}
+
+#[test]
+fn a_rule_fires_for_exactly_one_of_two_opens() {
+    under_both("a rule for one of two opens", |dism| {
+        dism.initialize().unwrap();
+        one_of_two_fails(&dism, Function::OpenSession, |dism| dism.open_session(IMAGE));
+        assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
+    });
+}
+
+#[test]
+fn a_rule_fires_for_exactly_one_of_two_operations() {
+    under_both("a rule for one of two operations", |dism| {
+        let session = one_session(&dism);
+        let function = Function::AddPackage;
+        one_of_two_fails(&dism, function, move |dism| dism.perform(session, function));
+    });
+}
+
+#[test]
+fn p5_a_dead_host_disconnects_exactly_one_of_two_operations() {
+    under_both("two operations on a dead host", |dism| {
+        let session = one_session(&dism);
+        let dead = dism.kill_host(session);
+        let function = Function::AddPackage;
+        let other = apart(&dism, move |dism| dism.perform(session, function));
+        let mut codes = [dism.perform(session, function), other.join().unwrap()]
+            .map(|it| it.unwrap_err().code());
+        codes.sort();
+        assert_eq!(codes, [Hresult::RPC_E_DISCONNECTED, Hresult::RPC_S_CALL_FAILED]);
+        assert_eq!(dead.fired(), 2);
+        replays(&dism);
+    });
+}
+
+#[test]
+fn a_rule_that_is_taken_back_meets_a_call_or_does_not() {
+    under_both("a rule taken back against a call", |dism| {
+        dism.initialize().unwrap();
+        let rule = dism.script(Rule::on(Function::MountImage).answer(BUSY));
+        let other = apart(&dism, |dism| dism.call(Function::MountImage));
+        drop(rule);
+        match other.join().unwrap() {
+            Ok(Hresult::S_OK) | Err(Error::Scripted { code: BUSY }) => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(dism.call(Function::MountImage), Ok(Hresult::S_OK));
+        replays(&dism);
+    });
+}
+
+#[test]
+fn a_rule_counts_every_one_of_two_callers() {
+    under_both("two calls against the second of a rule", |dism| {
+        dism.initialize().unwrap();
+        let rule = dism.script(Rule::on(Function::MountImage).nth(2).answer(BUSY));
+        let other = apart(&dism, |dism| dism.call(Function::MountImage).is_err());
+        let failed = [dism.call(Function::MountImage).is_err(), other.join().unwrap()];
+        assert_eq!(failed.iter().filter(|failed| **failed).count(), 1);
+        assert_eq!(rule.fired(), 1);
+    });
+}
+
+/// Holds a call of another thread, lets this thread act, and lets the other go, by a release or by
+/// a drop. Loom reports it where nobody is woken.
+fn held<T: 'static>(
+    dism: &Emulator,
+    hold: Hold,
+    call: impl Fn(&Emulator) -> T + 'static,
+    act: impl FnOnce(),
+    end: fn(HoldGuard),
+) -> T {
+    let hold = dism.hold(hold);
+    let other = apart(dism, call);
+    hold.wait();
+    act();
+    end(hold);
+    other.join().unwrap()
+}
+
+const ENDS: [fn(HoldGuard); 2] = [HoldGuard::release, drop];
+
+#[test]
+fn a_thread_is_held_before_its_call_and_let_go() {
+    under_both("a hold before a shutdown", |dism| {
+        for end in ENDS {
+            dism.initialize().unwrap();
+            let act = || {
+                assert!(dism.state().is_initialized());
+                assert_eq!(dism.shutdown(), Ok(()));
+            };
+            let hold = Hold::before(Function::Shutdown);
+            // The hold catches one thread, and that is the other one by now.
+            let shut_down = held(&dism, hold, Emulator::shutdown, act, end);
+            assert_eq!(shut_down, Err(Error::NotInitialized));
+        }
+        replays(&dism);
+    });
+}
+
+#[test]
+fn a_thread_is_held_before_it_returns_and_let_go() {
+    under_both("a hold before a shutdown returns", |dism| {
+        for end in ENDS {
+            dism.initialize().unwrap();
+            let act = || {
+                assert_eq!(dism.state(), State::Down);
+                dism.initialize().unwrap();
+            };
+            let hold = Hold::returning(Function::Shutdown);
+            assert_eq!(held(&dism, hold, Emulator::shutdown, act, end), Ok(()));
+            assert!(dism.state().is_initialized());
+            dism.shutdown().unwrap();
+        }
+        replays(&dism);
+    });
+}
+
+#[test]
+fn p2_a_thread_is_held_in_an_operation_and_let_go() {
+    under_both("a hold in an operation, another one waits", |dism| {
+        let session = one_session(&dism);
+        let function = Function::AddPackage;
+        let ended = Arc::new(AtomicBool::new(false));
+        let flag = ended.clone();
+        let hold = dism.hold(Hold::performing(function));
+        let performing = apart(&dism, move |dism| {
+            let operation = dism.operation(session, function).unwrap();
+            flag.store(true, Ordering::SeqCst);
+            operation.end()
+        });
+        hold.wait();
+        let flag = ended.clone();
+        let waiting = apart(&dism, move |dism| {
+            let _operation = dism.operation(session, Function::GetFeatures).unwrap();
+            assert!(flag.load(Ordering::SeqCst), "two operations at once");
+        });
+        assert!(!ended.load(Ordering::SeqCst), "it is held");
+        hold.release();
+        assert_eq!(performing.join().unwrap(), Ok(Hresult::S_OK));
+        waiting.join().unwrap();
+        replays(&dism);
+    });
+}
+
+#[test]
+fn s2_a_close_that_is_held_between_closing_and_gone_fails_every_shutdown() {
+    under_both("a hold in a close against shutdowns", |dism| {
+        dism.initialize().unwrap();
+        for end in ENDS {
+            let session = dism.open_session(IMAGE).unwrap();
+            let act = || {
+                let closing = Ok(Effect::Closing { ready: true });
+                assert_eq!(dism.journal().steps().last().unwrap().outcome, closing);
+                for _ in 0..2 {
+                    assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
+                }
+            };
+            let close = move |dism: &Emulator| dism.close_session(session);
+            assert_eq!(held(&dism, Hold::closing(), close, act, end), Ok(Hresult::S_OK));
+        }
+        assert_eq!(dism.shutdown(), Ok(()));
+        replays(&dism);
+    });
+}
+
+/// The shutdown comes from a third thread, at any time: it fails as long as the close is held, and
+/// otherwise if and only if it comes before the session is gone.
+#[test]
+fn s2_a_close_that_is_held_races_a_shutdown() {
+    under_both("a hold in a close, a shutdown at any time", |dism| {
+        let session = one_session(&dism);
+        let hold = dism.hold(Hold::closing());
+        let closer = apart(&dism, move |dism| dism.close_session(session));
+        let shutdown = apart(&dism, Emulator::shutdown);
+        hold.wait();
+        assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
+        hold.release();
+        assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
+        match shutdown.join().unwrap() {
+            Ok(()) => assert_eq!(dism.state(), State::Down),
+            failed => {
+                assert_eq!(failed, Err(Error::OpenSessionHandles));
+                assert_eq!(dism.shutdown(), Ok(()));
+            }
+        }
+        replays(&dism);
+    });
+}
+
+#[test]
+fn c4_a_close_that_is_let_go_waits_for_the_operation_that_is_left() {
+    under_both("a hold in a close against an operation", |dism| {
+        let session = one_session(&dism);
+        let operation = dism.operation(session, Function::AddPackage).unwrap();
+        let hold = dism.hold(Hold::closing());
+        let closer = apart(&dism, move |dism| dism.close_session(session));
+        hold.wait();
+        // Both may wake the closer, and only both together let it go.
+        let releaser = thread::spawn(move || hold.release());
+        operation.end().unwrap();
+        releaser.join().unwrap();
+        assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
+        replays(&dism);
+    });
+}
+
+#[test]
+fn a_hold_that_is_dropped_meets_a_thread_or_does_not() {
+    let points = [
+        ("before", Hold::before(Function::CloseSession)),
+        ("closing", Hold::closing()),
+        ("returning", Hold::returning(Function::CloseSession)),
+    ];
+    for (name, hold) in points {
+        let schedules = explore(move || {
+            let dism = Emulator::builder().verify_on_drop(false).build();
+            let session = one_session(&dism);
+            let hold = dism.hold(hold.clone());
+            let closer = apart(&dism, move |dism| dism.close_session(session));
+            drop(hold);
+            assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
+            replays(&dism);
+        });
+        println!("a hold dropped as a thread comes, {name}: {schedules} schedules");
+        assert!(schedules > 1, "a race has more than one schedule");
+    }
+}
+
+#[test]
+fn a_hold_in_an_operation_that_is_dropped_meets_a_thread_or_does_not() {
+    under_both("a hold in an operation dropped as a thread comes", |dism| {
+        let session = one_session(&dism);
+        let hold = dism.hold(Hold::performing(Function::AddPackage));
+        let other = apart(&dism, move |dism| dism.perform(session, Function::AddPackage));
+        drop(hold);
+        assert_eq!(other.join().unwrap(), Ok(Hresult::S_OK));
+    });
+}
+
+#[test]
+fn a_hold_catches_exactly_one_of_two_threads() {
+    under_both("a hold on two threads", |dism| {
+        dism.initialize().unwrap();
+        let hold = dism.hold(Hold::before(Function::MountImage));
+        let through = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let callers = [0, 1].map(|at| {
+            let through = through[at].clone();
+            apart(&dism, move |dism| {
+                dism.call(Function::MountImage).unwrap();
+                through.store(true, Ordering::SeqCst);
+            })
+        });
+        hold.wait();
+        let passed = through.iter().filter(|it| it.load(Ordering::SeqCst)).count();
+        assert!(passed < 2, "nobody is held");
+        // The third to come: were it caught too, nobody would be left to let it go.
+        dism.call(Function::MountImage).unwrap();
+        hold.release();
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+    });
+}
+
+/// Each hold wakes its own thread, in whatever order they are released: who wakes only one of
+/// those that wait may wake the wrong one.
+#[test]
+fn two_holds_let_go_one_thread_each() {
+    under_both("two holds, the second released first", |dism| {
+        dism.initialize().unwrap();
+        let functions = [Function::MountImage, Function::RemountImage];
+        let holds = functions.map(|function| dism.hold(Hold::before(function)));
+        let through = Arc::new(AtomicBool::new(false));
+        let flag = through.clone();
+        let one = apart(&dism, move |dism| {
+            let answer = dism.call(Function::MountImage);
+            flag.store(true, Ordering::SeqCst);
+            answer
+        });
+        let two = apart(&dism, |dism| dism.call(Function::RemountImage));
+        holds.iter().for_each(HoldGuard::wait);
+        let [first, second] = holds;
+        second.release();
+        assert_eq!(two.join().unwrap(), Ok(Hresult::S_OK));
+        assert!(!through.load(Ordering::SeqCst), "it was let go by another's hold");
+        first.release();
+        assert_eq!(one.join().unwrap(), Ok(Hresult::S_OK));
+    });
+}
+
+#[test]
+fn e1_the_last_error_of_a_scripted_failure_is_per_thread() {
+    under_both("scripted last errors", |dism| {
+        dism.initialize().unwrap();
+        let fail = |function, code: Hresult| dism.script(Rule::on(function).answer(code));
+        let _rules = [
+            fail(Function::MountImage, BUSY),
+            fail(Function::UnmountImage, Hresult::DISMAPI_E_NEEDS_REMOUNT),
+        ];
+        let other = apart(&dism, |dism| {
+            assert_eq!(dism.last_error(), Ok(None));
+            dism.call(Function::UnmountImage).unwrap_err();
+            assert_eq!(dism.last_error(), Ok(Some(Hresult::DISMAPI_E_NEEDS_REMOUNT)));
+        });
+        dism.call(Function::MountImage).unwrap_err();
+        assert_eq!(dism.last_error(), Ok(Some(BUSY)));
+        other.join().unwrap();
+        replays(&dism);
+    });
+}
+
+#[test]
+fn d3_memory_that_two_threads_delete_has_one_winner() {
+    under_both("two deletes", |dism| {
+        dism.initialize().unwrap();
+        let memory = dism.hand_out(Function::GetImageInfo).unwrap();
+        let other = apart(&dism, move |dism| dism.delete(memory).map_err(|it| it.code()));
+        let mine = dism.delete(memory).map_err(|it| it.code());
+        let results = [mine, other.join().unwrap()];
+        assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
+        assert!(results.contains(&Err(Hresult::E_INVALIDARG)));
+        replays(&dism);
+    });
+}
+
+#[test]
+fn d1_two_threads_are_never_handed_the_same_memory() {
+    under_both("two hand-outs against a shutdown", |dism| {
+        dism.initialize().unwrap();
+        let other = apart(&dism, |dism| dism.hand_out(Function::GetImageInfo));
+        let mine = dism.hand_out(Function::GetImageInfo).unwrap();
+        let shut_down = dism.shutdown();
+        match other.join().unwrap() {
+            Ok(theirs) => assert_ne!(mine, theirs),
+            // D4.
+            refused => assert_eq!(refused, Err(Error::NotInitialized)),
+        }
+        assert_eq!(shut_down, Ok(()));
+        replays(&dism);
+    });
+}
+
+#[test]
+fn a_progress_callback_runs_under_no_lock() {
+    under_both("a progress callback against an operation", |dism| {
+        let session = one_session(&dism);
+        let other_session = dism.open_session(OTHER).unwrap();
+        let performing = Arc::new(AtomicBool::new(false));
+        let flag = performing.clone();
+        let other = apart(&dism, move |dism| {
+            let _operation = dism.operation(session, Function::GetFeatures).unwrap();
+            // P2: the callback's operation lasts as long as its callback.
+            assert!(!flag.load(Ordering::SeqCst), "two operations at once");
+        });
+        let _steps =
+            dism.script(Rule::on(Function::AddPackage).progress([dism_emu::Progress::new(1, 2)]));
+        let result = dism.operation(session, Function::AddPackage).unwrap().run(|_| {
+            performing.store(true, Ordering::SeqCst);
+            assert_eq!(dism.perform(other_session, Function::GetFeatures), Ok(Hresult::S_OK));
+            let refused = dism.perform(session, Function::GetFeatures);
+            assert_eq!(refused, Err(Error::PossibleDeadlock { session }));
+            performing.store(false, Ordering::SeqCst);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(result, Ok(Hresult::S_OK));
+        other.join().unwrap();
+        replays(&dism);
+    });
+}
+
+/// Two threads that use a session each, and make no mistake.
+fn blameless(dism: &Emulator) {
+    dism.initialize().unwrap();
+    let other = apart(dism, |dism| {
+        let session = dism.open_session(OTHER).unwrap();
+        dism.close_session(session).unwrap();
+    });
+    let session = dism.open_session(IMAGE).unwrap();
+    dism.close_session(session).unwrap();
+    other.join().unwrap();
+    dism.shutdown().unwrap();
+}
+
+#[test]
+fn a_client_is_verified_in_every_schedule() {
+    under_both("verify", |dism| {
+        blameless(&dism);
+        assert!(dism.verify().is_ok());
+    });
+}
+
+#[test]
+fn a_rule_that_never_fired_is_told_in_every_schedule() {
+    under_both("verify with a rule", |dism| {
+        dism.script(Rule::on(Function::MountImage)).keep();
+        blameless(&dism);
+        assert!(dism.verify().is_err());
+    });
+}
+
+/// Whichever thread drops the last handle verifies, and trips over nothing of the model's.
+#[test]
+fn a_client_is_verified_where_the_last_handle_is_dropped() {
+    for contract in [Contract::Documented, Contract::Recorded] {
+        let schedules = explore(move || {
+            let dism = Emulator::builder().contract(contract).build();
+            let other = dism.clone();
+            let other = thread::spawn(move || other.last_error().unwrap());
+            dism.last_error().unwrap();
+            drop(dism);
+            other.join().unwrap();
+        });
+        println!("verified at the drop, {contract:?}: {schedules} schedules");
+        assert!(schedules > 1, "either thread can be the last");
+    }
+}
+
+/// A rule of somebody else's making around the public machine: wrong, since it looks at how often
+/// it may fire under one lock and takes one off under another.
+struct CountedApart {
+    machine: Mutex<Machine>,
+    times: Mutex<u32>,
+}
+
+impl CountedApart {
+    fn initialize(&self) -> Outcome {
+        let fires = *self.times.lock().unwrap() > 0;
+        let call = if fires {
+            let mut times = self.times.lock().unwrap();
+            *times = times.saturating_sub(1);
+            Call::Scripted { call: Box::new(Call::Initialize), answer: BUSY }
+        } else {
+            Call::Initialize
+        };
+        self.machine.lock().unwrap().apply(ThreadId::current(), &call)
+    }
+}
+
+#[test]
+#[should_panic(expected = "fired for both")]
+fn a_rule_that_looks_before_it_counts_is_caught() {
+    explore(|| {
+        let machine = Mutex::new(Machine::new(Config::default()));
+        let twin = Arc::new(CountedApart { machine, times: Mutex::new(1) });
+        let other = twin.clone();
+        let other = thread::spawn(move || other.initialize());
+        let results = [twin.initialize(), other.join().unwrap()];
+        let initialized = Ok(Effect::Initialized { count: 1 });
+        assert!(results.contains(&initialized), "it fired for both: {results:?}");
+    });
+}
+
+/// A hold of somebody else's making: wrong, since it looks whether it was released under one lock
+/// and goes to sleep under another, so that the wake-up in between is lost.
+struct LosesWakeUps {
+    released: Mutex<bool>,
+    sleep: Mutex<()>,
+    held: Condvar,
+}
+
+impl LosesWakeUps {
+    fn stop(&self) {
+        let is_released = *self.released.lock().unwrap();
+        if !is_released {
+            let sleep = self.sleep.lock().unwrap();
+            drop(self.held.wait(sleep).unwrap());
+        }
+    }
+
+    fn release(&self) {
+        *self.released.lock().unwrap() = true;
+        self.held.notify_all();
+    }
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_hold_that_looks_before_it_sleeps_is_caught() {
+    explore(|| {
+        let twin = Arc::new(LosesWakeUps {
+            released: Mutex::new(false),
+            sleep: Mutex::new(()),
+            held: Condvar::new(),
+        });
+        let other = twin.clone();
+        let other = thread::spawn(move || other.stop());
+        twin.release();
+        other.join().unwrap();
+    });
+}
+
+/// That a hold which nobody releases is found, as its docs say: a model has no deadline.
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_hold_that_is_never_released_is_a_deadlock() {
+    explore(|| {
+        let dism = Emulator::builder().verify_on_drop(false).build();
+        // Forgotten, since the drop of a guard would call loom as loom gives up.
+        mem::forget(dism.hold(Hold::before(Function::Initialize)));
+        dism.initialize().unwrap();
+    });
+}
