@@ -441,8 +441,8 @@ impl Machine {
                 self.handed_out.insert(memory);
                 Ok(Effect::HandedOut { memory })
             }
-            Err(error) if function == Function::GetLastErrorMessage => Err(error),
-            Err(error) => Err(self.noted(thread, error)),
+            Err(error) if sets_last_error(function) => Err(self.noted(thread, error)),
+            Err(error) => Err(error),
         }
     }
 
@@ -482,6 +482,11 @@ impl Machine {
         self.last_errors.insert(thread, error.code());
         error
     }
+}
+
+/// Rule E2.
+const fn sets_last_error(function: Function) -> bool {
+    !matches!(function, Function::Shutdown | Function::Delete | Function::GetLastErrorMessage)
 }
 
 /// Gives the scripted answer of a call, if there is one.

@@ -1,9 +1,11 @@
 //! Scripts of calls out of arbitrary bytes, and what has to hold for every one of them.
 //!
-//! 1. The machine answers every call of three threads as the reference does, and after every call
-//!    the two agree on the state and on whose wait is over.
-//! 2. The emulator answers one thread that makes all these calls as a fresh reference does, the two
-//!    agree on the state, and the journal replays to it.
+//! 1. The machine answers every call of three threads as the reference does, with and without a
+//!    scripted answer, and after every call the two agree on the state and on whose wait is over.
+//! 2. The emulator answers a client as fresh references do: one thread that makes all these calls
+//!    while rules are put in force and taken back, and now and then another thread with a call that
+//!    is stopped on its way. They agree on the state, on the journal, which replays, and on how
+//!    often each rule fired.
 //!
 //! Plain functions of bytes, so that the corpus can be replayed without a fuzzer.
 
@@ -11,11 +13,11 @@
 mod support;
 
 use arbitrary::{Result, Unstructured};
-use dism_emu::{Call, Config, Machine, OpenSession, Session, ThreadId};
+use dism_emu::{Call, Config, Machine, Session, ThreadId};
 
-use support::client::{Client, through_the_api};
+use support::client;
 use support::reference::Reference;
-use support::{Handle, PATHS, Pick};
+use support::{Act, Ending, Handle, Held, Names, PATHS, Pick, Point, RulePick, Which};
 
 const THREADS: std::ops::RangeInclusive<u64> = 1..=3;
 
@@ -27,15 +29,16 @@ pub fn lifecycle(data: &[u8]) {
     // Bytes that are no script say nothing about the crate.
     let Ok(script) = Script::decode(&mut Unstructured::new(data)) else { return };
     machine_answers_as_the_reference(&script);
-    emulator_answers_as_the_reference(&script);
+    emulator_answers_as_the_references(&script);
 }
 
 fn machine_answers_as_the_reference(script: &Script) {
     let mut machine = Machine::new(script.config);
     let mut reference = Reference::new(script.config);
     let mut calls = Calls::new(script.config);
-    for (thread, step) in &script.steps {
-        let call = step.call(reference.next_number());
+    for Step { thread, answer, act } in &script.steps {
+        let Act::Call(pick) = act else { continue };
+        let call = support::scripted(pick.call(reference.next()), *answer);
         let expected = reference.apply(*thread, &call);
         let answer = machine.apply(ThreadId::new(*thread), &call).map_err(|error| error.code());
         let named = session_of(&call);
@@ -44,12 +47,12 @@ fn machine_answers_as_the_reference(script: &Script) {
         assert_eq!(machine.state(), reference.state(), "the machine and the reference, {calls}");
         // The session that the call names and the latest ones: all of them after every call would
         // cost more than all the rest together, so the others wait for the end.
-        let next = reference.next_number();
+        let next = reference.next().session;
         for session in (next.saturating_sub(8)..=next).chain(named) {
             agree_on_waits(&machine, &reference, session, &calls);
         }
     }
-    for session in 0..=reference.next_number() {
+    for session in 0..=reference.next().session {
         agree_on_waits(&machine, &reference, session, &calls);
     }
 }
@@ -64,30 +67,15 @@ fn agree_on_waits(machine: &Machine, reference: &Reference, session: u32, calls:
     }
 }
 
-fn emulator_answers_as_the_reference(script: &Script) {
-    let dism = support::unverified().config(script.config).build();
-    let mut client = Client::new(&dism);
-    let mut reference = Reference::new(script.config);
-    let mut calls = Calls::new(script.config);
-    for (_, step) in &script.steps {
-        let call = step.call(reference.next_number());
-        // Neither is a function of the API, and the emulator lets nobody call it out of turn.
-        let Some(answer) = client.call(&call) else { continue };
-        let expected = through_the_api(&mut reference, &call);
-        calls.push(1, call);
-        assert_eq!(answer, expected, "the emulator and the reference, {calls}");
-        assert_eq!(dism.state(), reference.state(), "the emulator and the reference, {calls}");
-    }
-    drop(client);
-    let journal = dism.journal();
-    match journal.replay() {
-        Ok(machine) => assert_eq!(machine.state(), dism.state(), "replayed from\n{journal}"),
-        Err(error) => panic!("{error}\n{journal}"),
+fn emulator_answers_as_the_references(script: &Script) {
+    let acts: Vec<Act> = script.steps.iter().map(|step| step.act.clone()).collect();
+    if let Err(difference) = client::run(script.config, &acts) {
+        panic!("{difference}\nunder {:?}, of {acts:#?}", script.config);
     }
 }
 
 fn session_of(call: &Call) -> Option<u32> {
-    match call {
+    match call.asked() {
         Call::BeginOperation { session, .. }
         | Call::EndOperation { session, .. }
         | Call::CloseSession { session }
@@ -122,28 +110,15 @@ impl std::fmt::Display for Calls {
 
 struct Script {
     config: Config,
-    steps: Vec<(u64, Step)>,
+    steps: Vec<Step>,
 }
 
-enum Step {
-    Pick(Pick),
-    /// An open of a path that no list has.
-    OpenText {
-        path: String,
-        placed: bool,
-    },
-}
-
-impl Step {
-    fn call(&self, next: u32) -> Call {
-        match self {
-            Self::Pick(pick) => pick.call(next),
-            Self::OpenText { path, placed } => {
-                let open = OpenSession::new(path);
-                Call::OpenSession(if *placed { open.system_drive("S:") } else { open })
-            }
-        }
-    }
+/// One act, and for the machine, which looks at nothing but calls, who makes it and what the test
+/// has it answer.
+struct Step {
+    thread: u64,
+    answer: Option<usize>,
+    act: Act,
 }
 
 /// By hand rather than derived: a choice takes one byte, so that every byte of an input matters,
@@ -154,7 +129,15 @@ impl Script {
         let mut steps = Vec::new();
         let mut texts = Vec::new();
         while !data.is_empty() && steps.len() < MAX_CALLS {
-            steps.push((data.int_in_range(THREADS)?, step(data, &mut texts)?));
+            // A byte for both: the thread, and whether an answer follows.
+            let who = data.int_in_range(0..=23)?;
+            let thread = who % 3 + 1;
+            let answer = if who < 18 { None } else { Some(choice(data)?) };
+            let act = match data.int_in_range(0..=63)? {
+                63 => held(data, &mut texts)?,
+                kind => act(kind, data, &mut texts)?,
+            };
+            steps.push(Step { thread, answer, act });
         }
         Ok(Self { config, steps })
     }
@@ -168,29 +151,92 @@ fn config(data: &mut Unstructured<'_>) -> Result<Config> {
     Ok(support::config(contract, elevated, codes, last_session))
 }
 
-fn step(data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Result<Step> {
-    Ok(Step::Pick(match data.int_in_range(0..=31)? {
+/// What `kind` means, one of 0 to 62.
+fn act(kind: u8, data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Result<Act> {
+    Ok(match kind {
+        0..=46 => Act::Call(pick(kind, data, texts)?),
+        47..=48 => Act::End { session: handle(data)?, ending: *data.choose(&ENDINGS)? },
+        49..=51 => Act::Perform { session: handle(data)?, function: choice(data)? },
+        52..=57 => Act::Script(rule(data)?),
+        58 => Act::KillHost { session: handle(data)? },
+        59..=61 => Act::TakeBack { at: choice(data)? },
+        _ => Act::Keep { at: choice(data)? },
+    })
+}
+
+const ENDINGS: [Ending; 2] = [Ending::End, Ending::Drop];
+
+/// What `kind` means, one of 0 to 46.
+fn pick(kind: u8, data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Result<Pick> {
+    Ok(match kind {
         0..=2 => Pick::Initialize,
         3..=6 => Pick::Open { path: choice(data)?, placed: is_placed(data)? },
-        kind @ 7..=8 => {
+        7..=8 => {
             let path = if kind == 7 { data.arbitrary()? } else { word(data)? };
             texts.push(path.clone());
-            return Ok(Step::OpenText { path, placed: is_placed(data)? });
+            Pick::OpenText { path, placed: is_placed(data)? }
         }
         9..=10 => {
             // Two arbitrary texts hardly ever name one image; two spellings of a text do.
             let at = choice(data)? % (texts.len() + PATHS.len());
             let text = texts.get(at).map_or_else(|| PATHS[at - texts.len()], String::as_str);
             let path = respelt(text, data.arbitrary()?);
-            return Ok(Step::OpenText { path, placed: is_placed(data)? });
+            Pick::OpenText { path, placed: is_placed(data)? }
         }
         11..=15 => Pick::Begin { session: handle(data)?, function: choice(data)? },
         16..=20 => Pick::End { session: handle(data)?, result: choice(data)? },
         21..=25 => Pick::Close { session: handle(data)? },
         26..=28 => Pick::Finish { session: handle(data)? },
         29..=30 => Pick::Shutdown,
-        _ => Pick::LastError,
-    }))
+        31 => Pick::LastError,
+        32..=34 => Pick::HandOut { function: choice(data)? },
+        35..=38 => Pick::Delete { memory: handle(data)? },
+        39..=40 => Pick::WithoutSession { function: choice(data)? },
+        41..=42 => Pick::LastError,
+        // Once more what is needed for anything else to happen.
+        43 => Pick::Initialize,
+        44..=45 => Pick::Open { path: 0, placed: false },
+        _ => Pick::Close { session: handle(data)? },
+    })
+}
+
+fn rule(data: &mut Unstructured<'_>) -> Result<RulePick> {
+    // A byte with a bit for each part that a rule may have.
+    let parts: u8 = data.arbitrary()?;
+    let has = |bit: u8| parts & (1 << bit) != 0;
+    Ok(RulePick {
+        function: if has(0) { Some(choice(data)?) } else { None },
+        session: if has(1) && has(2) { Some(handle(data)?) } else { None },
+        image: if has(3) && has(4) { Some(choice(data)?) } else { None },
+        which: if has(5) {
+            Which::Nth(data.int_in_range(0..=3)?)
+        } else {
+            let skip = data.int_in_range(0..=2)?;
+            let times = if has(6) { Some(data.int_in_range(0..=2)?) } else { None };
+            Which::After { skip, times }
+        },
+        answer: choice(data)?,
+        optional: has(7),
+    })
+}
+
+/// Seldom, since a thread costs more than all calls of a script together.
+fn held(data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Result<Act> {
+    let kind = data.int_in_range(0..=46)?;
+    let call = pick(kind, data, texts)?;
+    let point = *data.choose(&[Point::Before, Point::Between, Point::Returning])?;
+    let names = match data.int_in_range(0..=7)? {
+        0..=3 => Names::Nothing,
+        4..=6 => Names::Called,
+        _ => Names::Another(handle(data)?),
+    };
+    let length = data.int_in_range(0..=7)?;
+    let mut meanwhile = Vec::new();
+    while meanwhile.len() < length && !data.is_empty() {
+        let kind = data.int_in_range(0..=62)?;
+        meanwhile.push(act(kind, data, texts)?);
+    }
+    Ok(Act::Held(Held { call, point, names, meanwhile }))
 }
 
 fn choice(data: &mut Unstructured<'_>) -> Result<usize> {

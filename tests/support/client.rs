@@ -1,64 +1,463 @@
-//! One client thread on an emulator, and what the reference says of it.
+//! A client on an emulator that compares everything it sees with the two references.
+//!
+//! The references take each instant of a call (rule X1) at the place where it has to be: at once,
+//! or for a call that is held on its way, where the hold says.
 
-use dism_emu::{Call, Effect, Emulator, Error, Hresult, Operation, Session};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use super::reference::Reference;
+use dism_emu::{
+    Call, Config, Effect, Emulator, Function, Hold, Hresult, Memory, Operation, Remark, Rule,
+    RuleGuard, Session, ThreadId,
+};
 
-/// One thread that calls the emulator and keeps its operations.
-pub struct Client<'a> {
+use super::reference::{Answer, Reference};
+use super::rules::{Asking, Rules, Said};
+use super::{Act, Ending, Held, Names, Next, Pick, Point, RulePick, Which, result, unverified};
+
+/// What a method of the emulator gives, as a number.
+type Answered = Result<u32, Hresult>;
+
+/// How long to wait for what has to come; only a failing test waits that long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs acts on a fresh emulator; fails where it and the references part.
+pub fn run(config: Config, acts: &[Act]) -> Result<(), String> {
+    let dism = unverified().config(config).build();
+    let mut client = Client::new(&dism, config);
+    let compared = acts.iter().try_for_each(|act| client.act(act)).and_then(|()| client.leave());
+    compared.map_err(|difference| format!("{difference}, after\n{}", dism.journal()))
+}
+
+/// The main thread of a client, with what it keeps, and what is expected of the emulator.
+struct Client<'a> {
     dism: &'a Emulator,
-    operations: Vec<Operation<'a>>,
+    expected: Expected,
+    /// The operations of this thread, with the results that are scripted for them.
+    operations: Vec<(Operation<'a>, Option<Hresult>)>,
+    /// The rules that can be taken back, each with its number in the reference.
+    guards: Vec<(RuleGuard, usize)>,
+    thread: u64,
+}
+
+/// What the references make of the calls, and the journal that there should be.
+struct Expected {
+    reference: Reference,
+    rules: Rules,
+    journal: Vec<(u64, Call, Answer)>,
+}
+
+/// A call after its first instant.
+enum Started {
+    Done(Answered),
+    /// Of an operation, with the result that is scripted for it.
+    Performing(Session, Option<Hresult>),
+    /// Of a last close, the same.
+    Closing(Session, Option<Hresult>),
+}
+
+impl Expected {
+    fn step(&mut self, thread: u64, call: Call) -> Answer {
+        let answer = self.reference.apply(thread, &call);
+        self.journal.push((thread, call, answer));
+        answer
+    }
+
+    /// The first instant of a call: if the contract lets it through, the rules are asked.
+    fn start(&mut self, thread: u64, call: &Call) -> Started {
+        let mut answer = None;
+        if self.reference.lets_through(thread, call) {
+            let (function, session) = named(call);
+            let image = match call {
+                Call::OpenSession(open) => Some(open.path().to_string_lossy().into_owned()),
+                _ => session.and_then(|it| self.reference.image_of(it.raw())).map(str::to_owned),
+            };
+            answer = self.rules.fire(Asking { function, session, image: image.as_deref() });
+        }
+        let call = match answer {
+            Some(answer) => Call::Scripted { call: Box::new(call.clone()), answer },
+            None => call.clone(),
+        };
+        let effect = match self.step(thread, call.clone()) {
+            Ok(effect) => effect,
+            Err(code) => return Started::Done(Err(code)),
+        };
+        // P4: a scripted answer comes back unchanged, where the method has a place for it.
+        let number = |code: u32| answer.map_or(code, Hresult::number);
+        Started::Done(Ok(match (effect, call.asked()) {
+            (Effect::Begun { .. }, Call::BeginOperation { session, .. }) => {
+                return Started::Performing(*session, answer);
+            }
+            (Effect::Closing { .. }, Call::CloseSession { session }) => {
+                return Started::Closing(*session, answer);
+            }
+            (Effect::Initialized { count }, _) => number(u32::from(count > 1)), // I3
+            (Effect::Released { .. } | Effect::Called, _) => number(0),
+            (Effect::Opened { session, .. }, _) => session.raw(),
+            (Effect::LastError(code), _) => code.map_or(0, Hresult::number),
+            (Effect::HandedOut { memory }, _) => memory.raw(),
+            (Effect::ShutDown { .. } | Effect::Deleted, _) => 0,
+            (effect, call) => panic!("{call} does not come out as {effect}"),
+        }))
+    }
+
+    /// The second instant, if there is one. An operation ends with a result unless another is
+    /// scripted for it.
+    fn finish(&mut self, thread: u64, started: Started, result: Hresult) -> Answered {
+        match started {
+            Started::Done(answered) => answered,
+            Started::Performing(session, answer) => {
+                let result = answer.unwrap_or(result);
+                let ended = self.step(thread, Call::EndOperation { session, result });
+                ended.map(|_| result.number())
+            }
+            Started::Closing(session, answer) => {
+                let effect = self.step(thread, Call::FinishClose { session })?;
+                let reboot = effect == Effect::Closed { reboot: true };
+                let code = if reboot { 3010 } else { 0 }; // C6
+                Ok(answer.map_or(code, Hresult::number))
+            }
+        }
+    }
+
+    fn whole(&mut self, thread: u64, call: &Call) -> Answered {
+        let started = self.start(thread, call);
+        self.finish(thread, started, Hresult::S_OK)
+    }
+
+    /// Whether the thread would have to wait for another, rules aside.
+    fn would_wait(&self, thread: u64, call: &Call) -> bool {
+        if !matches!(call, Call::BeginOperation { .. } | Call::CloseSession { .. }) {
+            return false;
+        }
+        // A rule that stands for a mounted image is among what is set aside (P1).
+        let answer = Hresult::S_OK;
+        let call = Call::Scripted { call: Box::new(call.clone()), answer };
+        let outcome = self.reference.clone().apply(thread, &call);
+        matches!(outcome, Ok(Effect::Begun { ready: false } | Effect::Closing { ready: false }))
+    }
+}
+
+/// What a rule and a hold can look at.
+fn named(call: &Call) -> (Function, Option<Session>) {
+    match call {
+        Call::Initialize => (Function::Initialize, None),
+        Call::OpenSession(_) => (Function::OpenSession, None),
+        Call::BeginOperation { session, function } => (*function, Some(*session)),
+        Call::CloseSession { session } => (Function::CloseSession, Some(*session)),
+        Call::Shutdown => (Function::Shutdown, None),
+        Call::GetLastErrorMessage => (Function::GetLastErrorMessage, None),
+        Call::CallWithoutSession { function } => (*function, None),
+        Call::Delete { .. } => (Function::Delete, None),
+        other => panic!("{other} is not a call of its own"),
+    }
+}
+
+/// Makes a call that is neither an end nor a part of one. An operation that is begun is ended.
+fn make(dism: &Emulator, call: &Call) -> Answered {
+    let answered = match call {
+        Call::Initialize => dism.initialize().map(Hresult::number),
+        Call::OpenSession(open) => dism.open_session_with(open.clone()).map(Session::raw),
+        Call::BeginOperation { session, function } => {
+            dism.perform(*session, *function).map(Hresult::number)
+        }
+        Call::CloseSession { session } => dism.close_session(*session).map(Hresult::number),
+        Call::Shutdown => dism.shutdown().map(|()| 0),
+        Call::GetLastErrorMessage => dism.last_error().map(|code| code.map_or(0, Hresult::number)),
+        Call::CallWithoutSession { function } => dism.call(*function).map(Hresult::number),
+        Call::HandOut { function } => dism.hand_out(*function).map(Memory::raw),
+        Call::Delete { memory } => dism.delete(*memory).map(|()| 0),
+        other => panic!("{other} is not a call of its own"),
+    };
+    answered.map_err(|error| error.code())
+}
+
+fn agree<T: PartialEq + std::fmt::Debug>(
+    what: impl std::fmt::Display,
+    emulator: T,
+    expected: T,
+) -> Result<(), String> {
+    if emulator == expected {
+        return Ok(());
+    }
+    Err(format!("{what}: the emulator has {emulator:#X?}, the references {expected:#X?}"))
 }
 
 impl<'a> Client<'a> {
-    pub fn new(dism: &'a Emulator) -> Self {
-        Self { dism, operations: Vec::new() }
+    fn new(dism: &'a Emulator, config: Config) -> Self {
+        let reference = Reference::new(config);
+        let expected = Expected { reference, rules: Rules::default(), journal: Vec::new() };
+        let thread = ThreadId::current().number();
+        Self { dism, expected, operations: Vec::new(), guards: Vec::new(), thread }
     }
 
-    /// What the call answered; `None` for a step that the emulator lets nobody take out of turn.
-    pub fn call(&mut self, call: &Call) -> Option<Result<u32, Hresult>> {
-        let answer = match call {
-            Call::Initialize => self.dism.initialize().map(Hresult::number),
-            Call::OpenSession(open) => self.dism.open_session_with(open.clone()).map(Session::raw),
-            Call::BeginOperation { session, function } => {
-                self.dism.operation(*session, *function).map(|operation| {
-                    self.operations.push(operation);
-                    0
-                })
+    fn act(&mut self, act: &Act) -> Result<(), String> {
+        let next = self.expected.reference.next();
+        match act {
+            Act::Call(pick) => self.call(&pick.call(next))?,
+            Act::End { session, ending } => self.end(session.session(next), *ending)?,
+            Act::Perform { session, function } => {
+                let (session, function) = (*session, *function);
+                self.perform(&Pick::Begin { session, function }.call(next))?;
             }
-            Call::EndOperation { session, result } => {
-                let at = self.operations.iter().position(|it| it.session() == *session)?;
-                self.operations.remove(at).end_with(*result).map(Hresult::number)
+            Act::Script(pick) => {
+                let rule = pick.rule(next);
+                let said = said(pick, next, rule.to_string());
+                self.guards.push((self.dism.script(rule), self.expected.rules.put([said])));
             }
-            Call::CloseSession { session } => {
-                self.dism.close_session(*session).map(Hresult::number)
+            Act::KillHost { session } => {
+                let session = session.session(next);
+                let put = self.expected.rules.put(dead_host(session));
+                self.guards.push((self.dism.kill_host(session), put));
             }
-            Call::Shutdown => self.dism.shutdown().map(|()| 0),
-            Call::GetLastErrorMessage => {
-                self.dism.last_error().map(|code| code.map_or(0, Hresult::number))
+            Act::TakeBack { at } if !self.guards.is_empty() => {
+                let (guard, id) = self.guards.remove(at % self.guards.len());
+                drop(guard);
+                self.expected.rules.take_back(id);
             }
-            _ => return None,
+            Act::Keep { at } if !self.guards.is_empty() => {
+                self.guards.remove(at % self.guards.len()).0.keep();
+            }
+            Act::TakeBack { .. } | Act::Keep { .. } => {}
+            Act::Held(held) => self.hold(held)?,
+        }
+        self.agree_on_where_things_stand()
+    }
+
+    fn agree_on_where_things_stand(&self) -> Result<(), String> {
+        agree("the state", self.dism.state(), self.expected.reference.state())?;
+        self.guards.iter().try_for_each(|(guard, id)| {
+            agree("how often a rule fired", guard.fired(), self.expected.rules.fired(*id))
+        })
+    }
+
+    fn call(&mut self, call: &Call) -> Result<(), String> {
+        match call {
+            Call::EndOperation { session, result } => self.end(*session, Ending::With(*result)),
+            // Not a function of the API, and the emulator lets nobody call it out of turn.
+            Call::FinishClose { .. } => Ok(()),
+            Call::BeginOperation { session, function } if !self.would_wait(call) => {
+                let begun = self.dism.operation(*session, *function);
+                match (begun, self.expected.start(self.thread, call)) {
+                    (Ok(operation), Started::Performing(_, answer)) => {
+                        self.operations.push((operation, answer));
+                        Ok(())
+                    }
+                    (begun, Started::Done(expected)) => {
+                        agree(call, begun.map(drop).map_err(|it| it.code()), expected.map(drop))
+                    }
+                    (begun, _) => Err(format!("{call}: the references begin, and not {begun:?}")),
+                }
+            }
+            _ => self.perform(call),
+        }
+    }
+
+    /// A call from its start to its return, unless it would wait for the thread that is held.
+    fn perform(&mut self, call: &Call) -> Result<(), String> {
+        if self.would_wait(call) {
+            return Ok(());
+        }
+        let answered = make(self.dism, call);
+        agree(call, answered, self.expected.whole(self.thread, call))
+    }
+
+    fn would_wait(&self, call: &Call) -> bool {
+        self.expected.would_wait(self.thread, call)
+    }
+
+    /// Ends the operation of this thread on the session, if there is one.
+    fn end(&mut self, session: Session, ending: Ending) -> Result<(), String> {
+        let is_meant = |(operation, _): &(Operation<'_>, _)| operation.session() == session;
+        let Some(at) = self.operations.iter().position(is_meant) else { return Ok(()) };
+        let (operation, answer) = self.operations.remove(at);
+        let (ended, result) = match ending {
+            Ending::With(result) => (Some(operation.end_with(result)), result),
+            Ending::End => (Some(operation.end()), Hresult::S_OK),
+            Ending::Drop => {
+                drop(operation);
+                (None, Hresult::S_OK)
+            }
         };
-        Some(answer.map_err(|error: Error| error.code()))
+        let started = Started::Performing(session, answer);
+        let expected = self.expected.finish(self.thread, started, result);
+        let Some(ended) = ended else { return Ok(()) };
+        let ended = ended.map(Hresult::number).map_err(|error| error.code());
+        agree(format_args!("the end on {session}"), ended, expected)
+    }
+
+    /// One call on a thread of its own, stopped where the hold says, if it comes there.
+    fn hold(&mut self, held: &Held) -> Result<(), String> {
+        let next = self.expected.reference.next();
+        let call = held.call.call(next);
+        if matches!(
+            call,
+            Call::EndOperation { .. } | Call::FinishClose { .. } | Call::HandOut { .. }
+        ) {
+            return Ok(()); // parts of calls, at which nobody can be held
+        }
+        let (function, session) = named(&call);
+        let names = match held.names {
+            Names::Nothing => None,
+            Names::Called => session,
+            Names::Another(handle) => Some(handle.session(next)),
+        };
+        let catches = names.is_none() || names == session;
+        let (point, hold) = match held.point {
+            Point::Between if function == Function::CloseSession => {
+                (Point::Between, Hold::closing())
+            }
+            Point::Between if function.is_operation() => {
+                (Point::Between, Hold::performing(function))
+            }
+            Point::Returning => (Point::Returning, Hold::returning(function)),
+            _ => (Point::Before, Hold::before(function)),
+        };
+        let hold = names.into_iter().fold(hold, Hold::session).deadline(PATIENCE);
+
+        let stops_before = catches && point == Point::Before;
+        let stops_between = catches && point == Point::Between;
+        // Whoever waits for an operation of this thread would not come to the point. A close that
+        // is stopped in between has not begun to wait.
+        if !(stops_before || stops_between && function == Function::CloseSession) {
+            self.give_way(&call)?;
+        }
+
+        let hold = self.dism.hold(hold);
+        let other = Other::start(self.dism, &call);
+        let thread = other.thread();
+
+        // X1: what lies before the point happens now, and all else once the thread is let go.
+        let started = (!stops_before).then(|| {
+            let started = self.expected.start(thread, &call);
+            if stops_between {
+                return started;
+            }
+            Started::Done(self.expected.finish(thread, started, Hresult::S_OK))
+        });
+        let is_refused = stops_between && matches!(started, Some(Started::Done(_)));
+        if catches && !is_refused {
+            hold.wait();
+            self.agree_on_where_things_stand()?;
+            let meanwhile = held.meanwhile.iter().filter(|act| !matches!(act, Act::Held(_)));
+            meanwhile.into_iter().try_for_each(|act| self.act(act))?;
+            if stops_before {
+                self.give_way(&call)?;
+            }
+            hold.release();
+        }
+        // Otherwise the hold is there to the end, and would complain if it had caught the thread.
+        let started = started.unwrap_or_else(|| self.expected.start(thread, &call));
+        if let Started::Closing(session, _) = started {
+            self.end(session, Ending::Drop)?; // C4: it waits for nothing else
+        }
+        let expected = self.expected.finish(thread, started, Hresult::S_OK);
+        let (answered, last_error) = other.join()?;
+        agree(format_args!("{call} of another thread"), answered, expected)?;
+        let expected = self.expected.whole(thread, &Call::GetLastErrorMessage);
+        agree(format_args!("the last error after {call} -> {answered:X?}"), last_error, expected)
+    }
+
+    /// Ends the operation of this thread for which a call of another would wait.
+    fn give_way(&mut self, call: &Call) -> Result<(), String> {
+        // 0 is no thread's number.
+        match named(call) {
+            (_, Some(session)) if self.expected.would_wait(0, call) => {
+                self.end(session, Ending::Drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends what is left, and compares what the emulator has to tell of all that.
+    fn leave(mut self) -> Result<(), String> {
+        while let Some((operation, _)) = self.operations.first() {
+            self.end(operation.session(), Ending::Drop)?;
+        }
+        self.agree_on_where_things_stand()?;
+        let journal = self.dism.journal();
+        let machine = journal.replay().map_err(|error| error.to_string())?;
+        agree("the state that the journal leads to", machine.state(), self.dism.state())?;
+        let told = (journal.steps().iter())
+            .map(|it| (it.thread.number(), it.call.clone(), it.outcome.map_err(|it| it.code())));
+        for (at, (told, expected)) in told.zip(&self.expected.journal).enumerate() {
+            agree(format_args!("step {at} of the journal"), &told, expected)?;
+        }
+        let steps = self.expected.journal.len();
+        agree("the journal's length", journal.steps().len(), steps)?;
+
+        let remarks = self.dism.verify().err().map(|report| report.remarks().to_vec());
+        let unused = remarks.into_iter().flatten().map(|remark| match remark {
+            Remark::UnusedRule { rule, .. } => Ok(rule),
+            other => Err(format!("not a remark to be expected: {other}")),
+        });
+        let mut unused = unused.collect::<Result<Vec<_>, _>>()?;
+        unused.sort();
+        let mut expected = self.expected.rules.unused();
+        expected.sort();
+        agree("the rules that never fired", unused, expected)
     }
 }
 
-/// What the reference says, as the emulator's methods would say it.
-pub fn through_the_api(reference: &mut Reference, call: &Call) -> Result<u32, Hresult> {
-    Ok(match reference.apply(1, call)? {
-        Effect::Opened { session, .. } => session.raw(),
-        Effect::Initialized { count } => u32::from(count > 1),
-        Effect::Ended { result } => result.number(),
-        Effect::LastError(code) => code.map_or(0, Hresult::number),
-        // On one thread a close that began has nothing to wait for: C7 sees to that.
-        Effect::Closing { ready } => {
-            assert!(ready);
-            let Call::CloseSession { session } = *call else { panic!("{call} closes") };
-            match reference.apply(1, &Call::FinishClose { session })? {
-                Effect::Closed { reboot: true } => 3010,
-                _ => 0,
-            }
-        }
-        _ => 0,
-    })
+/// A thread that makes one call and asks for its last error.
+struct Other {
+    thread: u64,
+    answered: mpsc::Receiver<(Answered, Answered)>,
+    running: thread::JoinHandle<()>,
+}
+
+impl Other {
+    fn start(dism: &Emulator, call: &Call) -> Self {
+        let (tell_thread, thread) = mpsc::channel();
+        let (tell, answered) = mpsc::channel();
+        let (dism, call) = (dism.clone(), call.clone());
+        let running = thread::spawn(move || {
+            // Nobody listens any more where the test has failed already.
+            let _ = tell_thread.send(ThreadId::current().number());
+            let answer = make(&dism, &call);
+            // E1, E2: what it finds there is its own.
+            let _ = tell.send((answer, make(&dism, &Call::GetLastErrorMessage)));
+        });
+        Self { thread: thread.recv().expect("it has a number"), answered, running }
+    }
+
+    fn thread(&self) -> u64 {
+        self.thread
+    }
+
+    /// What it got: the call and the last error.
+    fn join(self) -> Result<(Answered, Answered), String> {
+        // Twice the time after which a hold lets go.
+        let answered = self.answered.recv_timeout(2 * PATIENCE);
+        let answered = answered.map_err(|_| "a call never returned".to_owned())?;
+        // A thread that is not quite gone looks like a leak to a fuzzer.
+        self.running.join().map_err(|_| "a call panicked".to_owned())?;
+        Ok(answered)
+    }
+}
+
+fn said(pick: &RulePick, next: Next, shown: String) -> Said {
+    Said {
+        function: pick.function(),
+        session: pick.session.map(|handle| handle.session(next)),
+        image: pick.image().map(str::to_owned),
+        which: pick.which,
+        answer: result(pick.answer),
+        optional: pick.optional,
+        shown,
+    }
+}
+
+/// What `Emulator::kill_host` puts in force: the first operation is disconnected, and all others
+/// find nobody.
+fn dead_host(session: Session) -> [Said; 2] {
+    let said = |times, code: u32| {
+        let which = Which::After { skip: 0, times };
+        let rule = Rule::on_any_operation().session(session).answer(code);
+        let shown = times.into_iter().fold(rule, Rule::times).to_string();
+        let (session, answer) = (Some(session), Hresult::new(code));
+        Said { function: None, session, image: None, which, answer, optional: false, shown }
+    };
+    [said(Some(1), 0x8001_0108), said(None, 0x8007_06BE)]
 }

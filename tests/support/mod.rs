@@ -1,16 +1,17 @@
-//! What several test targets need: the reference, the alphabet of generated calls, and a client
-//! that makes them.
+//! What several test targets need: the two references, of the contract and of scripted answers, the
+//! alphabet of generated calls, and a client that makes them.
 
 #![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
 
 pub mod client;
 pub mod reference;
+pub mod rules;
 
 use std::any::Any;
 
 use dism_emu::{
-    Builder, Call, Config, Contract, DISM_ONLINE_IMAGE, Emulator, Function, Hresult, OpenSession,
-    Session,
+    Builder, Call, Config, Contract, DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Memory,
+    OpenSession, Rule, Session,
 };
 
 pub const CONTRACTS: [Contract; 2] = [Contract::Documented, Contract::Recorded];
@@ -39,20 +40,87 @@ pub const PATHS: &[&str] = &[
     "{",
 ];
 
-/// Results of operations: successes of all sorts, and failures.
+/// Results of operations and answers of rules: successes of all sorts, and failures.
 pub const RESULTS: &[u32] = &[0, 0, 1, 3010, 0x800F_080C, 0x8007_06BE, 0xFFFF_FFFF, 0x7FFF_FFFF];
 
+/// Operations that are called more than others, so that generated rules and calls meet;
+/// `DismCommitImage` since a rule changes what it is (P1).
+const OPERATIONS: &[Function] =
+    &[Function::AddPackage, Function::GetFeatures, Function::CommitImage];
+
+/// What a rule can mean beside operations.
+const OTHERS: &[Function] = &[
+    Function::Initialize,
+    Function::OpenSession,
+    Function::CloseSession,
+    Function::Shutdown,
+    Function::GetLastErrorMessage,
+    Function::MountImage,
+    Function::Delete,
+];
+
+/// In whose name memory is handed out: two of these fail without a last error (E2).
+const HANDING_OUT: &[Function] =
+    &[Function::GetFeatures, Function::GetLastErrorMessage, Function::Shutdown];
+
+/// The functions of section N of the contract.
+pub const WITHOUT_SESSION: &[Function] = &[
+    Function::MountImage,
+    Function::UnmountImage,
+    Function::RemountImage,
+    Function::GetImageInfo,
+    Function::GetMountedImageInfo,
+    Function::CleanupMountpoints,
+];
+
+/// Few functions half of the time, and any at all the other half.
+fn function(few: &[Function], choice: usize) -> Function {
+    let from = if choice & 1 == 0 { few } else { Function::ALL };
+    from[choice / 2 % from.len()]
+}
+
+pub fn result(choice: usize) -> Hresult {
+    Hresult::new(RESULTS[choice % RESULTS.len()])
+}
+
 /// A call in which numbers stand for choices, so that they can be drawn blindly and shrink well.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Pick {
     Initialize,
-    Open { path: usize, placed: bool },
-    Begin { session: Handle, function: usize },
-    End { session: Handle, result: usize },
-    Close { session: Handle },
-    Finish { session: Handle },
+    Open {
+        path: usize,
+        placed: bool,
+    },
+    /// An open of a path that no list has.
+    OpenText {
+        path: String,
+        placed: bool,
+    },
+    Begin {
+        session: Handle,
+        function: usize,
+    },
+    End {
+        session: Handle,
+        result: usize,
+    },
+    Close {
+        session: Handle,
+    },
+    Finish {
+        session: Handle,
+    },
     Shutdown,
     LastError,
+    WithoutSession {
+        function: usize,
+    },
+    HandOut {
+        function: usize,
+    },
+    Delete {
+        memory: Handle,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,36 +132,185 @@ pub enum Handle {
 }
 
 impl Handle {
-    pub fn session(self, next: u32) -> Session {
-        Session::from_raw(match self {
+    fn number(self, next: u32) -> u32 {
+        match self {
             Self::Raw(number) => number,
             Self::Back(back) => next.wrapping_sub(1).wrapping_sub(back),
-        })
+        }
+    }
+
+    pub fn session(self, next: Next) -> Session {
+        Session::from_raw(self.number(next.session))
+    }
+
+    fn memory(self, next: Next) -> Memory {
+        Memory::from_raw(self.number(next.memory))
     }
 }
 
+/// The numbers that will be given out next.
+#[derive(Clone, Copy, Debug)]
+pub struct Next {
+    pub session: u32,
+    pub memory: u32,
+}
+
 impl Pick {
-    /// The call that is meant where `next` is the next session number.
-    pub fn call(self, next: u32) -> Call {
-        match self {
+    /// The call that is meant.
+    pub fn call(&self, next: Next) -> Call {
+        match *self {
             Self::Initialize => Call::Initialize,
             Self::Open { path, placed } => {
                 let open = OpenSession::new(PATHS[path % PATHS.len()]);
                 Call::OpenSession(if placed { open.windows_directory("Windows") } else { open })
             }
-            Self::Begin { session, function } => Call::BeginOperation {
+            Self::OpenText { ref path, placed } => {
+                let open = OpenSession::new(path);
+                Call::OpenSession(if placed { open.system_drive("S:") } else { open })
+            }
+            Self::Begin { session, function: choice } => Call::BeginOperation {
                 session: session.session(next),
-                function: Function::ALL[function % Function::ALL.len()],
+                function: function(OPERATIONS, choice),
             },
-            Self::End { session, result } => Call::EndOperation {
-                session: session.session(next),
-                result: Hresult::new(RESULTS[result % RESULTS.len()]),
-            },
+            Self::End { session, result: choice } => {
+                Call::EndOperation { session: session.session(next), result: result(choice) }
+            }
             Self::Close { session } => Call::CloseSession { session: session.session(next) },
             Self::Finish { session } => Call::FinishClose { session: session.session(next) },
             Self::Shutdown => Call::Shutdown,
             Self::LastError => Call::GetLastErrorMessage,
+            Self::WithoutSession { function: choice } => {
+                Call::CallWithoutSession { function: function(WITHOUT_SESSION, choice) }
+            }
+            Self::HandOut { function: choice } => {
+                Call::HandOut { function: function(HANDING_OUT, choice) }
+            }
+            Self::Delete { memory } => Call::Delete { memory: memory.memory(next) },
         }
+    }
+}
+
+/// What a test does next with an emulator, its client's calls among it.
+#[derive(Clone, Debug)]
+pub enum Act {
+    Call(Pick),
+    /// Ends an operation, if there is one on the session.
+    End {
+        session: Handle,
+        ending: Ending,
+    },
+    /// Begins an operation and ends it.
+    Perform {
+        session: Handle,
+        function: usize,
+    },
+    /// Puts a rule in force.
+    Script(RulePick),
+    /// The servicing host dies: two rules at once.
+    KillHost {
+        session: Handle,
+    },
+    /// Takes back what was put in force by one of the above.
+    TakeBack {
+        at: usize,
+    },
+    /// Leaves it in force for good.
+    Keep {
+        at: usize,
+    },
+    /// A call on another thread that is stopped on its way.
+    Held(Held),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Ending {
+    With(Hresult),
+    End,
+    Drop,
+}
+
+/// A [`Rule`] in the making.
+#[derive(Clone, Debug)]
+pub struct RulePick {
+    /// `None` for every operation.
+    pub function: Option<usize>,
+    pub session: Option<Handle>,
+    pub image: Option<usize>,
+    pub which: Which,
+    pub answer: usize,
+    pub optional: bool,
+}
+
+/// Which of the calls that a rule means it answers.
+#[derive(Clone, Copy, Debug)]
+pub enum Which {
+    Nth(u32),
+    After { skip: u32, times: Option<u32> },
+}
+
+impl RulePick {
+    pub fn function(&self) -> Option<Function> {
+        self.function.map(|choice| {
+            let few = if choice % 4 < 2 { OTHERS } else { OPERATIONS };
+            function(few, choice / 2)
+        })
+    }
+
+    pub fn image(&self) -> Option<&'static str> {
+        self.image.map(|choice| PATHS[choice % PATHS.len()])
+    }
+
+    pub fn rule(&self, next: Next) -> Rule {
+        let mut rule = self.function().map_or_else(Rule::on_any_operation, Rule::on);
+        if let Some(session) = self.session {
+            rule = rule.session(session.session(next));
+        }
+        if let Some(image) = self.image() {
+            rule = rule.image(image);
+        }
+        rule = match self.which {
+            Which::Nth(n) => rule.nth(n),
+            Which::After { skip, times: None } => rule.after(skip),
+            Which::After { skip, times: Some(times) } => rule.after(skip).times(times),
+        };
+        rule = rule.answer(result(self.answer));
+        if self.optional { rule.optional() } else { rule }
+    }
+}
+
+/// One call of another thread that is stopped at a point, and what the main thread does meanwhile.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// What is called. An operation that is begun is ended, too.
+    pub call: Pick,
+    pub point: Point,
+    pub names: Names,
+    pub meanwhile: Vec<Act>,
+}
+
+/// The session that a hold names.
+#[derive(Clone, Copy, Debug)]
+pub enum Names {
+    Nothing,
+    /// The one that the call itself names, if it does.
+    Called,
+    Another(Handle),
+}
+
+/// Where in a call a hold stops it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    Before,
+    /// Between the two instants of an operation or of a close.
+    Between,
+    Returning,
+}
+
+/// The call with a drawn answer, if one was drawn.
+pub fn scripted(call: Call, answer: Option<usize>) -> Call {
+    match answer {
+        Some(choice) => Call::Scripted { call: Box::new(call), answer: result(choice) },
+        None => call,
     }
 }
 

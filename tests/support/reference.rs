@@ -4,24 +4,32 @@
 //! codes where it has errors, texts where it has bytes.
 
 use dism_emu::{
-    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Function, Hresult, OpenSession, State,
+    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Function, Hresult, Memory, OpenSession,
+    State,
 };
+
+use super::{Next, WITHOUT_SESSION};
 
 pub type Answer = Result<Effect, Hresult>;
 
+#[derive(Clone)]
 pub struct Reference {
     config: Config,
     up: Option<Up>,
     was_up: bool,
     last_errors: Vec<(u64, Hresult)>,
+    /// For each memory that was ever handed out, the first of which is 1, whether it was deleted.
+    memory: Vec<bool>,
 }
 
+#[derive(Clone)]
 struct Up {
     count: u32,
     next: u64,
     sessions: Vec<Open>,
 }
 
+#[derive(Clone)]
 struct Open {
     number: u32,
     image: String,
@@ -35,7 +43,7 @@ struct Open {
 
 impl Reference {
     pub fn new(config: Config) -> Self {
-        Self { config, up: None, was_up: false, last_errors: Vec::new() }
+        Self { config, up: None, was_up: false, last_errors: Vec::new(), memory: Vec::new() }
     }
 
     pub fn state(&self) -> State {
@@ -45,15 +53,44 @@ impl Reference {
         }
     }
 
-    /// The number that the next new session gets, for tests that want to name old ones.
-    pub fn next_number(&self) -> u32 {
-        self.up.as_ref().map_or(2, |up| up.next as u32)
+    /// The numbers that are given out next, for tests that want to name old ones.
+    pub fn next(&self) -> Next {
+        Next {
+            session: self.up.as_ref().map_or(2, |up| up.next as u32),
+            memory: self.memory.len() as u32 + 1,
+        }
+    }
+
+    /// The image of an open session.
+    pub fn image_of(&self, session: u32) -> Option<&str> {
+        let open = self.up.as_ref()?.sessions.iter().find(|open| open.number == session)?;
+        Some(&open.image)
+    }
+
+    /// Whether the contract lets a call through, so that rules are asked for an answer.
+    pub fn lets_through(&self, thread: u64, call: &Call) -> bool {
+        !is_part_of_a_call(call) && self.clone().answer(thread, call, true).is_ok()
     }
 
     pub fn apply(&mut self, thread: u64, call: &Call) -> Answer {
-        let answer = self.answer(thread, call);
-        // E2, S7: these two never set it. E3: nothing clears it.
-        let silent = matches!(call, Call::Shutdown | Call::GetLastErrorMessage);
+        let asked = call.asked();
+        let answer = match call.answer() {
+            // All that happens is the failure. An operation fails at its end, though (P5).
+            Some(code)
+                if code.is_failure()
+                    && self.lets_through(thread, asked)
+                    && !matches!(asked, Call::BeginOperation { .. }) =>
+            {
+                Err(code)
+            }
+            scripted => self.answer(thread, asked, scripted.is_some()),
+        };
+        // E2, S7: these never set it. E3: nothing clears it.
+        let silent = match asked {
+            Call::HandOut { function } => SILENT.contains(function),
+            Call::Shutdown | Call::GetLastErrorMessage | Call::Delete { .. } => true,
+            _ => false,
+        };
         if let (Err(code), false) = (answer, silent) {
             self.last_errors.retain(|(whose, _)| *whose != thread);
             self.last_errors.push((thread, code));
@@ -61,15 +98,38 @@ impl Reference {
         answer
     }
 
-    fn answer(&mut self, thread: u64, call: &Call) -> Answer {
+    fn answer(&mut self, thread: u64, call: &Call, scripted: bool) -> Answer {
         let config = self.config;
         let recorded = config.contract == Contract::Recorded;
-        if *call == Call::GetLastErrorMessage && !self.was_up {
-            return Ok(self.last_error(thread)); // E5, before the first initialize
+        // D4: memory does not care whether the API is up, but for the time after a last shutdown.
+        let is_down_again = self.up.is_none() && self.was_up;
+        match call {
+            Call::HandOut { .. } | Call::Delete { .. } | Call::GetLastErrorMessage
+                if is_down_again =>
+            {
+                return Err(Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED); // S4, E5, D4
+            }
+            Call::HandOut { .. } => {
+                self.memory.push(false); // D1
+                let memory = Memory::from_raw(self.memory.len() as u32);
+                return Ok(Effect::HandedOut { memory });
+            }
+            Call::Delete { memory } if memory.raw() == 0 => return Ok(Effect::Deleted), // D2
+            Call::Delete { memory } => {
+                return match self.memory.get_mut(memory.raw() as usize - 1) {
+                    Some(deleted @ false) => {
+                        *deleted = true;
+                        Ok(Effect::Deleted) // D1
+                    }
+                    _ => Err(Hresult::E_INVALIDARG), // D3
+                };
+            }
+            Call::GetLastErrorMessage => return Ok(self.last_error(thread)), // also E5
+            _ => {}
         }
         let Some(up) = &mut self.up else {
             if *call != Call::Initialize {
-                return Err(Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED); // S1, S4, O1, C1, P1, E5
+                return Err(Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED); // S1, S4, O1, C1, P1, N1
             }
             if !config.elevated {
                 return Err(Hresult::ERROR_ELEVATION_REQUIRED); // I2
@@ -95,7 +155,10 @@ impl Reference {
                 self.up = None; // S4
                 Ok(Effect::ShutDown { count: 0 })
             }
-            Call::GetLastErrorMessage => Ok(self.last_error(thread)),
+            Call::CallWithoutSession { function } if WITHOUT_SESSION.contains(function) => {
+                Ok(Effect::Called)
+            }
+            Call::CallWithoutSession { .. } => Err(Hresult::E_INVALIDARG),
             Call::OpenSession(open) => up.open(open, config.last_session),
             Call::BeginOperation { session, function } => {
                 if !function.is_operation() {
@@ -112,8 +175,8 @@ impl Reference {
                 if open.operations.contains(&thread) {
                     return Err(Hresult::ERROR_POSSIBLE_DEADLOCK); // P3
                 }
-                if commit {
-                    return Err(Hresult::E_INVALIDARG); // P1: nothing is mounted
+                if commit && !scripted {
+                    return Err(Hresult::E_INVALIDARG); // P1: nothing is mounted, but by script
                 }
                 open.operations.push(thread); // P2
                 Ok(Effect::Begun { ready: open.operations.len() == 1 })
@@ -220,8 +283,16 @@ impl Up {
     }
 }
 
+/// Functions that never set the last error (E2).
+const SILENT: &[Function] = &[Function::Shutdown, Function::Delete, Function::GetLastErrorMessage];
+
+/// What no call begins with, so that no rule is asked for it.
+fn is_part_of_a_call(call: &Call) -> bool {
+    matches!(call, Call::EndOperation { .. } | Call::FinishClose { .. } | Call::HandOut { .. })
+}
+
 /// The image that a path names (O6).
-fn image(path: &str) -> String {
+pub fn image(path: &str) -> String {
     let mut path = path.replace('/', "\\");
     let is_root = |path: &str| {
         let device = path.strip_prefix(r"\\?\").or(path.strip_prefix(r"\\.\"));
