@@ -91,11 +91,12 @@ HAS_NEXT = ("pub(crate) fn has_next(&self, last: u32) -> bool {\n"
             "        self.next <= u64::from(last)")
 
 FIRST_RULE = ("find_map(|it| {\n"
-              "            if it.rule.times == Some(0) || !it.rule.means(asked) {\n"
+              "            let is_spent = it.rule.times.is_some_and(|times| it.fired >= u64::from(times));\n"
+              "            if is_spent || !it.rule.means(asked) {\n"
               "                return None;\n"
               "            }\n"
-              "            if it.rule.skip > 0 {\n"
-              "                it.rule.skip -= 1;\n"
+              "            if it.skipped < it.rule.skip {\n"
+              "                it.skipped += 1;\n"
               "                return None;\n"
               "            }\n"
               "            Some(it)\n"
@@ -610,12 +611,10 @@ MUTATIONS = [Mutation(*row) for row in [
      "if commits && answer.is_none() {", "if commits {"),
     ("rule-times-not-counted", "P4", "how often a rule fired is not counted",
      "loom", "double::a_rule_fires_for_exactly_one_of_two_shutdowns", RULE,
-     "rule.times = rule.times.map(|times| times - 1);", ""),
+     "*fired += 1;", ""),
     ("rule-times-ignored", "P4", "a rule that is used up goes on",
      "it", "rules::times_bounds_how_many_calls_are_answered", RULE,
-     "if it.rule.times == Some(0) || !it.rule.means(asked) {\n                return None;",
-     "if it.rule.times == Some(0) { it.rule.times = None; }"
-     " if !it.rule.means(asked) {\n                return None;"),
+     "if is_spent || !it.rule.means(asked) {", "if !it.rule.means(asked) {"),
     ("rule-last-wins", "P4", "the last rule in force answers",
      "it", "rules::the_first_rule_in_force_answers", RULE,
      "self.in_force.iter_mut().find_map(", "self.in_force.iter_mut().rev().find_map("),
@@ -625,11 +624,11 @@ MUTATIONS = [Mutation(*row) for row in [
          "})?;", "}).collect::<Vec<_>>().into_iter().next()?;")),
     ("rule-skip-not-counted", "P4", "calls that a rule lets pass are not counted",
      "it", "rules::after_lets_calls_pass_and_answers_the_rest", RULE,
-     "it.rule.skip -= 1;", ""),
+     "it.skipped += 1;", ""),
     ("rule-skip-ends-the-search", "P4", "a rule that lets a call pass keeps it from the next",
      "it", "rules::a_rule_that_lets_a_call_pass_leaves_it_to_the_next", RULE, FIRST_RULE,
-     FIRST_RULE.replace("it.rule.skip -= 1;\n                return None;",
-                        "it.rule.skip -= 1;\n                return Some(None);")
+     FIRST_RULE.replace("it.skipped += 1;\n                return None;",
+                        "it.skipped += 1;\n                return Some(None);")
      .replace("Some(it)", "Some(Some(it))").replace("})?;", "})??;")),
     ("rule-nth-from-0", "P4", "the first call is the 0th",
      "it", "rules::nth_answers_one_call_counted_from_1", RULE,
@@ -661,7 +660,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "ImageKey::new(image.as_bytes()).path() == asked"),
     ("rule-guard-keeps", "P4", "a guard that is dropped leaves its rule in force",
      "it", "rules::a_guard_that_is_dropped_takes_its_rule_back", RULE,
-     "if !self.is_kept {", "if false {"),
+     "if !self.is_kept && !is_abandoned() {", "if false {"),
     ("rule-guard-takes-all", "P4", "a guard that is dropped takes every rule back",
      "it", "rules::a_guard_that_is_dropped_leaves_other_rules_in_force", RULE,
      "self.in_force.retain(|it| it.id != id);", "self.in_force.clear();"),
@@ -919,11 +918,12 @@ MUTATIONS = [Mutation(*row) for row in [
      " return Err(InvalidArgument::NotHandedOut { memory }.into());"),
     ("e2-hand-out", "E2", "a function that cannot hand out does not set the last error",
      "it", "rules::e2_a_function_that_cannot_hand_out_sets_the_last_error", MACHINE,
-     "=> Err(error),\n            Err(error) => Err(self.noted(thread, error)),",
-     "=> Err(error),\n            Err(error) => Err(error),"),
+     "Err(error) if sets_last_error(function) => Err(self.noted(thread, error)),",
+     "Err(error) if sets_last_error(function) => Err(error),"),
     ("e2-hand-out-of-the-message", "E2", "a message that cannot be handed out sets the last error",
      "it", "rules::e2_a_function_that_cannot_hand_out_sets_the_last_error", MACHINE,
-     "Err(error) if function == Function::GetLastErrorMessage => Err(error),\n", ""),
+     "Err(error) if sets_last_error(function) =>",
+     "Err(error) if sets_last_error(function) || true =>"),
 
     # Functions without a session
     ("n1-works-while-down", "N1", "a function without a session works while down",
