@@ -62,6 +62,8 @@ struct Owed {
     at: usize,
     /// Whether a call that would have given it back failed because the test scripted it so.
     excused: bool,
+    /// For an initialization: the last call that the thread made before it initialized again.
+    until: Option<usize>,
 }
 
 /// What is owed: what one thread took it mostly gives back itself, the latest first.
@@ -70,7 +72,7 @@ struct Debts(Vec<Owed>);
 
 impl Debts {
     fn take(&mut self, thread: ThreadId, at: usize) {
-        self.0.push(Owed { thread, at, excused: false });
+        self.0.push(Owed { thread, at, excused: false, until: None });
     }
 
     /// Which one the thread gives back: the latest of its own, else the oldest; what is excused
@@ -129,16 +131,23 @@ struct Refused {
     collides_with: Vec<usize>,
 }
 
-/// An initialize that was refused because another thread's stands.
-#[derive(Clone, Copy, Debug)]
+/// Initializations that were refused because one stands. Whoever was refused may give up, or share
+/// what stands and leave its end to others; that the pairs overlap shows only where somebody misses
+/// the API.
+#[derive(Debug)]
 struct Overlap {
-    at: usize,
-    /// The initialize that stands.
+    owner: ThreadId,
+    /// The initialize that stands, or stood.
     with: usize,
-    /// Whether the period in which it was refused is over.
-    is_over: bool,
-    /// Whether the thread has used the API since.
-    went_on: bool,
+    refused: Vec<(ThreadId, usize)>,
+    /// Who ended the period, and by which shutdown.
+    ended: Option<(ThreadId, usize)>,
+}
+
+impl Overlap {
+    fn refused_by(&self, thread: ThreadId) -> Option<usize> {
+        self.refused.iter().rev().find(|(whose, _)| *whose == thread).map(|(_, at)| *at)
+    }
 }
 
 #[derive(Debug)]
@@ -180,8 +189,8 @@ struct Audit<'a> {
     /// Per thread its last call, the one that counts for what it left behind.
     last_call: BTreeMap<ThreadId, usize>,
     last_failed_open: BTreeMap<ThreadId, usize>,
-    /// Those whose latest initialize was refused.
-    overlaps: BTreeMap<ThreadId, Overlap>,
+    /// Of this period, or of the one before if none has begun since.
+    overlap: Option<Overlap>,
     /// Initializations that failed, and whether it was named already that the thread went on.
     failed: BTreeMap<ThreadId, (usize, bool)>,
 }
@@ -203,7 +212,7 @@ impl<'a> Audit<'a> {
             last_shutdown: None,
             last_call: BTreeMap::new(),
             last_failed_open: BTreeMap::new(),
-            overlaps: BTreeMap::new(),
+            overlap: None,
             failed: BTreeMap::new(),
         }
     }
@@ -220,17 +229,13 @@ impl<'a> Audit<'a> {
     fn step(&mut self, at: usize, step: &Step) {
         let thread = step.thread;
         let asked = step.call.asked();
-        if !matches!(asked, Call::GetLastErrorMessage | Call::HandOut { .. } | Call::Delete { .. })
-        {
+        let before = self.last_call.get(&thread).copied();
+        if self.is_deliberate(at, step) {
             self.last_call.insert(thread, at);
         }
-        if matches!(
-            asked,
-            Call::OpenSession(_) | Call::BeginOperation { .. } | Call::CallWithoutSession { .. }
-        ) {
-            if let Some(overlap) = self.overlaps.get_mut(&thread) {
-                overlap.went_on = true;
-            }
+        if step.outcome.is_ok() && !matches!(asked, Call::GetLastErrorMessage) {
+            // Somebody's initialization carries it.
+            self.failed.remove(&thread);
         }
         match (asked, &step.outcome) {
             (Call::Initialize, Ok(Effect::Initialized { count })) => {
@@ -238,15 +243,17 @@ impl<'a> Audit<'a> {
                 if *count == 1 {
                     self.beginning = Some(at);
                 }
+                for owed in self.initializations.0.iter_mut().filter(|it| it.thread == thread) {
+                    owed.until = owed.until.or(before);
+                }
                 self.initializations.take(thread, at);
-                self.overlaps.remove(&thread);
-                // Who gave up has nothing to do with the next period, whoever shuts that down.
-                self.overlaps.retain(|_, overlap| !overlap.is_over || overlap.went_on);
-                self.failed.clear();
+                self.overlap = None;
             }
             (Call::Initialize, Err(Error::AlreadyInitialized { .. })) => self.refuse(thread, at),
             (Call::Initialize, Err(_)) => {
-                self.overlaps.remove(&thread);
+                if let Some(overlap) = &mut self.overlap {
+                    overlap.refused.retain(|(whose, _)| *whose != thread);
+                }
                 self.failed.insert(thread, (at, false));
             }
             (Call::Shutdown, outcome) => self.shut_down(thread, at, outcome.as_ref()),
@@ -294,19 +301,34 @@ impl<'a> Audit<'a> {
     }
 
     fn refuse(&mut self, thread: ThreadId, at: usize) {
+        self.failed.remove(&thread);
         if self.journal.config().contract != Contract::Documented {
             return;
         }
-        // Under Documented one initialization stands. If the journal does not have it, it may be
-        // the thread's own.
-        let standing = self.initializations.0.last();
-        if let Some(with) = standing.filter(|owed| owed.thread != thread).map(|owed| owed.at) {
-            self.overlaps.insert(thread, Overlap { at, with, is_over: false, went_on: false });
+        // Under Documented one initialization stands, unless the journal does not have it.
+        let Some(&Owed { thread: owner, at: with, .. }) = self.initializations.0.last() else {
+            return;
+        };
+        let overlap =
+            self.overlap.get_or_insert(Overlap { owner, with, refused: Vec::new(), ended: None });
+        overlap.refused.push((thread, at));
+    }
+
+    /// Whether the call tells what its thread had in mind. A close tidies up, also in a destructor,
+    /// unless it answers that a reboot is needed; and an initialize that is refused tries again.
+    fn is_deliberate(&self, at: usize, step: &Step) -> bool {
+        match (step.call.asked(), &step.outcome) {
+            (Call::GetLastErrorMessage | Call::HandOut { .. } | Call::Delete { .. }, _)
+            | (Call::Initialize, Err(Error::AlreadyInitialized { .. })) => false,
+            (Call::CloseSession { .. } | Call::FinishClose { .. }, _) => {
+                let code = self.calls.by_step(at).and_then(|call| self.calls.code(call));
+                code == Some(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED)
+            }
+            _ => true,
         }
     }
 
     fn shut_down(&mut self, thread: ThreadId, at: usize, outcome: Result<&Effect, &Error>) {
-        self.name_overlap(thread, at);
         match outcome {
             Ok(Effect::ShutDown { count: 0 }) => {
                 self.initializations.0.clear();
@@ -314,7 +336,9 @@ impl<'a> Audit<'a> {
                 self.beginning = None;
                 self.refused = None;
                 self.open.clear();
-                self.overlaps.values_mut().for_each(|overlap| overlap.is_over = true);
+                if let Some(overlap) = &mut self.overlap {
+                    overlap.ended = Some((thread, at));
+                }
                 self.last_shutdown = Some(at);
                 for lent in self.memory.values_mut() {
                     if let Lent::Out { shutdown: shutdown @ None, .. } = lent {
@@ -344,6 +368,21 @@ impl<'a> Audit<'a> {
                     self.refused = None;
                 }
                 self.initializations.excuse(thread, self.owes_unknown());
+            }
+            Err(Error::NotInitialized) => {
+                // A shutdown may lose a race (rule S5). It was one too many only for a pair whose
+                // initialize was refused.
+                let is_surplus = self.overlap.as_ref().is_some_and(|overlap| {
+                    let refused = |whose| overlap.refused_by(whose).is_some();
+                    let ender = overlap.ended.map(|(ender, _)| ender);
+                    match overlap.owner == thread {
+                        true => ender.is_some_and(|ender| ender != thread && refused(ender)),
+                        false => refused(thread),
+                    }
+                });
+                if is_surplus {
+                    self.name_overlap(thread, at);
+                }
             }
             _ => {}
         }
@@ -429,7 +468,7 @@ impl<'a> Audit<'a> {
                         _ => Mistake::CloseTwice,
                     };
                     self.found(mistake, at, [by]);
-                } else if *error != Error::NotInitialized || !self.name_overlap(thread, at) {
+                } else if *error != Error::NotInitialized || !self.goes_on_overlapping(thread, at) {
                     self.not_open(thread, at, session);
                 }
             }
@@ -466,7 +505,7 @@ impl<'a> Audit<'a> {
     /// A call failed because the API is not initialized: whether this is explained by what the
     /// thread's own initialize answered.
     fn is_down(&mut self, thread: ThreadId, at: usize) -> bool {
-        self.goes_on_after_failure(thread, at) || self.name_overlap(thread, at)
+        self.goes_on_after_failure(thread, at) || self.goes_on_overlapping(thread, at)
     }
 
     fn goes_on_after_failure(&mut self, thread: ThreadId, at: usize) -> bool {
@@ -478,9 +517,35 @@ impl<'a> Audit<'a> {
         true
     }
 
+    /// A call failed because somebody else's shutdown, of a pair of its own, has ended the period.
+    fn goes_on_overlapping(&mut self, thread: ThreadId, at: usize) -> bool {
+        let misses_it = self.overlap.as_ref().is_some_and(|overlap| {
+            let is_ender = overlap.ended.is_some_and(|(ender, _)| ender == thread);
+            let is_refused = overlap.refused_by(thread).is_some();
+            // Who ended the period of its own accord knows that it is over.
+            overlap.ended.is_some()
+                && match overlap.owner == thread {
+                    true => is_refused || !is_ender,
+                    false => is_refused && !is_ender,
+                }
+        });
+        misses_it && self.name_overlap(thread, at)
+    }
+
+    /// Once for each period: what follows is of the same cause.
     fn name_overlap(&mut self, thread: ThreadId, at: usize) -> bool {
-        let Some(overlap) = self.overlaps.remove(&thread) else { return false };
-        self.found(Mistake::OverlappingPairs, at, [overlap.with, overlap.at]);
+        let Some(overlap) = self.overlap.take() else { return false };
+        let Some((ender, end)) = overlap.ended else { return false };
+        let refused = [thread, ender].into_iter().find_map(|whose| overlap.refused_by(whose));
+        let Some(refused) = refused.or(overlap.refused.first().map(|(_, at)| *at)) else {
+            return false;
+        };
+        // To blame is the shutdown that was another pair's, or else the call that relied on one.
+        let (mistake, by) = match ender != thread && overlap.refused_by(ender).is_some() {
+            true => (end, at),
+            false => (at, end),
+        };
+        self.found(Mistake::OverlappingPairs, mistake, [overlap.with, refused, by]);
         true
     }
 
@@ -556,7 +621,9 @@ impl<'a> Audit<'a> {
         let opens: Vec<usize> = self.left_open().unwrap_or_default();
         for thread in threads {
             let own = || owed.iter().filter(|owed| owed.thread == thread).map(|owed| owed.at);
-            if let Some((mistake, at)) = self.last_mistake_of(thread) {
+            let last = self.last_call.get(&thread).copied();
+            let mut last = own_until(&owed, thread).chain(last);
+            if let Some((mistake, at)) = last.find_map(|last| self.mistake_of(last)) {
                 match mistake {
                     // Where the thread has no other one, the one on which it was counted.
                     Mistake::SFalseTakenForFailure => {
@@ -577,8 +644,8 @@ impl<'a> Audit<'a> {
     }
 
     /// The mistake that a thread made with its last call, after which it left.
-    fn last_mistake_of(&self, thread: ThreadId) -> Option<(Mistake, usize)> {
-        let call = self.calls.by_step(*self.last_call.get(&thread)?)?;
+    fn mistake_of(&self, last: usize) -> Option<(Mistake, usize)> {
+        let call = self.calls.by_step(last)?;
         let first = self.calls.first(call);
         let mistake = match (first.call.asked(), &first.outcome, self.calls.code(call)) {
             (Call::OpenSession(_), Err(_), _) => Mistake::LeftAfterFailedOpen,
@@ -592,4 +659,9 @@ impl<'a> Audit<'a> {
         };
         Some((mistake, call.first))
     }
+}
+
+/// What a thread did last for each of its initializations before it made another one.
+fn own_until(owed: &[Owed], thread: ThreadId) -> impl Iterator<Item = usize> {
+    owed.iter().filter(move |owed| owed.thread == thread).filter_map(|owed| owed.until)
 }

@@ -365,7 +365,8 @@ fn mistake_4_a_refused_thread_ends_the_others_initialization() {
         it.shutdown(2).unwrap();
         let _ = it.shutdown(1);
     };
-    makes_under(Contract::Documented, &[(4, 2, &[0, 1])], client);
+    // It shows where the other thread misses what is gone.
+    makes_under(Contract::Documented, &[(4, 2, &[0, 1, 3])], client);
     makes_under(Contract::Recorded, &[], client);
 }
 
@@ -383,13 +384,13 @@ fn mistake_4_a_refused_thread_loses_its_ground() {
         let _ = it.shutdown(2);
     };
     // What follows from it, the use of handle 0, is one by itself.
-    makes_under(Contract::Documented, &[(4, 3, &[0, 1]), (10, 4, &[3])], client);
+    makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2]), (10, 4, &[3])], client);
     makes_under(Contract::Recorded, &[], client);
 }
 
 #[test]
 fn mistake_4_is_told_even_where_the_shutdown_fails() {
-    makes_under(Contract::Documented, &[(4, 3, &[0, 1])], |it| {
+    makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2])], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
         it.shutdown(1).unwrap();
@@ -410,7 +411,6 @@ fn mistake_4_is_forgotten_by_a_success_of_its_own() {
 
 #[test]
 fn mistake_4_is_forgotten_by_a_later_initialize_of_its_own() {
-    // It was used in the meantime, so the refusal would count in the next period, too.
     makes_under(Contract::Documented, &[], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
@@ -429,24 +429,95 @@ fn mistake_4_is_forgotten_by_a_later_initialize_of_its_own() {
     });
 }
 
-/// It goes on through the other thread's next period, and ends that one.
 #[test]
-fn mistake_4_reaches_into_the_next_period() {
-    let client = |goes_on: bool| {
-        move |it: &mut Hand| {
-            it.initialize(1).unwrap();
-            it.initialize(2).unwrap_err(); // 1
-            let function = Function::GetMountedImageInfo;
-            let thread = if goes_on { 2 } else { 1 };
-            it.take(thread, Call::CallWithoutSession { function }).unwrap();
+fn mistake_4_does_not_reach_into_the_next_period() {
+    makes_under(Contract::Documented, &[], |it| {
+        it.initialize(1).unwrap();
+        it.initialize(2).unwrap_err();
+        it.take(2, Call::CallWithoutSession { function: Function::GetImageInfo }).unwrap();
+        it.shutdown(1).unwrap();
+        it.initialize(1).unwrap();
+        it.shutdown(2).unwrap();
+    });
+}
+
+/// A thread of a pool works for one task after the other: that one gave up is over when the next
+/// one shuts down what it has initialized elsewhere.
+#[test]
+fn mistake_4_is_none_where_nobody_misses_what_is_shut_down() {
+    makes_under(Contract::Documented, &[], |it| {
+        it.initialize(1).unwrap();
+        it.initialize(2).unwrap_err();
+        it.shutdown(2).unwrap();
+    });
+}
+
+#[test]
+fn mistake_4_of_a_pair_inside_a_pair() {
+    makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2])], |it| {
+        it.initialize(1).unwrap();
+        it.initialize(1).unwrap_err();
+        it.shutdown(1).unwrap();
+        let _ = it.open(1);
+    });
+}
+
+#[test]
+fn mistake_4_where_a_third_thread_shuts_down() {
+    makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2])], |it| {
+        it.initialize(1).unwrap();
+        it.initialize(2).unwrap_err();
+        it.shutdown(3).unwrap();
+        let _ = it.open(1);
+    });
+}
+
+#[test]
+fn mistake_7_beside_another_thread_that_initializes() {
+    makes(&[(7, 3, &[0])], |it| {
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.initialize(2).unwrap();
+        it.shutdown(2).unwrap();
+        let _ = it.open(1);
+    });
+}
+
+/// RAII closes on the way out what was opened before.
+#[test]
+fn mistake_5_where_another_session_is_closed_on_the_way_out() {
+    makes(&[(5, 2, &[0])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.scripted(1, Call::OpenSession(OpenSession::new("other")), BUSY).unwrap_err();
+        it.close(1, session).unwrap();
+    });
+}
+
+#[test]
+fn mistake_5_where_all_of_it_is_tried_again() {
+    let client = |it: &mut Hand| {
+        it.initialize(1).unwrap();
+        it.scripted(1, Call::OpenSession(OpenSession::new("image")), BUSY).unwrap_err();
+        if it.initialize(1).is_ok() {
+            let session = it.open(1);
+            it.close(1, session).unwrap();
             it.shutdown(1).unwrap();
-            it.initialize(1).unwrap();
-            it.shutdown(2).unwrap(); // 5
         }
     };
-    makes_under(Contract::Documented, &[(4, 5, &[0, 1])], client(true));
-    // One that gave up, and shuts the next one down for the others, has made no mistake.
-    makes_under(Contract::Documented, &[], client(false));
+    makes(&[(5, 1, &[0])], client);
+}
+
+#[test]
+fn mistake_8_where_another_session_is_closed_on_the_way_out() {
+    makes(&[(8, 3, &[0])], |it| {
+        it.initialize(1).unwrap();
+        let first = it.open(1);
+        let second = it.take(1, Call::OpenSession(OpenSession::new("other")));
+        let Ok(Effect::Opened { session: second, .. }) = second else { panic!("{second:?}") };
+        it.scripted(1, Call::CloseSession { session: first }, REBOOT).unwrap();
+        it.take(1, Call::FinishClose { session: first }).unwrap();
+        it.close(1, second).unwrap();
+    });
 }
 
 /// A thread that is refused because of itself overlaps with nobody.
