@@ -68,11 +68,16 @@ struct Owed {
 
 /// What is owed: what one thread took it mostly gives back itself, the latest first.
 #[derive(Debug, Default)]
-struct Debts(Vec<Owed>);
+struct Debts {
+    owed: Vec<Owed>,
+    /// How much each thread owes, so that who owes nothing is not looked for.
+    threads: BTreeMap<ThreadId, usize>,
+}
 
 impl Debts {
     fn take(&mut self, thread: ThreadId, at: usize) {
-        self.0.push(Owed { thread, at, excused: false, until: None });
+        *self.threads.entry(thread).or_default() += 1;
+        self.owed.push(Owed { thread, at, excused: false, until: None });
     }
 
     /// Which one the thread gives back: the latest of its own, else the oldest; what is excused
@@ -81,30 +86,36 @@ impl Debts {
     /// None, where others are owed from before the journal's beginning and may be meant.
     fn due(&self, thread: ThreadId, unknown: bool) -> Option<usize> {
         let own = |owed: &Owed| owed.thread == thread;
-        let latest = self.0.iter().rposition(|owed| own(owed) && !owed.excused);
-        if let Some(own) = latest.or_else(|| self.0.iter().rposition(own)) {
-            return Some(own);
+        if self.threads.contains_key(&thread) {
+            let latest = self.owed.iter().rposition(|owed| own(owed) && !owed.excused);
+            return latest.or_else(|| self.owed.iter().rposition(own));
         }
-        if unknown || self.0.is_empty() {
+        if unknown || self.owed.is_empty() {
             return None;
         }
-        Some(self.0.iter().position(|owed| !owed.excused).unwrap_or(0))
+        Some(self.owed.iter().position(|owed| !owed.excused).unwrap_or(0))
     }
 
     fn give_back(&mut self, thread: ThreadId, unknown: bool) {
         if let Some(due) = self.due(thread, unknown) {
-            self.0.remove(due);
+            let Owed { thread, .. } = self.owed.remove(due);
+            if let Some(owes) = self.threads.get_mut(&thread) {
+                *owes -= 1;
+                if *owes == 0 {
+                    self.threads.remove(&thread);
+                }
+            }
         }
     }
 
     fn excuse(&mut self, thread: ThreadId, unknown: bool) {
         if let Some(due) = self.due(thread, unknown) {
-            self.0[due].excused = true;
+            self.owed[due].excused = true;
         }
     }
 
     fn steps(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().map(|owed| owed.at)
+        self.owed.iter().map(|owed| owed.at)
     }
 }
 
@@ -188,6 +199,8 @@ struct Audit<'a> {
 
     /// Per thread its last call, the one that counts for what it left behind.
     last_call: BTreeMap<ThreadId, usize>,
+    /// Those that have closed a session since.
+    has_closed_since: BTreeSet<ThreadId>,
     last_failed_open: BTreeMap<ThreadId, usize>,
     /// Of this period, or of the one before if none has begun since.
     overlap: Option<Overlap>,
@@ -211,6 +224,7 @@ impl<'a> Audit<'a> {
             memory: BTreeMap::new(),
             last_shutdown: None,
             last_call: BTreeMap::new(),
+            has_closed_since: BTreeSet::new(),
             last_failed_open: BTreeMap::new(),
             overlap: None,
             failed: BTreeMap::new(),
@@ -232,6 +246,9 @@ impl<'a> Audit<'a> {
         let before = self.last_call.get(&thread).copied();
         if self.is_deliberate(at, step) {
             self.last_call.insert(thread, at);
+            self.has_closed_since.remove(&thread);
+        } else if matches!(asked, Call::CloseSession { .. }) {
+            self.has_closed_since.insert(thread);
         }
         if step.outcome.is_ok() && !matches!(asked, Call::GetLastErrorMessage) {
             // Somebody's initialization carries it.
@@ -243,7 +260,7 @@ impl<'a> Audit<'a> {
                 if *count == 1 {
                     self.beginning = Some(at);
                 }
-                for owed in self.initializations.0.iter_mut().filter(|it| it.thread == thread) {
+                for owed in self.initializations.owed.iter_mut().filter(|it| it.thread == thread) {
                     owed.until = owed.until.or(before);
                 }
                 self.initializations.take(thread, at);
@@ -297,7 +314,7 @@ impl<'a> Audit<'a> {
 
     /// Whether initializations stand that the journal does not have.
     fn owes_unknown(&self) -> bool {
-        usize::try_from(self.count).is_ok_and(|count| count > self.initializations.0.len())
+        usize::try_from(self.count).is_ok_and(|count| count > self.initializations.owed.len())
     }
 
     fn refuse(&mut self, thread: ThreadId, at: usize) {
@@ -306,7 +323,7 @@ impl<'a> Audit<'a> {
             return;
         }
         // Under Documented one initialization stands, unless the journal does not have it.
-        let Some(&Owed { thread: owner, at: with, .. }) = self.initializations.0.last() else {
+        let Some(&Owed { thread: owner, at: with, .. }) = self.initializations.owed.last() else {
             return;
         };
         let overlap =
@@ -331,7 +348,7 @@ impl<'a> Audit<'a> {
     fn shut_down(&mut self, thread: ThreadId, at: usize, outcome: Result<&Effect, &Error>) {
         match outcome {
             Ok(Effect::ShutDown { count: 0 }) => {
-                self.initializations.0.clear();
+                self.initializations = Debts::default();
                 self.count = 0;
                 self.beginning = None;
                 self.refused = None;
@@ -397,7 +414,7 @@ impl<'a> Audit<'a> {
             match self.handles.get(session) {
                 Some(Handle::Open { opens, unknown }) => {
                     left.extend(opens.steps());
-                    excused &= *unknown == 0 && opens.0.iter().all(|open| open.excused);
+                    excused &= *unknown == 0 && opens.owed.iter().all(|open| open.excused);
                 }
                 Some(Handle::Closing(by)) => {
                     left.push(*by);
@@ -427,9 +444,9 @@ impl<'a> Audit<'a> {
 
     fn released(&mut self, thread: ThreadId, session: Session) {
         if let Some(Handle::Open { opens, unknown }) = self.handles.get_mut(&session) {
-            let known = opens.0.len();
+            let known = opens.owed.len();
             opens.give_back(thread, *unknown > 0);
-            if opens.0.len() == known {
+            if opens.owed.len() == known {
                 *unknown = unknown.saturating_sub(1);
             }
         }
@@ -614,7 +631,7 @@ impl<'a> Audit<'a> {
         }
         // Only what no excuse covers.
         let owed: Vec<Owed> =
-            self.initializations.0.iter().filter(|owed| !owed.excused).copied().collect();
+            self.initializations.owed.iter().filter(|owed| !owed.excused).copied().collect();
         let mut threads: Vec<_> = owed.iter().map(|owed| owed.thread).collect();
         threads.sort_unstable();
         threads.dedup();
@@ -649,7 +666,12 @@ impl<'a> Audit<'a> {
         let first = self.calls.first(call);
         let mistake = match (first.call.asked(), &first.outcome, self.calls.code(call)) {
             (Call::OpenSession(_), Err(_), _) => Mistake::LeftAfterFailedOpen,
-            (Call::Initialize, Ok(_), Some(Hresult::S_FALSE)) => Mistake::SFalseTakenForFailure,
+            // Who closes a session after it has gone on.
+            (Call::Initialize, Ok(_), Some(Hresult::S_FALSE))
+                if !self.has_closed_since.contains(&first.thread) =>
+            {
+                Mistake::SFalseTakenForFailure
+            }
             (
                 Call::CloseSession { .. } | Call::FinishClose { .. },
                 Ok(_),

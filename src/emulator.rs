@@ -60,8 +60,16 @@ struct Core {
     journal: Recorder,
     /// `None` until the test scripts something, so that who never does pays nothing for it.
     script: Option<Box<Script>>,
-    /// How much of the journal an explicit [`Emulator::verify`] has seen.
-    verified: Option<u64>,
+    /// What an explicit [`Emulator::verify`] has looked at.
+    verified: Option<Seen>,
+}
+
+/// How far things had gone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    steps: u64,
+    /// The last rule or hold.
+    last_id: u64,
 }
 
 /// What the test has decided about calls to come.
@@ -289,7 +297,9 @@ impl Emulator {
         let outcome = core.machine.begin_operation(thread, session, function, |_| None);
         core.journal.push(thread, place, || Call::BeginOperation { session, function }, outcome);
         if outcome? == (Effect::Begun { ready: false }) {
-            drop(self.wait(core, thread, session));
+            core = self.wait(core, thread, session);
+            // The test may have set a hold meanwhile.
+            drop(self.hold_at(core, Point::Between, thread, function, Some(session)));
         }
         Ok(None)
     }
@@ -528,7 +538,8 @@ impl Emulator {
 
     /// The servicing host of the session's image dies: from here on, every operation on the
     /// session fails, the first with `RPC_E_DISCONNECTED` and all others with `RPC_S_CALL_FAILED`,
-    /// as recorded; the session can be closed as ever (rule P5).
+    /// as recorded; the session can be closed as ever (rule P5). Operations that have arrived
+    /// before end as they would, and rules that are in force already come first.
     ///
     /// ```
     /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult};
@@ -680,7 +691,7 @@ impl Emulator {
     pub fn verify(&self) -> Result<(), Report> {
         let (journal, mut remarks) = {
             let mut core = self.lock();
-            core.verified = Some(core.journal.written());
+            core.verified = Some(core.seen());
             core.evidence()
         };
         remarks.extend(journal.gap());
@@ -712,8 +723,21 @@ impl Core {
     fn evidence(&self) -> (Journal, Vec<Remark>) {
         let journal = self.journal.snapshot(*self.machine.config());
         let script = self.script.iter();
-        let remarks = script.flat_map(|it| it.rules.remarks().chain(it.holds.remarks())).collect();
+        let mut remarks: Vec<_> =
+            script.flat_map(|it| it.rules.remarks().chain(it.holds.remarks())).collect();
+        // Without its beginning the journal cannot tell, but the machine can.
+        if let (Some(_), State::Up { count, open_sessions }) = (journal.gap(), self.machine.state())
+        {
+            if self.journal.written() > 0 {
+                remarks.push(Remark::StillInitialized { count, open_sessions });
+            }
+        }
         (journal, remarks)
+    }
+
+    fn seen(&self) -> Seen {
+        let last_id = self.script.as_ref().map_or(0, |script| script.last_id);
+        Seen { steps: self.journal.written(), last_id }
     }
 }
 
@@ -724,12 +748,14 @@ impl Drop for Shared {
             return;
         }
         let core = self.core.get_mut();
-        if core.verified == Some(core.journal.written()) {
+        if core.verified == Some(core.seen()) {
             return;
         }
         let (journal, remarks) = core.evidence();
+        // That something is missing in the journal is no reason to fail, but it has to be known.
+        let gap = journal.gap();
         if let Some(report) = Report::of(journal, remarks) {
-            panic!("{report}");
+            panic!("{}", report.with(gap));
         }
     }
 }
@@ -843,6 +869,9 @@ impl Builder {
     /// Whether the drop of the last handle [verifies](Emulator::verify) what the client did, and
     /// panics with a report if there is one: yes, unless said otherwise. For tests that make
     /// mistakes on purpose, or leave things as they are.
+    ///
+    /// A test that returns an error with `?` before its client is through leaves things behind, and
+    /// the report of that is all that is seen of it; `unwrap` shows the error itself.
     ///
     /// ```
     /// use dism_emu::Emulator;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::sync::is_abandoned;
+use crate::sync::in_drop;
 use crate::{Emulator, Function, Remark, Session, ThreadId};
 
 /// Stops the next call of a function at a given point, so that a test can make an interleaving
@@ -124,6 +124,10 @@ impl fmt::Display for Hold {
 
 /// A hold that is set; dropped, it lets its thread go, or catches none.
 ///
+/// Values are dropped in the reverse order of their declaration. A guard that is declared after the
+/// [`OwnedSession`](crate::OwnedSession)s of a test lets go before their drops have to wait for the
+/// held thread, also where an assertion fails.
+///
 /// A forgotten one holds nobody for ever: when its [deadline](Hold::deadline) has passed, the
 /// thread goes on, and the hold is told of by name, where this is released or dropped and by
 /// [`Emulator::verify`].
@@ -166,10 +170,11 @@ impl HoldGuard {
 
     #[track_caller]
     fn end(&mut self) {
-        if !std::mem::take(&mut self.is_set) || is_abandoned() {
+        if !std::mem::take(&mut self.is_set) {
             return;
         }
-        let expired = self.emulator.release_hold(self.id);
+        let mut expired = None;
+        in_drop(|| expired = self.emulator.release_hold(self.id));
         // A test that fails already has its reason, and one panic is enough.
         if let (Some(expired), false) = (expired, std::thread::panicking()) {
             panic!("{expired}");

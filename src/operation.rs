@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::panic::Location;
 
 use crate::rule::Answer;
-use crate::sync::is_abandoned;
+use crate::sync::in_drop;
 use crate::{Emulator, Error, Function, Hresult, Progress, Session};
 
 /// An operation that is being performed, as long as this lives.
@@ -160,12 +160,11 @@ impl<'a> Operation<'a> {
 impl Drop for Operation<'_> {
     #[inline]
     fn drop(&mut self) {
-        if is_abandoned() {
-            return;
-        }
         let result = self.take_answer().unwrap_or(Hresult::S_OK);
         // It was begun on this thread and not ended yet, so nothing fails but by script.
-        let _ = self.finish(result);
+        in_drop(|| {
+            let _ = self.finish(result);
+        });
     }
 }
 

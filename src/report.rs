@@ -57,6 +57,15 @@ pub enum Remark {
         place: &'static Location<'static>,
     },
 
+    /// Where the journal does not tell everything: what is left behind, as the state has it.
+    #[error("still initialized at the end: count {count}, open sessions {open_sessions}")]
+    StillInitialized {
+        /// Initializations that no shutdown has matched.
+        count: u32,
+        /// Sessions that are open.
+        open_sessions: usize,
+    },
+
     /// No journal was kept, so no mistake can be found.
     #[error("the journal is switched off, so no mistake can be found")]
     JournalOff,
@@ -70,6 +79,11 @@ pub enum Remark {
 }
 
 impl Report {
+    pub(crate) fn with(mut self, remark: Option<Remark>) -> Self {
+        self.remarks.extend(remark);
+        self
+    }
+
     /// None where there is nothing to report.
     pub(crate) fn of(journal: Journal, remarks: Vec<Remark>) -> Option<Self> {
         let mistakes = audit::find(&journal, &Calls::of(journal.steps()));
@@ -133,6 +147,7 @@ impl fmt::Display for Report {
             Contract::Recorded => "Recorded",
         };
         match self.mistakes.len() {
+            0 if self.journal.is_off() => writeln!(f, "mistakes were not looked for")?,
             0 => writeln!(f, "no mistakes found under the contract {under}")?,
             1 => writeln!(f, "1 mistake under the contract {under}")?,
             mistakes => writeln!(f, "{mistakes} mistakes under the contract {under}")?,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::panic::Location;
 
 use crate::image::ImageKey;
-use crate::sync::is_abandoned;
+use crate::sync::in_drop;
 use crate::{Emulator, Function, Hresult, ImagePath, Remark, Session};
 
 /// Answers certain calls in place of the emulator: a fault, another success, progress in steps.
@@ -106,7 +106,8 @@ impl Rule {
     }
 
     /// Only the `n`th of these calls, counted from 1, since the rule came into force. There is no
-    /// 0th: the rule never fires.
+    /// 0th: the rule never fires. The same as [`after(n - 1)`](Self::after) and
+    /// [`times(1)`](Self::times), of which what is said last counts.
     pub fn nth(mut self, n: u32) -> Self {
         self.skip = n.saturating_sub(1);
         self.times = Some(n.min(1));
@@ -125,7 +126,7 @@ impl Rule {
         self
     }
 
-    /// What the call returns. `S_OK` unless said.
+    /// What the call returns. `S_OK` unless said, also where the rule is there for its progress.
     pub fn answer(mut self, code: impl Into<Hresult>) -> Self {
         self.answer = code.into();
         self
@@ -282,8 +283,8 @@ impl RuleGuard {
 
 impl Drop for RuleGuard {
     fn drop(&mut self) {
-        if !self.is_kept && !is_abandoned() {
-            self.emulator.with_script(|script| script.rules.remove(self.id));
+        if !self.is_kept {
+            in_drop(|| self.emulator.with_script(|script| script.rules.remove(self.id)));
         }
     }
 }

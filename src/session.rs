@@ -2,7 +2,7 @@ use std::fmt;
 use std::mem;
 use std::panic::Location;
 
-use crate::sync::is_abandoned;
+use crate::sync::in_drop;
 use crate::{Emulator, Error, Hresult, Session};
 
 /// A session that closes itself when it is dropped.
@@ -77,8 +77,10 @@ impl OwnedSession {
 impl Drop for OwnedSession {
     fn drop(&mut self) {
         // 0 is what `into_raw` leaves behind, and never an open session.
-        if self.session != Session::DEFAULT && !is_abandoned() {
-            let _ = self.emulator.close_session_at(self.session, self.opened);
+        if self.session != Session::DEFAULT {
+            in_drop(|| {
+                let _ = self.emulator.close_session_at(self.session, self.opened);
+            });
         }
     }
 }

@@ -35,11 +35,18 @@ use shuttle as checker;
 /// ```
 pub const MODEL_CHECKED: bool = world::MODEL_CHECKED;
 
-/// Whether a checker has given this schedule up, and only unwinds what is left of it: loom would
-/// abort the process if a destructor took a lock then, and nobody would read what it found.
+/// Does what a destructor has to do.
+///
+/// While a thread is unwinding, a checker may have given the schedule up: its lock panics then, and
+/// a second panic that leaves a destructor aborts the process, before anybody has read what the
+/// checker found. Where the panic is one that the client will catch, all goes on as ever.
 #[inline]
-pub(crate) fn is_abandoned() -> bool {
-    MODEL_CHECKED && std::thread::panicking()
+pub(crate) fn in_drop(action: impl FnOnce()) {
+    if MODEL_CHECKED && std::thread::panicking() {
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(action));
+    } else {
+        action();
+    }
 }
 
 /// The calling thread's number: 1, 2, 3, … in the order in which threads first ask.

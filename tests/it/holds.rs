@@ -906,3 +906,29 @@ fn x1_the_journal_of_held_threads_replays() {
     let machine = dism.journal().replay().unwrap();
     assert_eq!(machine.state(), dism.state());
 }
+
+/// P2: a thread that was queued before anything was scripted is held, too.
+#[test]
+fn a_hold_catches_an_operation_that_was_queued_before_it_was_set() {
+    let dism = Emulator::new();
+    dism.initialize().unwrap();
+    let session = dism.open_session("image").unwrap();
+    let first = dism.operation(session, Function::AddPackage).unwrap();
+    thread::scope(|scope| {
+        let queued = scope.spawn(|| dism.perform(session, Function::GetFeatures));
+        let waits = |steps: &[dism_emu::Step]| {
+            steps.iter().any(|it| it.outcome == Ok(Effect::Begun { ready: false }))
+        };
+        while !waits(dism.journal().steps()) {
+            thread::yield_now();
+        }
+        let hold = dism.hold(Hold::performing(Function::GetFeatures));
+        first.end().unwrap();
+        hold.wait();
+        assert!(!queued.is_finished());
+        hold.release();
+        queued.join().unwrap().unwrap();
+    });
+    dism.close_session(session).unwrap();
+    dism.shutdown().unwrap();
+}

@@ -1263,3 +1263,28 @@ fn x1_the_journal_of_a_scripted_run_replays() {
         assert!(journal.steps().iter().any(|step| step.call.answer() == Some(BUSY)));
     }
 }
+
+#[test]
+#[should_panic(expected = "a rule of the test never fired")]
+fn the_drop_tells_of_what_was_scripted_after_an_explicit_verify() {
+    let dism = Emulator::new();
+    blameless(&dism);
+    dism.verify().unwrap();
+    drop(dism.script(Rule::on(Function::AddPackage)));
+}
+
+#[test]
+fn a_report_without_a_journal_does_not_say_that_there_are_no_mistakes() {
+    let dism = unverified().journal_limit(0).build();
+    let report = dism.verify().unwrap_err().to_string();
+    assert!(report.starts_with("mistakes were not looked for"), "{report}");
+}
+
+#[test]
+#[should_panic(expected = "still initialized at the end: count 1, open sessions 1")]
+fn what_is_left_behind_is_told_where_the_journal_has_lost_how_it_came() {
+    let dism = Emulator::builder().journal_limit(2).build();
+    dism.initialize().unwrap();
+    let session = dism.open_session("image").unwrap();
+    dism.perform(session, Function::GetFeatures).unwrap();
+}

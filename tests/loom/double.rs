@@ -1,7 +1,7 @@
 //! What a test scripts and holds, in every schedule.
 
-use std::mem;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -567,8 +567,29 @@ fn a_hold_that_looks_before_it_sleeps_is_caught() {
 fn a_hold_that_is_never_released_is_a_deadlock() {
     explore(|| {
         let dism = Emulator::builder().verify_on_drop(false).build();
-        // Forgotten, since the drop of a guard would call loom as loom gives up.
-        mem::forget(dism.hold(Hold::before(Function::Initialize)));
+        // Its drop calls loom as loom gives up, and must not hide what loom has to say.
+        let _hold = dism.hold(Hold::before(Function::Initialize));
         dism.initialize().unwrap();
+    });
+}
+
+/// X2: a panic that the client catches is no end of the schedule.
+#[test]
+fn x2_a_panic_in_a_callback_that_is_caught_ends_the_operation() {
+    explore(|| {
+        let dism = Emulator::new();
+        dism.initialize().unwrap();
+        let session = dism.open_session(IMAGE).unwrap();
+        let refused = Rule::on(Function::OpenSession).answer(Hresult::DISMAPI_E_BUSY).optional();
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            let _refused = dism.script(refused);
+            let operation = dism.operation(session, Function::AddPackage).unwrap();
+            operation.run(|_| panic!("a callback"))
+        }));
+        assert!(caught.is_err());
+        assert_eq!(dism.open_session(IMAGE), Ok(session));
+        dism.close_session(session).unwrap();
+        dism.close_session(session).unwrap();
+        dism.shutdown().unwrap();
     });
 }
