@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 
@@ -132,6 +133,25 @@ impl fmt::Debug for Report {
     }
 }
 
+/// The same mistake at the same place, which is one mistake in a loop, is told once.
+pub(crate) fn groups<'a>(calls: &Calls<'_>, mistakes: &'a [Finding]) -> Vec<Vec<&'a Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    let mut known = BTreeMap::new();
+    for finding in mistakes {
+        let place = calls.by_step(finding.at).and_then(|call| calls.first(call).place);
+        let next = groups.len();
+        let group = match place {
+            Some(place) => *known.entry((finding.mistake, place)).or_insert(next),
+            None => next,
+        };
+        match groups.get_mut(group) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
+}
+
 /// Prose is broken before it gets wider.
 const WIDTH: usize = 100;
 /// So many other calls are told for one mistake.
@@ -152,9 +172,15 @@ impl fmt::Display for Report {
             1 => writeln!(f, "1 mistake under the contract {under}")?,
             mistakes => writeln!(f, "{mistakes} mistakes under the contract {under}")?,
         }
-        for finding in &self.mistakes {
+        for group in groups(&calls, &self.mistakes) {
+            let [first, others @ ..] = &*group else { continue };
             writeln!(f)?;
-            write_finding(f, &calls, finding)?;
+            write_finding(f, &calls, first)?;
+            if !others.is_empty() {
+                let others: Vec<_> = others.iter().map(|finding| finding.at).collect();
+                let others = numbers(&calls.numbers(&others), TOLD);
+                writeln!(f, "    the same, from the same place: {others}")?;
+            }
         }
         if !self.remarks.is_empty() {
             writeln!(f)?;

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::calls::{Calls, cut, numbers};
+use crate::report::groups;
 use crate::{Finding, Journal, ThreadId};
 
 /// A journal for people: one line a call, a column a thread, and under a mistake its name.
@@ -117,7 +118,10 @@ impl<'a> Timeline<'a> {
             return (0..count).collect();
         }
         let mut shown: BTreeSet<usize> = (count - LAST..count).collect();
-        for finding in self.findings {
+        // What a loop does again and again is seen by its first rounds.
+        let rounds =
+            groups(calls, self.findings).into_iter().flat_map(|it| it.into_iter().take(NAMED));
+        for finding in rounds {
             let others = finding.collides_with.iter().take(NAMED);
             for step in others.chain([&finding.at]) {
                 let Some(call) = calls.of_step(*step) else { continue };

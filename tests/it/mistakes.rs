@@ -1555,3 +1555,27 @@ mod machines {
         assert_eq!(value["steps"][0]["place"], place.to_string());
     }
 }
+
+/// A mistake in a loop is one mistake: it is told once, and its later rounds are folded away.
+#[test]
+fn a_report_tells_a_mistake_in_a_loop_once() {
+    let dism = unverified().build();
+    dism.initialize().unwrap();
+    for _ in 0..200 {
+        let session = dism.open_session("image").unwrap();
+        dism.close_session(session).unwrap();
+        dism.close_session(session).unwrap_err();
+    }
+    dism.shutdown().unwrap();
+    let report = dism.verify().unwrap_err();
+    assert_eq!(report.mistakes().len(), 200);
+    let text = report.to_string();
+    assert_eq!(text.matches("instead: ").count(), 1, "{text}");
+    assert!(
+        text.contains(
+            "the same, from the same place: calls 7, 10, 13, 16, 19, 22, 25, 28 and 191 more"
+        ),
+        "{text}"
+    );
+    assert!(text.lines().count() < 80, "{text}");
+}
