@@ -4,7 +4,10 @@
 //!     cargo bench --bench goals --profile dev     # the same as users' tests are built
 //!
 //! Absolute times say little on a shared machine. Both sides of a comparison take turns, round by
-//! round, and the figure is the median of the rounds' ratios.
+//! round, and the figure is the median of the rounds' ratios, or of their differences where the
+//! goal is one.
+//!
+//! With `--features capi` also what the C functions cost beyond the Rust calls below them.
 
 mod subjects;
 
@@ -31,6 +34,8 @@ fn main() {
     many_open(&table);
     contended(&table);
     races_of_shutdowns(&table);
+    #[cfg(feature = "capi")]
+    exported(&table);
 }
 
 fn against_two_units(table: &Table) {
@@ -194,9 +199,81 @@ fn races_of_shutdowns(table: &Table) {
     }
 }
 
+/// Each C function beside the Rust calls that it stands on, in one process: both write its journal.
+#[cfg(feature = "capi")]
+#[expect(unsafe_code, reason = "stands for a C program")]
+fn exported(table: &Table) {
+    use std::ptr::null;
+
+    use dism_emu::Emulator;
+    use dism_emu::capi::*;
+
+    let process = Process::start(Emulator::builder().verify_on_drop(false));
+    let dism = process.emulator();
+    let goal = |calls| match () {
+        () if cfg!(debug_assertions) => Goal::None,
+        () => Goal::More { most: 25.0, calls },
+    };
+    table.row(
+        "DismInitialize+DismShutdown : in Rust",
+        goal(2.0),
+        100_000,
+        || initialize_and_shutdown(black_box(dism)),
+        || {
+            // SAFETY: NULL is allowed for both paths.
+            assert_eq!(unsafe { DismInitialize(DismLogErrors, null(), null()) }, 0);
+            // SAFETY: it takes no pointer.
+            assert_eq!(unsafe { DismShutdown() }, 0);
+        },
+    );
+    dism.initialize().expect("it is down");
+    let session = open(dism, r"D:\other");
+    let function = Function::SetReservedStorageState;
+    table.row(
+        "DismSetReservedStorageState : in Rust",
+        goal(1.0),
+        100_000,
+        || {
+            black_box(dism).perform(session, function).expect("it is open");
+        },
+        || {
+            // SAFETY: it takes no pointer.
+            let code = unsafe {
+                DismSetReservedStorageState(session.raw(), DISM_RESERVED_STORAGE_ENABLED)
+            };
+            assert_eq!(code, 0);
+        },
+    );
+    for (name, path) in [("one image", IMAGE), ("a long path", LONG_IMAGE)] {
+        let wide: Vec<u16> = path.encode_utf16().chain([0]).collect();
+        table.row(
+            &format!("DismOpenSession+DismCloseSession, {name} : in Rust"),
+            goal(2.0),
+            100_000,
+            || open_and_close(black_box(dism), path),
+            || {
+                let mut session = 0;
+                // SAFETY: the path ends in a 0, and the place is a local variable.
+                let code = unsafe {
+                    DismOpenSession(black_box(wide.as_ptr()), null(), null(), &mut session)
+                };
+                assert_eq!(code, 0);
+                // SAFETY: it takes no pointer.
+                assert_eq!(unsafe { DismCloseSession(session) }, 0);
+            },
+        );
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Goal {
     AtMost(f64),
+    /// Nanoseconds over the other, for each of so many calls.
+    #[cfg_attr(not(feature = "capi"), allow(dead_code, reason = "a goal of the C functions"))]
+    More {
+        most: f64,
+        calls: f64,
+    },
     None,
 }
 
@@ -273,15 +350,24 @@ impl Table {
         mut rounds: Vec<(Duration, Duration)>,
         note: &str,
     ) {
-        let ratio = |(ours, rival): &(Duration, Duration)| ours.as_secs_f64() / rival.as_secs_f64();
-        rounds.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
-        let median = rounds[rounds.len() / 2];
         let each = |time: Duration| time.as_nanos() as f64 / iterations as f64;
+        let ratio = |(ours, rival): &(Duration, Duration)| ours.as_secs_f64() / rival.as_secs_f64();
+        let more = |&(ours, rival): &(Duration, Duration)| each(ours) - each(rival);
+        rounds.sort_by(|a, b| match goal {
+            Goal::More { .. } => more(a).total_cmp(&more(b)),
+            Goal::AtMost(_) | Goal::None => ratio(a).total_cmp(&ratio(b)),
+        });
+        let median = rounds[rounds.len() / 2];
         let goal = match goal {
             Goal::None => String::new(),
             Goal::AtMost(most) => {
                 let verdict = if ratio(&median) <= most { "met" } else { "missed" };
                 format!("{most:.2} {verdict}")
+            }
+            Goal::More { most, calls } => {
+                let more = more(&median) / calls;
+                let verdict = if more <= most { "met" } else { "missed" };
+                format!("{more:.1} ns more a call, {most:.0} {verdict}")
             }
         };
         let (ours, rival, ratio) = (each(median.0), each(median.1), ratio(&median));

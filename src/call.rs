@@ -191,6 +191,19 @@ impl OpenSession {
         Self { path: ImagePath::from_bytes(path), placement: None }
     }
 
+    #[cfg(feature = "capi")]
+    pub(crate) fn placed(path: &[u8], directory: Option<&[u16]>, drive: Option<&[u16]>) -> Self {
+        let path = ImagePath::from_bytes(path);
+        if directory.is_none() && drive.is_none() {
+            return Self { path, placement: None };
+        }
+        let placement = Placement {
+            windows_directory: directory.map(ImagePath::from_wide),
+            system_drive: drive.map(ImagePath::from_wide),
+        };
+        Self { path, placement: Some(Box::new(placement)) }
+    }
+
     pub(crate) fn request(&self) -> OpenRequest<'_> {
         OpenRequest::new(self.path.as_bytes(), self.placement.is_some())
     }
@@ -214,6 +227,116 @@ impl OpenSession {
     pub fn path(&self) -> &ImagePath {
         &self.path
     }
+}
+
+/// The arguments of `DismMountImage`: where, which image of which file, and how.
+///
+/// ```
+/// use dism_emu::{Emulator, MountImage};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// dism.mount_image(MountImage::new(r"C:\mount", r"D:\sources\install.wim").index(2).read_only())?;
+/// assert_eq!(dism.mounted_images()?.len(), 1);
+/// dism.unmount_image(r"C:\mount")?;
+/// dism.shutdown()?;
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct MountImage {
+    pub(crate) path: ImagePath,
+    pub(crate) file: ImagePath,
+    pub(crate) image: ImageIdentifier,
+    pub(crate) mode: MountMode,
+}
+
+impl MountImage {
+    /// Mounts the first image of `file` at `path`, for reading and writing.
+    pub fn new(path: impl AsRef<OsStr>, file: impl AsRef<OsStr>) -> Self {
+        Self {
+            path: ImagePath::new(path),
+            file: ImagePath::new(file),
+            image: ImageIdentifier::Index(1),
+            mode: MountMode::ReadWrite,
+        }
+    }
+
+    /// Another image, by its number in the file, from 1.
+    #[must_use]
+    pub fn index(mut self, index: u32) -> Self {
+        self.image = ImageIdentifier::Index(index);
+        self
+    }
+
+    /// Another image, by its name.
+    #[must_use]
+    pub fn name(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.image = ImageIdentifier::Name(ImagePath::new(name));
+        self
+    }
+
+    /// For reading only.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.mode = MountMode::ReadOnly;
+        self
+    }
+
+    /// Where it is to be mounted, as it was passed.
+    #[must_use]
+    pub const fn path(&self) -> &ImagePath {
+        &self.path
+    }
+
+    /// The file with the image.
+    #[must_use]
+    pub const fn file(&self) -> &ImagePath {
+        &self.file
+    }
+
+    /// Which image of the file.
+    #[must_use]
+    pub const fn image(&self) -> &ImageIdentifier {
+        &self.image
+    }
+
+    /// How it is mounted.
+    #[must_use]
+    pub const fn mode(&self) -> MountMode {
+        self.mode
+    }
+}
+
+/// Which image of a file: `DismImageIdentifier`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub enum ImageIdentifier {
+    /// By its number, from 1.
+    Index(u32),
+    /// By its name.
+    Name(ImagePath),
+}
+
+/// Writes `image 2`, or `image "Windows 11 Pro"`.
+impl fmt::Display for ImageIdentifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => write!(f, "image {index}"),
+            Self::Name(name) => write!(f, "image {name:?}"),
+        }
+    }
+}
+
+/// How an image is mounted: `DismMountMode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub enum MountMode {
+    /// For reading and writing.
+    #[default]
+    ReadWrite,
+    /// For reading only.
+    ReadOnly,
 }
 
 /// One step of a DISM process: what a call asks for at one instant (rule X1).
@@ -257,8 +380,26 @@ pub enum Call {
     Shutdown,
     /// `DismGetLastErrorMessage`.
     GetLastErrorMessage,
+    /// `DismMountImage`.
+    MountImage(MountImage),
+    /// `DismUnmountImage`.
+    UnmountImage {
+        /// Where it is mounted.
+        path: ImagePath,
+    },
+    /// `DismRemountImage`.
+    RemountImage {
+        /// Where it is mounted.
+        path: ImagePath,
+    },
     /// A function that takes no session and is none of those above, `DismGetImageInfo` for one.
     CallWithoutSession {
+        /// Which function.
+        function: Function,
+    },
+    /// A call of the function with an argument missing that it needs: a null pointer in C. It only
+    /// ever fails.
+    CallWithoutArgument {
         /// Which function.
         function: Function,
     },
@@ -341,7 +482,20 @@ impl fmt::Display for Call {
             Self::FinishClose { session } => write!(f, "finish closing {session}"),
             Self::Shutdown => f.write_str("shutdown"),
             Self::GetLastErrorMessage => f.write_str("get last error"),
+            Self::MountImage(mount) => {
+                let MountImage { path, file, image, mode } = mount;
+                write!(f, "mount {image} of {file} at {path}")?;
+                match mode {
+                    MountMode::ReadWrite => Ok(()),
+                    MountMode::ReadOnly => f.write_str(" read-only"),
+                }
+            }
+            Self::UnmountImage { path } => write!(f, "unmount {path}"),
+            Self::RemountImage { path } => write!(f, "remount {path}"),
             Self::CallWithoutSession { function } => write!(f, "call {function}"),
+            Self::CallWithoutArgument { function } => {
+                write!(f, "call {function} without an argument")
+            }
             Self::HandOut { function } => write!(f, "hand out memory of {function}"),
             Self::Delete { memory } => write!(f, "delete {memory}"),
             Self::Scripted { call, answer } => write!(f, "{call}, scripted {answer:?}"),
@@ -398,6 +552,12 @@ pub enum Effect {
     },
     /// The code of the last failing call of this thread, if any (rules E1 to E4).
     LastError(Option<Hresult>),
+    /// The image is mounted (rule N4).
+    Mounted,
+    /// It is not mounted any more.
+    Unmounted,
+    /// It is mounted as before.
+    Remounted,
     /// The function without a session has run (rule N1).
     Called,
     /// The caller has this memory now (rule D1).
@@ -439,6 +599,9 @@ impl fmt::Display for Effect {
             Self::ShutDown { count } => write!(f, "count {count}"),
             Self::LastError(Some(code)) => write!(f, "{code:?}"),
             Self::LastError(None) => f.write_str("none"),
+            Self::Mounted => f.write_str("mounted"),
+            Self::Unmounted => f.write_str("unmounted"),
+            Self::Remounted => f.write_str("remounted"),
             Self::Called => f.write_str("done"),
             Self::HandedOut { memory } => write!(f, "{memory}"),
             Self::Deleted => f.write_str("deleted"),

@@ -130,11 +130,15 @@ impl<'a> Calls<'a> {
             Call::OpenSession(_) => Function::OpenSession,
             Call::BeginOperation { function, .. }
             | Call::CallWithoutSession { function }
+            | Call::CallWithoutArgument { function }
             | Call::HandOut { function } => *function,
             Call::CloseSession { .. } | Call::FinishClose { .. } => Function::CloseSession,
             Call::Shutdown => Function::Shutdown,
             Call::GetLastErrorMessage => Function::GetLastErrorMessage,
             Call::Delete { .. } => Function::Delete,
+            Call::MountImage(_) => Function::MountImage,
+            Call::UnmountImage { .. } => Function::UnmountImage,
+            Call::RemountImage { .. } => Function::RemountImage,
             // Which operation it was is missing with its beginning.
             _ => return None,
         })

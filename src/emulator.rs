@@ -9,9 +9,9 @@ use crate::journal::Recorder;
 use crate::rule::{Answer, Asked, Rules};
 use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, current_thread};
 use crate::{
-    Call, Config, Contract, Effect, Error, Function, Hold, HoldGuard, Hresult, Journal, Machine,
-    Memory, OpenSession, Operation, Outcome, OwnedSession, Remark, Report, Rule, RuleGuard,
-    Session, State, ThreadId,
+    Call, Config, Contract, Effect, Error, Function, Hold, HoldGuard, Hresult, ImagePath, Journal,
+    Machine, Memory, MountImage, OpenSession, Operation, Outcome, OwnedSession, Remark, Report,
+    Rule, RuleGuard, Session, State, ThreadId,
 };
 
 /// One emulated process that has loaded `DismApi.dll`.
@@ -40,6 +40,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Emulator {
     shared: Arc<Shared>,
+    /// Whether whoever calls through this handle has no place in any Rust source.
+    is_foreign: bool,
 }
 
 /// Begins a cache line: what all threads write does not lie beside what they only count, the
@@ -93,11 +95,17 @@ struct Asking<'a> {
     function: Function,
     session: Option<Session>,
     answer: Option<Box<Answer>>,
+    /// Before it took effect.
+    is_cancelled: bool,
 }
 
 impl Asking<'_> {
     #[inline]
     fn ask(&mut self, image: Option<&[u8]>) -> Option<Hresult> {
+        if self.is_cancelled {
+            self.answer = Some(Box::new(Answer::of(Hresult::ERROR_REQUEST_ABORTED)));
+            return self.code();
+        }
         let script = self.script.as_deref_mut()?;
         self.answer = script.fire(self.function, self.session, image);
         self.code()
@@ -150,7 +158,7 @@ impl Emulator {
             |machine, thread, asking| machine.initialize(thread, || asking.ask(None)),
             || Call::Initialize,
         );
-        outcome.map(|effect| answer.unwrap_or(effect.code()))
+        outcome.map(|effect| code_of(&answer, effect))
     }
 
     /// `DismOpenSession` on a path, or on the running system with
@@ -167,7 +175,8 @@ impl Emulator {
     #[track_caller]
     pub fn open_session(&self, path: impl AsRef<OsStr>) -> Result<Session, Error> {
         let path = path.as_ref().as_encoded_bytes();
-        self.open(OpenRequest::new(path, false), || OpenSession::from_bytes(path))
+        let opened = self.open(OpenRequest::new(path, false), || OpenSession::from_bytes(path));
+        opened.map(|(session, _)| session)
     }
 
     /// `DismOpenSession` with a Windows directory or a system drive.
@@ -178,6 +187,14 @@ impl Emulator {
     /// image, which takes neither (rule O4).
     #[track_caller]
     pub fn open_session_with(&self, open: OpenSession) -> Result<Session, Error> {
+        self.open_session_with_code(open).map(|(session, _)| session)
+    }
+
+    #[track_caller]
+    pub(crate) fn open_session_with_code(
+        &self,
+        open: OpenSession,
+    ) -> Result<(Session, Hresult), Error> {
         self.open(open.request(), || open.clone())
     }
 
@@ -193,12 +210,12 @@ impl Emulator {
     }
 
     #[track_caller]
-    fn open(
+    pub(crate) fn open(
         &self,
         request: OpenRequest<'_>,
         call: impl FnOnce() -> OpenSession,
-    ) -> Result<Session, Error> {
-        let (outcome, _) = self.step(
+    ) -> Result<(Session, Hresult), Error> {
+        let (outcome, answer) = self.step(
             Function::OpenSession,
             |machine, thread, asking| {
                 let path = request.image.path();
@@ -207,7 +224,7 @@ impl Emulator {
             || Call::OpenSession(call()),
         );
         match outcome? {
-            Effect::Opened { session, .. } => Ok(session),
+            effect @ Effect::Opened { session, .. } => Ok((session, code_of(&answer, effect))),
             effect => unreachable!("an open that was answered with {effect:?}"),
         }
     }
@@ -221,14 +238,15 @@ impl Emulator {
         function: Function,
         apply: impl FnOnce(&mut Machine, ThreadId, &mut Asking<'_>) -> Outcome,
         call: impl FnOnce() -> Call,
-    ) -> (Outcome, Option<Hresult>) {
+    ) -> (Outcome, Option<Box<Answer>>) {
         let thread = current_thread();
         let mut core = self.hold_at(self.lock(), Point::Before, thread, function, None);
         let Core { machine, journal, script, .. } = &mut *core;
-        let mut asking = Asking { script, function, session: None, answer: None };
+        let mut asking =
+            Asking { script, function, session: None, answer: None, is_cancelled: false };
         let outcome = apply(machine, thread, &mut asking);
-        let answer = asking.code();
-        journal.push(thread, Location::caller(), || call().answered(answer), outcome);
+        let (code, answer) = (asking.code(), asking.answer);
+        journal.push(thread, self.place(Location::caller()), || call().answered(code), outcome);
         drop(self.hold_at(core, Point::Returning, thread, function, None));
         (outcome, answer)
     }
@@ -240,8 +258,7 @@ impl Emulator {
     /// waits for those that came before (rule P2). What it gives stands for the running call: the
     /// operation lasts until it is ended or dropped.
     ///
-    /// No image can be mounted yet, so [`Function::CommitImage`] fails unless a
-    /// [`Rule`] answers it (rule P1).
+    /// [`Function::CommitImage`] needs an image that is [mounted](Self::mount_image) (rule P1).
     ///
     /// # Errors
     ///
@@ -295,7 +312,12 @@ impl Emulator {
             return self.begin_scripted_operation(core, thread, session, function, place);
         }
         let outcome = core.machine.begin_operation(thread, session, function, |_| None);
-        core.journal.push(thread, place, || Call::BeginOperation { session, function }, outcome);
+        core.journal.push(
+            thread,
+            self.place(place),
+            || Call::BeginOperation { session, function },
+            outcome,
+        );
         if outcome? == (Effect::Begun { ready: false }) {
             core = self.wait(core, thread, session);
             // The test may have set a hold meanwhile.
@@ -317,12 +339,13 @@ impl Emulator {
         let on = Some(session);
         let mut core = self.hold_at(core, Point::Before, thread, function, on);
         let Core { machine, journal, script, .. } = &mut *core;
-        let mut asking = Asking { script, function, session: on, answer: None };
+        let mut asking =
+            Asking { script, function, session: on, answer: None, is_cancelled: false };
         let outcome =
             machine.begin_operation(thread, session, function, |image| asking.ask(Some(image)));
         let (code, answer) = (asking.code(), asking.answer);
         let call = || Call::BeginOperation { session, function }.answered(code);
-        journal.push(thread, place, call, outcome);
+        journal.push(thread, self.place(place), call, outcome);
         match outcome {
             Ok(Effect::Begun { ready: false }) => core = self.wait(core, thread, session),
             Ok(_) => {}
@@ -347,7 +370,12 @@ impl Emulator {
         let mut core = self.lock();
         let waited = core.machine.waiting();
         let outcome = core.machine.end_operation(thread, session, result);
-        core.journal.push(thread, place, || Call::EndOperation { session, result }, outcome);
+        core.journal.push(
+            thread,
+            self.place(place),
+            || Call::EndOperation { session, result },
+            outcome,
+        );
         // Whoever got the turn by it is no longer among those that wait. All are woken, since
         // they share the condition variable and only one of them is meant.
         if core.machine.waiting() < waited {
@@ -398,17 +426,23 @@ impl Emulator {
         let (function, on) = (Function::CloseSession, Some(session));
         let mut core = self.hold_at(self.lock(), Point::Before, thread, function, on);
         let Core { machine, journal, script, .. } = &mut *core;
-        let mut asking = Asking { script, function, session: on, answer: None };
+        let mut asking =
+            Asking { script, function, session: on, answer: None, is_cancelled: false };
         let mut outcome = machine.close_session(thread, session, |image| asking.ask(Some(image)));
         let answer = asking.code();
-        journal.push(thread, place, || Call::CloseSession { session }.answered(answer), outcome);
+        journal.push(
+            thread,
+            self.place(place),
+            || Call::CloseSession { session }.answered(answer),
+            outcome,
+        );
         if let Ok(Effect::Closing { ready }) = outcome {
             core = self.hold_at(core, Point::Between, thread, function, on);
             if !ready {
                 core = self.wait(core, thread, session);
             }
             outcome = core.machine.finish_close(thread, session);
-            core.journal.push(thread, place, || Call::FinishClose { session }, outcome);
+            core.journal.push(thread, self.place(place), || Call::FinishClose { session }, outcome);
         }
         drop(self.hold_at(core, Point::Returning, thread, function, on));
         outcome.map(|effect| answer.unwrap_or(effect.code()))
@@ -423,12 +457,19 @@ impl Emulator {
     /// a session open, one that is being closed included, and nothing changes (rule S2).
     #[track_caller]
     pub fn shutdown(&self) -> Result<(), Error> {
-        let (outcome, _) = self.step(
+        self.shutdown_with_code().map(drop)
+    }
+
+    /// With the code that was scripted, if one was: rule S6 has only `S_OK`.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn shutdown_with_code(&self) -> Result<Hresult, Error> {
+        let (outcome, answer) = self.step(
             Function::Shutdown,
             |machine, _, asking| machine.shutdown(|| asking.ask(None)),
             || Call::Shutdown,
         );
-        outcome.map(drop)
+        outcome.map(|effect| code_of(&answer, effect))
     }
 
     /// `DismGetLastErrorMessage`: the code of the last call of this thread that failed, `None` if
@@ -443,22 +484,152 @@ impl Emulator {
     /// (rule E5).
     #[track_caller]
     pub fn last_error(&self) -> Result<Option<Hresult>, Error> {
-        let (outcome, _) = self.step(
+        self.last_error_with_code().map(|(error, _)| error)
+    }
+
+    #[track_caller]
+    pub(crate) fn last_error_with_code(&self) -> Result<(Option<Hresult>, Hresult), Error> {
+        let (outcome, answer) = self.step(
             Function::GetLastErrorMessage,
             |machine, thread, asking| machine.last_error(thread, || asking.ask(None)),
             || Call::GetLastErrorMessage,
         );
         match outcome? {
-            Effect::LastError(code) => Ok(code),
+            effect @ Effect::LastError(error) => Ok((error, code_of(&answer, effect))),
             effect => unreachable!("a last error that was answered with {effect:?}"),
         }
+    }
+
+    /// `DismMountImage`. There is no file system behind the emulator: any file has any image.
+    ///
+    /// Gives what a [`Rule`] says, or else `S_OK`. What is mounted stays so across a shutdown, for
+    /// as long as the emulator lives (rule N4).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule N1); [`Error::SessionOnPath`] (rule N2);
+    /// [`Error::AlreadyMounted`]; [`Error::InvalidImageIndex`] for image 0;
+    /// [`Error::InvalidArgument`] for an empty path.
+    ///
+    /// ```
+    /// use dism_emu::{Emulator, Error, Function, MountImage};
+    ///
+    /// let dism = Emulator::new();
+    /// dism.initialize()?;
+    /// dism.mount_image(MountImage::new(r"C:\mount", r"D:\install.wim"))?;
+    /// let session = dism.open_session(r"C:\mount")?;
+    /// dism.perform(session, Function::CommitImage)?;
+    ///
+    /// // N2: not while a session is open on it. C8: the close does not unmount it.
+    /// assert!(matches!(dism.unmount_image(r"C:\mount"), Err(Error::SessionOnPath { .. })));
+    /// dism.close_session(session)?;
+    /// dism.unmount_image(r"C:\mount")?;
+    /// dism.shutdown()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[track_caller]
+    pub fn mount_image(&self, mount: MountImage) -> Result<Hresult, Error> {
+        self.mount_image_with_answer(mount, false).0
+    }
+
+    #[track_caller]
+    pub(crate) fn mount_image_with_answer(
+        &self,
+        mount: MountImage,
+        is_cancelled: bool,
+    ) -> (Result<Hresult, Error>, Option<Box<Answer>>) {
+        let (outcome, answer) = self.step(
+            Function::MountImage,
+            |machine, thread, asking| {
+                let path = mount.path.key().path();
+                asking.is_cancelled = is_cancelled;
+                machine.mount_image(thread, &mount, || asking.ask(Some(path)))
+            },
+            || Call::MountImage(mount.clone()),
+        );
+        (outcome.map(|effect| code_of(&answer, effect)), answer)
+    }
+
+    /// `DismUnmountImage`, whether its changes are committed or discarded: there are none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule N1); [`Error::SessionOnPath`] (rule N2);
+    /// [`Error::NothingMounted`] (rule N3); [`Error::InvalidArgument`] for an empty path.
+    #[track_caller]
+    pub fn unmount_image(&self, path: impl AsRef<OsStr>) -> Result<Hresult, Error> {
+        self.unmount_image_with_answer(ImagePath::new(path), false).0
+    }
+
+    #[track_caller]
+    pub(crate) fn unmount_image_with_answer(
+        &self,
+        path: ImagePath,
+        is_cancelled: bool,
+    ) -> (Result<Hresult, Error>, Option<Box<Answer>>) {
+        let (outcome, answer) = self.step(
+            Function::UnmountImage,
+            |machine, thread, asking| {
+                asking.is_cancelled = is_cancelled;
+                machine.unmount_image(thread, path.key(), || asking.ask(Some(path.key().path())))
+            },
+            || Call::UnmountImage { path: path.clone() },
+        );
+        (outcome.map(|effect| code_of(&answer, effect)), answer)
+    }
+
+    /// `DismRemountImage`. Nothing ever needs it here, so it only checks its argument.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`unmount_image`](Self::unmount_image).
+    #[track_caller]
+    pub fn remount_image(&self, path: impl AsRef<OsStr>) -> Result<Hresult, Error> {
+        self.remount_path(ImagePath::new(path))
+    }
+
+    #[track_caller]
+    pub(crate) fn remount_path(&self, path: ImagePath) -> Result<Hresult, Error> {
+        let (outcome, answer) = self.step(
+            Function::RemountImage,
+            |machine, thread, asking| {
+                machine.remount_image(thread, path.key(), || asking.ask(Some(path.key().path())))
+            },
+            || Call::RemountImage { path: path.clone() },
+        );
+        outcome.map(|effect| code_of(&answer, effect))
+    }
+
+    /// `DismGetMountedImageInfo`: what is mounted, in the order in which it was (rule N4).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule N1); [`Error::Scripted`].
+    #[track_caller]
+    pub fn mounted_images(&self) -> Result<Vec<MountImage>, Error> {
+        self.mounted_images_with_code().map(|(mounted, _)| mounted)
+    }
+
+    #[track_caller]
+    pub(crate) fn mounted_images_with_code(&self) -> Result<(Vec<MountImage>, Hresult), Error> {
+        let function = Function::GetMountedImageInfo;
+        let mut mounted = Vec::new();
+        let (outcome, answer) = self.step(
+            function,
+            |machine, thread, asking| {
+                mounted = machine.mounted().to_vec();
+                machine.call_without_session(thread, function, || asking.ask(None))
+            },
+            || Call::CallWithoutSession { function },
+        );
+        outcome.map(|effect| (mounted, code_of(&answer, effect)))
     }
 
     /// A function that takes no session and has no method of its own, such as
     /// [`Function::GetImageInfo`].
     ///
     /// It fails while the API is not initialized (rule N1), answers what a [`Rule`] says, and
-    /// does nothing else: there are no images behind the emulator, and nothing is mounted.
+    /// does nothing else: there are no images behind the emulator.
     ///
     /// # Errors
     ///
@@ -470,9 +641,8 @@ impl Emulator {
     ///
     /// let dism = Emulator::new();
     /// dism.initialize()?;
-    /// let refused = Rule::on(Function::MountImage).answer(Hresult::DISMAPI_E_INVALID_IMAGE_INDEX);
-    /// let refused = dism.script(refused);
-    /// assert!(dism.call(Function::MountImage).is_err());
+    /// let refused = dism.script(Rule::on(Function::GetImageInfo).answer(0x8007_0002_u32));
+    /// assert!(dism.call(Function::GetImageInfo).is_err());
     /// dism.shutdown()?;
     /// # Ok::<(), dism_emu::Error>(())
     /// ```
@@ -485,7 +655,7 @@ impl Emulator {
             },
             || Call::CallWithoutSession { function },
         );
-        outcome.map(|effect| answer.unwrap_or(effect.code()))
+        outcome.map(|effect| code_of(&answer, effect))
     }
 
     /// Hands out memory in the name of a function that has just succeeded, as `DismGetFeatures`
@@ -504,7 +674,7 @@ impl Emulator {
         let thread = current_thread();
         let mut core = self.lock();
         let outcome = core.machine.hand_out(thread, function);
-        core.journal.push(thread, place, || Call::HandOut { function }, outcome);
+        core.journal.push(thread, self.place(place), || Call::HandOut { function }, outcome);
         match outcome? {
             Effect::HandedOut { memory } => Ok(memory),
             effect => unreachable!("memory that was answered with {effect:?}"),
@@ -522,12 +692,34 @@ impl Emulator {
     /// these is a last error (rule E2).
     #[track_caller]
     pub fn delete(&self, memory: Memory) -> Result<(), Error> {
-        let (outcome, _) = self.step(
+        self.delete_with_code(memory).map(drop)
+    }
+
+    #[track_caller]
+    pub(crate) fn delete_with_code(&self, memory: Memory) -> Result<Hresult, Error> {
+        let (outcome, answer) = self.step(
             Function::Delete,
             |machine, _, asking| machine.delete(memory, || asking.ask(None)),
             || Call::Delete { memory },
         );
-        outcome.map(drop)
+        outcome.map(|effect| code_of(&answer, effect))
+    }
+
+    /// A call of the function with an argument missing.
+    #[cfg(feature = "capi")]
+    #[track_caller]
+    pub(crate) fn refuse(&self, function: Function) -> Error {
+        let (outcome, _) = self.step(
+            function,
+            |machine, thread, _| machine.refuse(thread, function),
+            || Call::CallWithoutArgument { function },
+        );
+        match outcome {
+            Err(error) => error,
+            Ok(effect) => {
+                unreachable!("a call without an argument that was answered with {effect:?}")
+            }
+        }
     }
 
     /// Puts a rule in force until the guard is dropped: calls that it means are answered by it.
@@ -590,8 +782,28 @@ impl Emulator {
         HoldGuard::new(self.clone(), id)
     }
 
+    /// A handle for callers of other languages: the places that they have are not told.
+    #[cfg(feature = "capi")]
+    pub(crate) fn foreign(&self) -> Self {
+        Self { shared: self.shared.clone(), is_foreign: true }
+    }
+
+    #[inline]
+    fn place(&self, place: &'static Location<'static>) -> Option<&'static Location<'static>> {
+        if self.is_foreign { None } else { Some(place) }
+    }
+
     pub(crate) fn with_script<R>(&self, change: impl FnOnce(&mut Script) -> R) -> R {
         change(self.lock().script.get_or_insert_default())
+    }
+
+    /// Does what the drop of the last handle would do.
+    #[cfg(feature = "capi")]
+    pub(crate) fn verify_as_on_drop(&self) {
+        if self.shared.verify_on_drop && !std::thread::panicking() {
+            let report = self.lock().unseen_report();
+            panic_if_there_is(report);
+        }
     }
 
     /// Stops the thread here if a hold says so. The lock is let go meanwhile.
@@ -719,6 +931,18 @@ impl Emulator {
 }
 
 impl Core {
+    /// What there is to report of what no verification has looked at.
+    fn unseen_report(&mut self) -> Option<Report> {
+        let seen = Some(self.seen());
+        if std::mem::replace(&mut self.verified, seen) == seen {
+            return None;
+        }
+        let (journal, remarks) = self.evidence();
+        // That something is missing in the journal is no reason to fail, but it has to be known.
+        let gap = journal.gap();
+        Report::of(journal, remarks).map(|report| report.with(gap))
+    }
+
     /// What a verification looks at.
     fn evidence(&self) -> (Journal, Vec<Remark>) {
         let journal = self.journal.snapshot(*self.machine.config());
@@ -744,19 +968,22 @@ impl Core {
 /// The last handle is gone: see [`Emulator::verify`].
 impl Drop for Shared {
     fn drop(&mut self) {
-        if !self.verify_on_drop || std::thread::panicking() {
-            return;
+        if self.verify_on_drop && !std::thread::panicking() {
+            panic_if_there_is(self.core.get_mut().unseen_report());
         }
-        let core = self.core.get_mut();
-        if core.verified == Some(core.seen()) {
-            return;
-        }
-        let (journal, remarks) = core.evidence();
-        // That something is missing in the journal is no reason to fail, but it has to be known.
-        let gap = journal.gap();
-        if let Some(report) = Report::of(journal, remarks) {
-            panic!("{}", report.with(gap));
-        }
+    }
+}
+
+/// What a call returns: its own code, unless another one is scripted.
+#[inline]
+fn code_of(answer: &Option<Box<Answer>>, effect: Effect) -> Hresult {
+    answer.as_ref().map_or(effect.code(), |answer| answer.code)
+}
+
+/// Under no lock.
+fn panic_if_there_is(report: Option<Report>) {
+    if let Some(report) = report {
+        panic!("{report}");
     }
 }
 
@@ -900,6 +1127,6 @@ impl Builder {
             held: Condvar::default(),
             verify_on_drop: self.verify_on_drop,
         };
-        Emulator { shared: Arc::new(shared) }
+        Emulator { shared: Arc::new(shared), is_foreign: false }
     }
 }

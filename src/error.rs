@@ -60,6 +60,25 @@ pub enum Error {
     #[error(transparent)]
     InvalidArgument(#[from] InvalidArgument),
 
+    /// A session is open on the path that is to be mounted, unmounted or remounted (rule N2).
+    #[error("a session is open on the path")]
+    SessionOnPath {
+        /// The code of the function that was called.
+        code: Hresult,
+    },
+
+    /// Nothing is mounted at the path (rule N3).
+    #[error("nothing is mounted at the path")]
+    NothingMounted,
+
+    /// Something is mounted at the path already.
+    #[error("an image is mounted at the path already")]
+    AlreadyMounted,
+
+    /// An image file has no image 0 (DismImageIndex counts from 1).
+    #[error("there is no such image in the file")]
+    InvalidImageIndex,
+
     /// The numbers ran out: of sessions (rule O8), of references to one session, or of
     /// initializations.
     #[error("the numbers ran out")]
@@ -96,12 +115,16 @@ impl Error {
             Self::NotElevated => Hresult::ERROR_ELEVATION_REQUIRED,
             Self::OpenSessionHandles => Hresult::DISMAPI_E_OPEN_SESSION_HANDLES,
             Self::InvalidArgument(_) => Hresult::E_INVALIDARG,
+            Self::NothingMounted => Hresult::DISMAPI_E_UNABLE_TO_UNMOUNT_IMAGE_PATH,
+            Self::AlreadyMounted => Hresult::ERROR_ALREADY_EXISTS,
+            Self::InvalidImageIndex => Hresult::DISMAPI_E_INVALID_IMAGE_INDEX,
             Self::OutOfNumbers => Hresult::E_OUTOFMEMORY,
             Self::PossibleDeadlock { .. } => Hresult::ERROR_POSSIBLE_DEADLOCK,
             Self::AlreadyInitialized { code }
             | Self::InvalidSession { code, .. }
             | Self::SessionClosing { code, .. }
             | Self::OperationFailed { code }
+            | Self::SessionOnPath { code }
             | Self::Scripted { code } => code,
         }
     }
@@ -112,7 +135,7 @@ impl Error {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum InvalidArgument {
-    /// The path is empty (rule O5).
+    /// The path is empty (rule O5), or that of an image file.
     #[error("the path of the image is empty")]
     EmptyPath,
 
@@ -137,6 +160,14 @@ pub enum InvalidArgument {
     /// A function that takes a session, or has a method of its own, was called as one without.
     #[error("{function} is not called without a session")]
     TakesSession {
+        /// The function.
+        function: Function,
+    },
+
+    /// A null pointer where the function needs an argument, or a place for what it gives
+    /// (rule O5).
+    #[error("{function} was called without an argument that it needs")]
+    Missing {
         /// The function.
         function: Function,
     },

@@ -104,15 +104,7 @@ impl Function {
     /// have a method of their own.
     #[must_use]
     pub const fn is_without_session(self) -> bool {
-        matches!(
-            self,
-            Self::CleanupMountpoints
-                | Self::GetImageInfo
-                | Self::GetMountedImageInfo
-                | Self::MountImage
-                | Self::RemountImage
-                | Self::UnmountImage
-        )
+        matches!(self, Self::CleanupMountpoints | Self::GetImageInfo | Self::GetMountedImageInfo)
     }
 }
 

@@ -206,6 +206,13 @@ codes! {
         /// another with [`Builder::already_initialized`](crate::Builder::already_initialized).
     0x8007_0057 E_INVALIDARG -
         /// An argument is not valid.
+    0x8000_FFFF E_UNEXPECTED -
+        /// The emulator itself failed; only the C functions answer it, where a panic would
+        /// otherwise leave them.
+    0x8007_0002 ERROR_FILE_NOT_FOUND -
+        /// `HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND)`: no such driver.
+    0x800F_0805 CBS_E_INVALID_PACKAGE -
+        /// The servicing stack does not know the package.
     0x8007_000E E_OUTOFMEMORY -
         /// Something ran out: memory, or session numbers (rule O8).
     0x8007_04D3 ERROR_REQUEST_ABORTED -

@@ -294,12 +294,12 @@ impl Recorder {
     pub(crate) fn push(
         &mut self,
         thread: ThreadId,
-        place: &'static Location<'static>,
+        place: Option<&'static Location<'static>>,
         call: impl FnOnce() -> Call,
         outcome: Outcome,
     ) {
         if self.limit > 0 {
-            self.write(Step { thread, call: call(), outcome, place: Some(place) });
+            self.write(Step { thread, call: call(), outcome, place });
         }
     }
 

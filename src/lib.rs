@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(not(feature = "capi"), forbid(unsafe_code))]
 
 mod audit;
 mod call;
 mod calls;
+#[cfg(feature = "capi")]
+pub mod capi;
 mod config;
 mod emulator;
 mod error;
@@ -24,6 +27,9 @@ mod timeline;
 
 /// Pages beside the reference.
 pub mod docs {
+    #[doc = include_str!("docs/capi.md")]
+    pub mod capi {}
+
     #[doc = include_str!("docs/contract.md")]
     pub mod contract {}
 
@@ -42,7 +48,10 @@ pub mod docs {
 }
 
 pub use audit::Finding;
-pub use call::{Call, DISM_ONLINE_IMAGE, Effect, Memory, OpenSession, Outcome, Session, ThreadId};
+pub use call::{
+    Call, DISM_ONLINE_IMAGE, Effect, ImageIdentifier, Memory, MountImage, MountMode, OpenSession,
+    Outcome, Session, ThreadId,
+};
 pub use config::{Config, Contract};
 pub use emulator::{Builder, Emulator};
 pub use error::{Error, InvalidArgument};

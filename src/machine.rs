@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call::OpenRequest;
+use crate::image::ImageKey;
 use crate::sessions::{Sessions, Slot};
 use crate::{
-    Call, Config, Contract, Effect, Error, Function, Hresult, InvalidArgument, Memory, Outcome,
-    Session, ThreadId,
+    Call, Config, Contract, Effect, Error, Function, Hresult, ImageIdentifier, InvalidArgument,
+    Memory, MountImage, Outcome, Session, ThreadId,
 };
 
 /// The state of one process that has loaded the DLL, as a pure state machine.
@@ -41,6 +42,8 @@ pub struct Machine {
     phase: Phase,
     /// Per thread the code of its last failing call (rule E1).
     last_errors: BTreeMap<ThreadId, Hresult>,
+    /// What is mounted, in the order in which it was: it outlives a shutdown (rule N4).
+    mounted: Vec<MountImage>,
     /// What was handed out and not given back: it outlives a shutdown (rule D4).
     handed_out: BTreeSet<Memory>,
     /// The last memory that was handed out.
@@ -102,6 +105,7 @@ impl Machine {
             config,
             phase: Phase::Down { after_shutdown: false },
             last_errors: BTreeMap::new(),
+            mounted: Vec::new(),
             handed_out: BTreeSet::new(),
             last_memory: Memory::NULL,
         }
@@ -146,9 +150,13 @@ impl Machine {
             Call::FinishClose { session } => self.finish_close(thread, *session),
             Call::Shutdown => self.shutdown(|| answer),
             Call::GetLastErrorMessage => self.last_error(thread, || answer),
+            Call::MountImage(mount) => self.mount_image(thread, mount, || answer),
+            Call::UnmountImage { path } => self.unmount_image(thread, path.key(), || answer),
+            Call::RemountImage { path } => self.remount_image(thread, path.key(), || answer),
             Call::CallWithoutSession { function } => {
                 self.call_without_session(thread, *function, || answer)
             }
+            Call::CallWithoutArgument { function } => self.refuse(thread, *function),
             Call::HandOut { function } => self.hand_out(thread, *function),
             Call::Delete { memory } => self.delete(*memory, || answer),
             Call::Scripted { .. } => unreachable!("a call without its answer"),
@@ -276,7 +284,8 @@ impl Machine {
         if !function.is_operation() {
             return Err(InvalidArgument::NotAnOperation { function }.into());
         }
-        // P1: this one function has a code of its own for a session that is not open.
+        // P1: this one function has a code of its own for a session that is not open, and needs a
+        // mounted image.
         let commits = function == Function::CommitImage;
         let code = |code| if commits { Hresult::E_INVALIDARG } else { code };
         let Some(slot) = sessions.find(session) else {
@@ -290,11 +299,11 @@ impl Machine {
         if sessions.is_busy(slot, thread) {
             return Err(Error::PossibleDeadlock { session });
         }
-        let answer = script(sessions.entry(slot).image());
-        // Nothing can be mounted yet: only a script can say that this image is.
-        if commits && answer.is_none() {
+        let image = sessions.entry(slot).image();
+        if commits && find_mounted(&self.mounted, ImageKey::new(image)).is_none() {
             return Err(InvalidArgument::NotMounted { session }.into());
         }
+        script(image);
         Ok(sessions.take_turn(slot, thread))
     }
 
@@ -413,6 +422,97 @@ impl Machine {
         Ok(Effect::LastError(self.last_errors.get(&thread).copied()))
     }
 
+    pub(crate) fn mount_image(
+        &mut self,
+        thread: ThreadId,
+        mount: &MountImage,
+        script: impl Script,
+    ) -> Outcome {
+        let try_mount = || {
+            let path = mount.path.key();
+            if path.path().is_empty() || mount.file.as_bytes().is_empty() {
+                return Err(self.no_path());
+            }
+            let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_MOUNT_IMAGE_PATH;
+            self.no_session_on(path, in_use)?;
+            if find_mounted(&self.mounted, path).is_some() {
+                return Err(Error::AlreadyMounted);
+            }
+            if mount.image == ImageIdentifier::Index(0) {
+                return Err(Error::InvalidImageIndex);
+            }
+            let_through(script())?;
+            self.mounted.push(mount.clone());
+            Ok(Effect::Mounted)
+        };
+        try_mount().map_err(|error| self.noted(thread, error))
+    }
+
+    pub(crate) fn unmount_image(
+        &mut self,
+        thread: ThreadId,
+        path: ImageKey<'_>,
+        script: impl Script,
+    ) -> Outcome {
+        let try_unmount = || {
+            let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_UNMOUNT_IMAGE_PATH;
+            let at = self.mounted_at(path, in_use)?;
+            let_through(script())?;
+            self.mounted.remove(at);
+            Ok(Effect::Unmounted)
+        };
+        try_unmount().map_err(|error| self.noted(thread, error))
+    }
+
+    pub(crate) fn remount_image(
+        &mut self,
+        thread: ThreadId,
+        path: ImageKey<'_>,
+        script: impl Script,
+    ) -> Outcome {
+        let try_remount = || {
+            let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_REMOUNT_IMAGE_PATH;
+            self.mounted_at(path, in_use)?;
+            let_through(script())?;
+            Ok(Effect::Remounted)
+        };
+        try_remount().map_err(|error| self.noted(thread, error))
+    }
+
+    /// Which mounted image a function is about that wants no session on it (rules N1 to N3).
+    fn mounted_at(&self, path: ImageKey<'_>, in_use: Hresult) -> Result<usize, Error> {
+        if path.path().is_empty() {
+            return Err(self.no_path());
+        }
+        self.no_session_on(path, in_use)?;
+        find_mounted(&self.mounted, path).ok_or(Error::NothingMounted)
+    }
+
+    fn no_session_on(&self, path: ImageKey<'_>, code: Hresult) -> Result<(), Error> {
+        match &self.phase {
+            Phase::Down { .. } => Err(Error::NotInitialized),
+            Phase::Up { sessions, .. } if sessions.is_on(path) => {
+                Err(Error::SessionOnPath { code })
+            }
+            Phase::Up { .. } => Ok(()),
+        }
+    }
+
+    /// Not initialized comes first (rule N1).
+    fn no_path(&self) -> Error {
+        match self.phase {
+            Phase::Down { .. } => Error::NotInitialized,
+            Phase::Up { .. } => InvalidArgument::EmptyPath.into(),
+        }
+    }
+
+    /// What is mounted, in the order in which it was (rule N4). It does not ask whether the
+    /// process is initialized.
+    #[must_use]
+    pub fn mounted(&self) -> &[MountImage] {
+        &self.mounted
+    }
+
     pub(crate) fn call_without_session(
         &mut self,
         thread: ThreadId,
@@ -427,6 +527,24 @@ impl Machine {
             let_through(script())
         };
         call().map(|()| Effect::Called).map_err(|error| self.noted(thread, error))
+    }
+
+    /// Not initialized comes first, whatever is missing.
+    pub(crate) fn refuse(&mut self, thread: ThreadId, function: Function) -> Outcome {
+        let is_there = match &self.phase {
+            Phase::Up { .. } => true,
+            Phase::Down { after_shutdown } => match function {
+                Function::Initialize => true,
+                Function::GetLastErrorMessage | Function::Delete => !after_shutdown,
+                _ => false,
+            },
+        };
+        let error = if is_there {
+            InvalidArgument::Missing { function }.into()
+        } else {
+            Error::NotInitialized
+        };
+        Err(if sets_last_error(function) { self.noted(thread, error) } else { error })
     }
 
     /// Rule D1. The function that hands out is what fails here, and it sets the last error as
@@ -493,6 +611,10 @@ const fn sets_last_error(function: Function) -> bool {
 pub(crate) trait Script: FnOnce() -> Option<Hresult> {}
 
 impl<F: FnOnce() -> Option<Hresult>> Script for F {}
+
+fn find_mounted(mounted: &[MountImage], path: ImageKey<'_>) -> Option<usize> {
+    mounted.iter().position(|mount| mount.path.key().names(path.path()))
+}
 
 /// A failing answer is all that happens.
 #[inline]

@@ -24,8 +24,7 @@ use crate::{Emulator, Function, Hresult, ImagePath, Remark, Session};
 ///
 /// [`open_session`](Emulator::open_session), [`shutdown`](Emulator::shutdown) and
 /// [`last_error`](Emulator::last_error) have no place for another success than their own; what was
-/// scripted for them stands in the journal. A rule for [`Function::CommitImage`] also stands for a
-/// mounted image, since nothing can be mounted yet (rule P1).
+/// scripted for them stands in the journal.
 ///
 /// The first rule in force that means a call answers it, in the order in which they were put in
 /// force; those behind it do not count that call.
@@ -98,8 +97,8 @@ impl Rule {
         self
     }
 
-    /// Only opens of this image, and operations on and closes of its session, however the path is
-    /// spelt (rule O6).
+    /// Only opens of this image, operations on and closes of its session, and mounts, unmounts and
+    /// remounts of it, however the path is spelt (rule O6).
     pub fn image(mut self, path: impl AsRef<OsStr>) -> Self {
         self.image = Some(ImagePath::new(path));
         self
@@ -303,6 +302,12 @@ pub(crate) struct Asked<'a> {
 pub(crate) struct Answer {
     pub(crate) code: Hresult,
     pub(crate) progress: Option<Box<[Progress]>>,
+}
+
+impl Answer {
+    pub(crate) const fn of(code: Hresult) -> Self {
+        Self { code, progress: None }
+    }
 }
 
 /// The rules in force, and those that were taken back without having fired.

@@ -169,6 +169,15 @@ impl Sessions {
         self.by_image.find(image.hash(), is_it).map(Slot)
     }
 
+    /// Whether a session is on the image, one that is closing included. Closing ones are in no
+    /// index of images, so all are looked at; few calls ask.
+    pub(crate) fn is_on(&self, image: ImageKey<'_>) -> bool {
+        self.slab.iter().any(|place| match place {
+            Place::Taken(entry) => image.names(entry.image()),
+            Place::Vacant { .. } => false,
+        })
+    }
+
     /// Whether a handle up to `last` is left.
     #[inline]
     pub(crate) fn has_next(&self, last: u32) -> bool {

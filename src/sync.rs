@@ -4,6 +4,8 @@
 //! Everything through which one thread can see another goes through here, or a model checker
 //! would not see it. `Arc` does not: loom's multiplies the schedules and checks only for leaks.
 
+#[cfg(feature = "capi")]
+pub(crate) use world::Global;
 pub(crate) use world::{Condvar, Deadline, Mutex, MutexGuard};
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +51,39 @@ pub(crate) fn in_drop(action: impl FnOnce()) {
     }
 }
 
+/// Statics that a checker makes anew for each schedule. Elsewhere they are constants, so that
+/// nobody has to ask whether they were made yet.
+#[cfg(feature = "capi")]
+macro_rules! global {
+    ($(static $name:ident: $type:ty = $value:expr;)+) => {
+        #[cfg(not(any(
+            all(any(loom, dism_loom), feature = "loom"),
+            all(any(shuttle, dism_shuttle), feature = "shuttle"),
+        )))]
+        mod statics {
+            use super::*;
+            $(pub(super) static $name: $type = $value;)+
+        }
+        #[cfg(all(any(loom, dism_loom), feature = "loom"))]
+        mod statics {
+            use super::*;
+            loom::lazy_static! {
+                $(pub(super) static ref $name: $type = $value;)+
+            }
+        }
+        #[cfg(all(any(shuttle, dism_shuttle), feature = "shuttle"))]
+        mod statics {
+            use super::*;
+            shuttle::lazy_static! {
+                $(pub(super) static ref $name: $type = $value;)+
+            }
+        }
+        $(use statics::$name;)+
+    };
+}
+#[cfg(feature = "capi")]
+pub(crate) use global;
+
 /// The calling thread's number: 1, 2, 3, … in the order in which threads first ask.
 ///
 /// Numbers only have to differ, so the counter is of the standard library in every world: it
@@ -67,6 +102,8 @@ pub(crate) fn current_thread() -> ThreadId {
 )))]
 mod world {
     use std::cell::Cell;
+    #[cfg(feature = "capi")]
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     pub(super) const MODEL_CHECKED: bool = false;
@@ -96,6 +133,43 @@ mod world {
 
         pub(crate) fn notify_all(&self) {
             self.0.notify_all();
+        }
+    }
+
+    /// What all threads share, and seldom changes: read without a lock.
+    #[cfg(feature = "capi")]
+    #[derive(Debug)]
+    pub(crate) struct Global<T>(arc_swap::ArcSwapOption<T>);
+
+    #[cfg(feature = "capi")]
+    impl<T> Global<T> {
+        pub(crate) const fn new() -> Self {
+            Self(arc_swap::ArcSwapOption::const_empty())
+        }
+
+        /// Lends the value to `read`, for which it lives also where it is replaced meanwhile. To
+        /// count itself among its owners would cost each reader twice as much.
+        #[inline]
+        pub(crate) fn with_or_insert<R>(
+            &self,
+            make: impl FnOnce() -> Arc<T>,
+            read: impl FnOnce(&T) -> R,
+        ) -> R {
+            match &*self.0.load() {
+                Some(value) => read(value),
+                None => read(&self.insert(make())),
+            }
+        }
+
+        /// Unless another thread comes first.
+        #[cold]
+        fn insert(&self, value: Arc<T>) -> Arc<T> {
+            let before = self.0.compare_and_swap(&None::<Arc<T>>, Some(value.clone()));
+            before.as_ref().map_or(value, Arc::clone)
+        }
+
+        pub(crate) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
+            self.0.swap(value)
         }
     }
 
@@ -132,6 +206,8 @@ mod world {
 ))]
 mod world {
     use std::cell::Cell;
+    #[cfg(feature = "capi")]
+    use std::sync::Arc;
     use std::sync::PoisonError;
     use std::time::Duration;
 
@@ -178,6 +254,31 @@ mod world {
 
         pub(crate) fn notify_all(&self) {
             self.0.notify_all();
+        }
+    }
+
+    #[cfg(feature = "capi")]
+    #[derive(Debug)]
+    pub(crate) struct Global<T>(Mutex<Option<Arc<T>>>);
+
+    #[cfg(feature = "capi")]
+    impl<T> Global<T> {
+        pub(crate) fn new() -> Self {
+            Self(Mutex::new(None))
+        }
+
+        /// Lends the value to `read`, for which it lives also where it is replaced meanwhile.
+        pub(crate) fn with_or_insert<R>(
+            &self,
+            make: impl FnOnce() -> Arc<T>,
+            read: impl FnOnce(&T) -> R,
+        ) -> R {
+            let value = self.0.lock().get_or_insert_with(make).clone();
+            read(&value)
+        }
+
+        pub(crate) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
+            std::mem::replace(&mut *self.0.lock(), value)
         }
     }
 

@@ -182,9 +182,8 @@ fn p2_while_an_operation_is_performed_others_on_its_session_wait() {
 #[test]
 fn every_operation_is_held_while_it_is_performed() {
     for &function in Function::ALL.iter().filter(|it| it.is_operation()) {
-        let (dism, session) = one_session(Contract::Documented);
-        // P1: so that a commit is performed at all.
-        let _rule = dism.script(Rule::on(function));
+        // P1: with a mounted image, so that a commit is performed, too.
+        let (dism, session, _) = ready_for(function, Contract::Documented);
         let made = || dism.perform(session, function);
         while_held(&dism, Hold::performing(function), made, || {
             let last = steps(&dism).pop().unwrap();
@@ -420,10 +419,10 @@ fn wait_returns_when_a_thread_is_held_and_not_before() {
 #[test]
 fn wait_returns_at_once_where_a_thread_is_held_already() {
     let (dism, _) = one_session(Contract::Documented);
-    let hold = Hold::returning(Function::MountImage);
+    let hold = Hold::returning(Function::CleanupMountpoints);
     thread::scope(|scope| {
         let hold = dism.hold(hold);
-        scope.spawn(|| dism.call(Function::MountImage).unwrap());
+        scope.spawn(|| dism.call(Function::CleanupMountpoints).unwrap());
         wait_for(&dism, Effect::Called);
         for _ in 0..3 {
             hold.wait();
@@ -436,12 +435,12 @@ fn wait_returns_at_once_where_a_thread_is_held_already() {
 fn two_threads_can_wait_for_one_hold() {
     let (dism, _) = one_session(Contract::Documented);
     thread::scope(|scope| {
-        let hold = Arc::new(dism.hold(Hold::before(Function::MountImage)));
+        let hold = Arc::new(dism.hold(Hold::before(Function::CleanupMountpoints)));
         let waiters = [(); 2].map(|()| {
             let hold = hold.clone();
             scope.spawn(move || hold.wait())
         });
-        scope.spawn(|| dism.call(Function::MountImage).unwrap());
+        scope.spawn(|| dism.call(Function::CleanupMountpoints).unwrap());
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
         drop(hold);
     });
@@ -449,15 +448,17 @@ fn two_threads_can_wait_for_one_hold() {
 
 #[test]
 fn a_held_thread_holds_no_lock() {
-    for hold in [Hold::before(Function::MountImage), Hold::returning(Function::MountImage)] {
+    for hold in
+        [Hold::before(Function::CleanupMountpoints), Hold::returning(Function::CleanupMountpoints)]
+    {
         let (dism, session) = one_session(Contract::Documented);
         while_held(
             &dism,
             hold,
-            || dism.call(Function::MountImage),
+            || dism.call(Function::CleanupMountpoints),
             || {
                 dism.perform(session, Function::GetFeatures).unwrap();
-                dism.call(Function::MountImage).unwrap();
+                dism.call(Function::CleanupMountpoints).unwrap();
                 dism.close_session(session).unwrap();
                 assert!(dism.journal().replay().is_ok());
                 assert!(format!("{dism:?}").contains("Up"));
@@ -472,10 +473,10 @@ fn a_hold_catches_one_thread() {
     let (dism, _) = one_session(Contract::Documented);
     thread::scope(|scope| {
         let (done, results) = mpsc::channel();
-        let hold = dism.hold(Hold::before(Function::MountImage));
+        let hold = dism.hold(Hold::before(Function::CleanupMountpoints));
         for _ in 0..4 {
             let (dism, done) = (&dism, done.clone());
-            scope.spawn(move || done.send(dism.call(Function::MountImage)).unwrap());
+            scope.spawn(move || done.send(dism.call(Function::CleanupMountpoints)).unwrap());
         }
         hold.wait();
         for _ in 0..3 {
@@ -491,10 +492,10 @@ fn a_hold_catches_one_thread() {
 fn a_hold_catches_once() {
     let (dism, _) = one_session(Contract::Documented);
     thread::scope(|scope| {
-        let hold = dism.hold(Hold::before(Function::MountImage));
+        let hold = dism.hold(Hold::before(Function::CleanupMountpoints));
         let caller = scope.spawn(|| {
-            dism.call(Function::MountImage).unwrap();
-            dism.call(Function::MountImage).unwrap();
+            dism.call(Function::CleanupMountpoints).unwrap();
+            dism.call(Function::CleanupMountpoints).unwrap();
         });
         hold.wait();
         hold.release();
@@ -506,12 +507,12 @@ fn a_hold_catches_once() {
 fn two_holds_on_one_function_catch_two_threads_in_order() {
     let (dism, _) = one_session(Contract::Documented);
     thread::scope(|scope| {
-        let holds = [(); 2].map(|()| dism.hold(Hold::before(Function::MountImage)));
+        let holds = [(); 2].map(|()| dism.hold(Hold::before(Function::CleanupMountpoints)));
         let (done, results) = mpsc::channel();
         for (name, hold) in holds.iter().enumerate() {
             let (dism, done) = (&dism, done.clone());
             scope.spawn(move || {
-                dism.call(Function::MountImage).unwrap();
+                dism.call(Function::CleanupMountpoints).unwrap();
                 done.send(name).unwrap();
             });
             hold.wait();
@@ -586,9 +587,9 @@ fn an_open_names_no_session_to_hold() {
 #[test]
 fn a_hold_of_one_process_does_not_stop_another() {
     let (dism, _) = one_session(Contract::Documented);
-    let hold = dism.hold(Hold::before(Function::MountImage).deadline(SHORT));
+    let hold = dism.hold(Hold::before(Function::CleanupMountpoints).deadline(SHORT));
     let (other, _) = one_session(Contract::Documented);
-    other.call(Function::MountImage).unwrap();
+    other.call(Function::CleanupMountpoints).unwrap();
     hold.release();
 }
 
@@ -596,8 +597,8 @@ fn a_hold_of_one_process_does_not_stop_another() {
 fn a_hold_that_is_dropped_lets_its_thread_go() {
     let (dism, _) = one_session(Contract::Documented);
     thread::scope(|scope| {
-        let hold = dism.hold(Hold::before(Function::MountImage));
-        let caller = scope.spawn(|| dism.call(Function::MountImage));
+        let hold = dism.hold(Hold::before(Function::CleanupMountpoints));
+        let caller = scope.spawn(|| dism.call(Function::CleanupMountpoints));
         hold.wait();
         drop(hold);
         assert_eq!(caller.join().unwrap(), Ok(Hresult::S_OK));
@@ -608,9 +609,9 @@ fn a_hold_that_is_dropped_lets_its_thread_go() {
 fn a_hold_that_is_released_before_anybody_came_catches_nobody() {
     let (dism, _) = one_session(Contract::Documented);
     let begun = Instant::now();
-    dism.hold(Hold::before(Function::MountImage)).release();
-    drop(dism.hold(Hold::before(Function::MountImage)));
-    dism.call(Function::MountImage).unwrap();
+    dism.hold(Hold::before(Function::CleanupMountpoints)).release();
+    drop(dism.hold(Hold::before(Function::CleanupMountpoints)));
+    dism.call(Function::CleanupMountpoints).unwrap();
     assert!(begun.elapsed() < Duration::from_secs(10), "it was held until the deadline");
 }
 
@@ -626,8 +627,8 @@ fn a_test_that_panics_lets_the_held_thread_go() {
     let begun = Instant::now();
     let said = failing(|| {
         thread::scope(|scope| {
-            let hold = dism.hold(Hold::before(Function::MountImage));
-            scope.spawn(|| dism.call(Function::MountImage).unwrap());
+            let hold = dism.hold(Hold::before(Function::CleanupMountpoints));
+            scope.spawn(|| dism.call(Function::CleanupMountpoints).unwrap());
             hold.wait();
             panic!("the test's own");
         });
@@ -678,14 +679,14 @@ fn waiting_for_a_thread_that_never_comes_fails_and_names_the_hold() {
 #[test]
 fn waiting_in_vain_fails_at_the_line_of_the_wait() {
     let (dism, _) = one_session(Contract::Documented);
-    let guard = dism.hold(Hold::before(Function::MountImage).deadline(SHORT));
+    let guard = dism.hold(Hold::before(Function::CleanupMountpoints).deadline(SHORT));
     assert_eq!(line_of_panic(|| guard.wait()), line!());
 }
 
 #[test]
 fn a_hold_that_nobody_came_to_is_nothing_to_tell() {
     let dism = Emulator::new();
-    let guard = dism.hold(Hold::before(Function::MountImage).deadline(Duration::ZERO));
+    let guard = dism.hold(Hold::before(Function::CleanupMountpoints).deadline(Duration::ZERO));
     dism.initialize().unwrap();
     dism.shutdown().unwrap();
     failing(|| guard.wait());

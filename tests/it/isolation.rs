@@ -117,12 +117,12 @@ fn eight_tests_at_once_see_their_own_calls_alone() {
 #[test]
 fn two_processes_used_by_one_thread_share_nothing() {
     let [one, two] = [Emulator::new(), Emulator::new()];
-    let rule = one.script(Rule::on(Function::MountImage).answer(Hresult::DISMAPI_E_BUSY));
+    let rule = one.script(Rule::on(Function::CleanupMountpoints).answer(Hresult::DISMAPI_E_BUSY));
     one.initialize().unwrap();
     assert!(!two.state().is_initialized());
     two.initialize().unwrap();
-    assert!(one.call(Function::MountImage).is_err());
-    assert!(two.call(Function::MountImage).is_ok());
+    assert!(one.call(Function::CleanupMountpoints).is_err());
+    assert!(two.call(Function::CleanupMountpoints).is_ok());
     assert_eq!(two.last_error(), Ok(None));
     let memory = one.hand_out(Function::GetImageInfo).unwrap();
     let refused = two.delete(memory).unwrap_err();

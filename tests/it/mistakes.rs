@@ -6,13 +6,15 @@
 //! 3. Any journal at all, with its beginning or without, is looked at and printed without a panic,
 //!    and within 100 columns.
 
+use std::panic::catch_unwind;
+
 use dism_emu::{
-    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Error, Function, Hresult, Journal, Machine,
-    Memory, Mistake, OpenSession, Outcome, Session, Step, ThreadId, Timeline,
+    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult, Journal,
+    Machine, Memory, Mistake, OpenSession, Outcome, Remark, Session, Step, ThreadId, Timeline,
 };
 use proptest::prelude::*;
 
-use crate::support::{self, CONTRACTS, unverified};
+use crate::support::{self, CONTRACTS, said, unverified};
 
 const REBOOT: Hresult = Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
 const BUSY: Hresult = Hresult::DISMAPI_E_BUSY;
@@ -219,6 +221,37 @@ fn mistake_1_can_follow_from_another() {
     });
 }
 
+/// O3: by session they would be in another order.
+#[test]
+fn mistake_1_names_the_opens_in_the_order_of_the_journal() {
+    makes(&[(1, 4, &[1, 2, 3])], |it| {
+        it.initialize(1).unwrap();
+        it.open_path(1, "one"); // 1
+        it.open_path(1, "two"); // 2
+        it.open_path(1, "one"); // 3
+        it.shutdown(1).unwrap_err(); // 4
+    });
+}
+
+/// C3: two references, and the test kept the client from giving back only one of them.
+#[test]
+fn mistake_1_of_a_session_that_the_script_alone_does_not_keep_open() {
+    makes(&[(1, 4, &[1, 2])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1); // 1
+        it.open(1); // 2
+        it.scripted(1, Call::CloseSession { session }, BUSY).unwrap_err(); // 3
+        it.shutdown(1).unwrap_err(); // 4
+    });
+    makes(&[(1, 4, &[1, 2])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open_path(1, "one"); // 1
+        it.open_path(1, "two"); // 2
+        it.scripted(1, Call::CloseSession { session }, BUSY).unwrap_err(); // 3
+        it.shutdown(1).unwrap_err(); // 4
+    });
+}
+
 /// S3: under Recorded another count lets the same shutdown pass.
 #[test]
 fn mistake_1_is_the_other_threads_forgotten_count_under_recorded() {
@@ -386,6 +419,17 @@ fn mistake_4_a_refused_thread_loses_its_ground() {
     // What follows from it, the use of handle 0, is one by itself.
     makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2]), (10, 4, &[3])], client);
     makes_under(Contract::Recorded, &[], client);
+}
+
+/// C2: the handle is one that it was never given, and that is not told beside it.
+#[test]
+fn mistake_4_of_a_thread_that_closes_what_it_did_not_open() {
+    makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2])], |it| {
+        it.initialize(1).unwrap();
+        it.initialize(2).unwrap_err();
+        it.shutdown(1).unwrap();
+        it.close(2, Session::from_raw(2)).unwrap_err(); // 3
+    });
 }
 
 #[test]
@@ -741,6 +785,18 @@ fn mistake_10_what_a_failed_open_left() {
     });
 }
 
+/// P1: only 0 is what a failed open leaves, and only in a variable of the same thread.
+#[test]
+fn mistake_10_is_not_explained_by_any_failed_open() {
+    makes(&[(10, 2, &[]), (10, 3, &[])], |it| {
+        it.initialize(1).unwrap();
+        it.open_path(2, ""); // 1
+        it.begin(2, Session::from_raw(77)).unwrap_err(); // 2
+        it.begin(1, Session::DEFAULT).unwrap_err(); // 3
+        it.shutdown(1).unwrap();
+    });
+}
+
 /// P1: it has a code of its own for a handle that is not open, and for an image not mounted.
 #[test]
 fn mistake_10_of_commit_image_is_not_its_refusal_of_an_image() {
@@ -939,6 +995,23 @@ fn a_correct_client_is_not_to_blame_for_the_script() {
         it.initialize(1).unwrap();
         let memory = it.hand_out(1);
         it.scripted(1, Call::Delete { memory }, BUSY).unwrap_err();
+        it.shutdown(1).unwrap();
+    });
+    // D4: it tries again when it is too late, or in time for the next period.
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let memory = it.hand_out(1);
+        it.scripted(1, Call::Delete { memory }, BUSY).unwrap_err();
+        it.shutdown(1).unwrap();
+        it.delete(1, memory).unwrap_err();
+    });
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let memory = it.hand_out(1);
+        it.scripted(1, Call::Delete { memory }, BUSY).unwrap_err();
+        it.shutdown(1).unwrap();
+        it.initialize(1).unwrap();
+        it.delete(1, memory).unwrap();
         it.shutdown(1).unwrap();
     });
     makes(&[], |it| {
@@ -1423,6 +1496,19 @@ fn without_its_beginning_a_shutdown_is_not_taken_for_anothers() {
     assert_eq!(hand.found(), [(2, 0, vec![])]);
 }
 
+/// C3: the close is more likely that of the thread's own open, which is missing.
+#[test]
+fn without_its_beginning_a_close_is_not_taken_for_anothers() {
+    let mut hand = Hand::new(Contract::Documented);
+    hand.initialize(1).unwrap();
+    let session = hand.open(2);
+    hand.open(1);
+    hand.close(2, session).unwrap();
+    hand.shutdown(1).unwrap_err();
+    hand.steps.drain(..2);
+    assert_eq!(hand.found(), [(1, 2, vec![0])]);
+}
+
 #[test]
 fn a_journal_that_is_off_has_no_mistakes() {
     let dism = unverified().journal_limit(0).build();
@@ -1516,6 +1602,178 @@ fn a_long_timeline_is_folded_around_its_mistakes() {
         assert!(kept(number), "{number}\n{text}");
     }
     assert_eq!(text.lines().count(), 1 + 3 + 7 + 7 + 1 + 5, "{text}");
+}
+
+#[test]
+fn a_timeline_of_40_calls_is_not_folded_and_one_of_41_is() {
+    for (count, lines) in [(40, 1 + 40), (41, 1 + 1 + 5)] {
+        let mut hand = Hand::new(Contract::Documented);
+        hand.initialize(1).unwrap();
+        for _ in 2..count {
+            hand.take(1, Call::GetLastErrorMessage).unwrap();
+        }
+        hand.shutdown(1).unwrap();
+        let text = hand.journal().timeline().to_string();
+        assert_eq!(text.lines().count(), lines, "{text}");
+    }
+}
+
+#[test]
+fn a_single_call_between_two_mistakes_is_not_folded() {
+    let mut hand = Hand::new(Contract::Documented);
+    hand.initialize(1).unwrap();
+    for number in 2..60 {
+        if number == 20 || number == 28 {
+            hand.begin(1, Session::from_raw(77)).unwrap_err();
+        } else {
+            hand.take(1, Call::GetLastErrorMessage).unwrap();
+        }
+    }
+    hand.shutdown(1).unwrap();
+    let journal = hand.journal();
+    let text = Timeline::new(&journal, &journal.mistakes()).to_string();
+    assert!(text.contains("\n  24  get last error"), "{text}");
+    assert_eq!(text.matches('…').count(), 2 * 2, "{text}");
+}
+
+/// C4, C6: it waited, so it stands in two lines.
+#[test]
+fn the_timeline_names_a_mistake_where_its_call_returns() {
+    let mut hand = Hand::new(Contract::Documented);
+    hand.initialize(1).unwrap();
+    let session = hand.open(1);
+    hand.begin(2, session).unwrap();
+    hand.take(1, Call::CloseSession { session }).unwrap();
+    hand.end(2, session, REBOOT).unwrap();
+    hand.take(1, Call::FinishClose { session }).unwrap();
+    let journal = hand.journal();
+    let text = Timeline::new(&journal, &journal.mistakes()).to_string();
+    let marked: Vec<_> = text.lines().filter(|line| line.starts_with('!')).collect();
+    assert_eq!(marked, ["! 4  session 2 is gone -> ERROR_SUCCESS_REBOOT_REQUIRED"], "{text}");
+    assert_eq!(text.matches("mistake 8").count(), 1, "{text}");
+}
+
+// The report, when it is asked for and at the drop
+
+/// Ten sessions of images with paths that are long and would break a line.
+fn ten_sessions_left_open() -> String {
+    let dism = unverified().build();
+    dism.initialize().unwrap();
+    for number in 0..10 {
+        dism.open_session(format!("C:\\{number}\n\u{2028}{}", "bücher".repeat(40))).unwrap();
+    }
+    dism.shutdown().unwrap_err();
+    dism.verify().unwrap_err().to_string()
+}
+
+#[test]
+fn a_report_is_no_wider_than_100_columns_and_has_every_answer() {
+    let report = ten_sessions_left_open();
+    for line in report.lines() {
+        let width = line.chars().count();
+        // Nothing is cut off before it has to be.
+        assert!(if line.contains('…') { width == 100 } else { width <= 100 }, "{line}");
+    }
+    for session in 2..12 {
+        let told = 1 + usize::from(session < 10);
+        assert_eq!(report.matches(&format!("… -> session {session}\n")).count(), told, "{report}");
+    }
+}
+
+#[test]
+fn no_path_breaks_a_line_of_a_report() {
+    let report = ten_sessions_left_open();
+    assert_eq!(report.matches(r"\n\u{2028}b").count(), 8 + 10, "{report}");
+    assert!(!report.contains('\u{2028}'), "{report}");
+}
+
+#[test]
+fn a_report_tells_eight_of_many_calls_and_counts_the_others() {
+    let report = ten_sessions_left_open();
+    assert!(
+        report.starts_with("1 mistake under the contract Documented\n\nmistake 1,"),
+        "{report}"
+    );
+    assert_eq!(report.matches("\n    collides with call ").count(), 8, "{report}");
+    assert!(report.contains("\n    and with calls 10 and 11\n"), "{report}");
+}
+
+#[test]
+fn a_report_has_the_place_of_each_call_in_the_source_of_the_client() {
+    let dism = unverified().build();
+    dism.initialize().unwrap();
+    let opened = line!() + 1;
+    dism.open_session("image").unwrap();
+    let refused = line!() + 1;
+    dism.shutdown().unwrap_err();
+    let report = dism.verify().unwrap_err().to_string();
+    let thread = ThreadId::current();
+    for (call, line) in [(2, opened), (3, refused)] {
+        let header = format!("call {call} by {thread} at {}:{line}:", file!());
+        assert!(report.contains(&header), "{header}\n{report}");
+    }
+}
+
+#[test]
+fn the_drop_of_the_last_handle_names_the_mistakes() {
+    let dism = Emulator::new();
+    dism.initialize().unwrap();
+    drop(dism.clone());
+    let dropped = catch_unwind(|| drop(dism));
+    let said = said(dropped.unwrap_err());
+    let begins = "1 mistake under the contract Documented\n\nmistake 2, never shut down: call 1 by";
+    assert!(said.starts_with(begins), "{said}");
+}
+
+#[test]
+fn the_drop_of_the_last_handle_names_nothing_for_a_test_that_opted_out() {
+    let dism = unverified().build();
+    dism.initialize().unwrap();
+}
+
+/// Two panics at once would end the process, and hide the test's own.
+#[test]
+fn the_drop_of_the_last_handle_keeps_quiet_in_a_test_that_panics() {
+    let panicked = catch_unwind(|| {
+        let dism = Emulator::new();
+        dism.initialize().unwrap();
+        panic!("the test's own");
+    });
+    assert_eq!(said(panicked.unwrap_err()), "the test's own");
+}
+
+#[test]
+fn the_drop_of_the_last_handle_names_no_mistake_twice() {
+    let dism = Emulator::new();
+    dism.initialize().unwrap();
+    dism.verify().unwrap_err();
+}
+
+#[test]
+fn the_drop_of_the_last_handle_names_what_came_after_a_verification() {
+    let dism = Emulator::new();
+    dism.verify().unwrap();
+    dism.initialize().unwrap();
+    let dropped = catch_unwind(|| drop(dism));
+    assert!(said(dropped.unwrap_err()).contains("mistake 2, never shut down"));
+}
+
+/// Who asks is told that the answer is worth less; who does not ask is left alone.
+#[test]
+fn what_the_journal_lost_is_told_by_verify_and_not_by_the_drop() {
+    for is_asked in [true, false] {
+        for (limit, lost) in
+            [(0, Remark::JournalOff), (1, Remark::JournalIncomplete { dropped: 1 })]
+        {
+            let dism = Emulator::builder().journal_limit(limit).build();
+            dism.initialize().unwrap();
+            dism.shutdown().unwrap();
+            if is_asked {
+                let report = dism.verify().unwrap_err();
+                assert_eq!((report.mistakes(), report.remarks()), (&[][..], &[lost][..]));
+            }
+        }
+    }
 }
 
 #[cfg(feature = "serde")]

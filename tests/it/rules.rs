@@ -7,13 +7,15 @@ use std::thread;
 
 use dism_emu::{
     Call, Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult, InvalidArgument,
-    Memory, Progress, Rule, Session, State,
+    Memory, MountImage, Progress, Rule, Session, State,
 };
 
 use crate::support::{CONTRACTS, said, told, unverified};
 
 const IMAGE: &str = r"C:\mount";
 const OTHER: &str = r"D:\other";
+/// Where an image is mounted on which no session is open.
+const MOUNTED: &str = r"D:\mounted";
 
 /// What rules answer here unless the number is the claim: no call answers it by itself.
 const BUSY: Hresult = Hresult::DISMAPI_E_BUSY;
@@ -42,6 +44,9 @@ pub(crate) fn ready_for(function: Function, contract: Contract) -> (Emulator, Se
     if function == Function::Shutdown {
         return (dism, Session::DEFAULT, Memory::NULL);
     }
+    for path in [IMAGE, MOUNTED] {
+        dism.mount_image(MountImage::new(path, "install.wim")).unwrap();
+    }
     let session = dism.open_session(IMAGE).unwrap();
     let memory = dism.hand_out(Function::GetFeatures).unwrap();
     (dism, session, memory)
@@ -61,6 +66,9 @@ pub(crate) fn call(
         Function::Shutdown => dism.shutdown().map(|()| Hresult::S_OK),
         Function::GetLastErrorMessage => dism.last_error().map(|_| Hresult::S_OK),
         Function::Delete => dism.delete(memory).map(|()| Hresult::S_OK),
+        Function::MountImage => dism.mount_image(MountImage::new(OTHER, "install.wim")),
+        Function::UnmountImage => dism.unmount_image(MOUNTED),
+        Function::RemountImage => dism.remount_image(MOUNTED),
         function if function.is_without_session() => dism.call(function),
         function => dism.perform(session, function),
     }
@@ -74,7 +82,7 @@ fn without_session() -> impl Iterator<Item = Function> {
 fn answered(rule: Rule, calls: usize) -> Vec<usize> {
     let dism = up(Contract::Documented);
     let _rule = dism.script(rule.answer(BUSY));
-    (1..=calls).filter(|_| dism.call(Function::MountImage).is_err()).collect()
+    (1..=calls).filter(|_| dism.call(Function::CleanupMountpoints).is_err()).collect()
 }
 
 #[test]
@@ -130,7 +138,7 @@ fn p4_every_function_can_be_made_to_succeed_with_any_number() {
 #[test]
 fn a_step_tells_the_scripted_answer_as_its_code() {
     for code in [1, 3010].map(Hresult::new) {
-        for function in [Function::Initialize, Function::Shutdown, Function::MountImage] {
+        for function in [Function::Initialize, Function::Shutdown, Function::CleanupMountpoints] {
             let (dism, session, memory) = ready_for(function, Contract::Documented);
             let _rule = dism.script(Rule::on(function).answer(code));
             call(&dism, function, session, memory).unwrap();
@@ -373,13 +381,7 @@ fn a_rule_means_its_function_alone() {
         let rules: Vec<_> =
             others.map(|it| dism.script(Rule::on(*it).optional().answer(BUSY))).collect();
         let result = call(&dism, function, session, memory);
-        if function == Function::CommitImage {
-            // P1: that rules for others do not stand for a mounted image either.
-            let refused = InvalidArgument::NotMounted { session };
-            assert_eq!(result, Err(Error::InvalidArgument(refused)));
-        } else {
-            assert_eq!(result, Ok(Hresult::S_OK), "{function}");
-        }
+        assert_eq!(result, Ok(Hresult::S_OK), "{function}");
         assert!(rules.iter().all(|rule| rule.fired() == 0), "{function}");
     }
 }
@@ -398,11 +400,11 @@ fn a_rule_on_any_operation_means_what_takes_a_session_but_for_the_close() {
 #[test]
 fn the_first_rule_in_force_answers() {
     let dism = up(Contract::Documented);
-    let rule = |code: Hresult| Rule::on(Function::MountImage).answer(code);
+    let rule = |code: Hresult| Rule::on(Function::CleanupMountpoints).answer(code);
     let first = dism.script(rule(BUSY));
     let second = dism.script(rule(Hresult::E_OUTOFMEMORY).optional());
     for _ in 0..3 {
-        assert_eq!(dism.call(Function::MountImage), Err(Error::Scripted { code: BUSY }));
+        assert_eq!(dism.call(Function::CleanupMountpoints), Err(Error::Scripted { code: BUSY }));
     }
     assert_eq!((first.fired(), second.fired()), (3, 0));
 }
@@ -410,10 +412,10 @@ fn the_first_rule_in_force_answers() {
 #[test]
 fn rules_behind_the_one_that_answers_do_not_count_the_call() {
     let dism = up(Contract::Documented);
-    let rule = || Rule::on(Function::MountImage);
+    let rule = || Rule::on(Function::CleanupMountpoints);
     let _first = dism.script(rule().times(2).answer(BUSY));
     let second = dism.script(rule().nth(2).answer(Hresult::E_OUTOFMEMORY));
-    let codes = [(); 5].map(|()| dism.call(Function::MountImage).map_err(|it| it.code()));
+    let codes = [(); 5].map(|()| dism.call(Function::CleanupMountpoints).map_err(|it| it.code()));
     let fine = Ok(Hresult::S_OK);
     assert_eq!(codes, [Err(BUSY), Err(BUSY), fine, Err(Hresult::E_OUTOFMEMORY), fine]);
     assert_eq!(second.fired(), 1);
@@ -422,36 +424,36 @@ fn rules_behind_the_one_that_answers_do_not_count_the_call() {
 #[test]
 fn a_rule_that_lets_a_call_pass_leaves_it_to_the_next() {
     let dism = up(Contract::Documented);
-    let rule = || Rule::on(Function::MountImage);
+    let rule = || Rule::on(Function::CleanupMountpoints);
     let _first = dism.script(rule().after(1).answer(BUSY));
     let _second = dism.script(rule().answer(Hresult::E_OUTOFMEMORY));
-    let codes = [(); 2].map(|()| dism.call(Function::MountImage).unwrap_err().code());
+    let codes = [(); 2].map(|()| dism.call(Function::CleanupMountpoints).unwrap_err().code());
     assert_eq!(codes, [Hresult::E_OUTOFMEMORY, BUSY]);
 }
 
 #[test]
 fn a_rule_answers_all_calls_unless_told_otherwise() {
-    assert_eq!(answered(Rule::on(Function::MountImage), 5), [1, 2, 3, 4, 5]);
+    assert_eq!(answered(Rule::on(Function::CleanupMountpoints), 5), [1, 2, 3, 4, 5]);
 }
 
 #[test]
 fn nth_answers_one_call_counted_from_1() {
-    assert_eq!(answered(Rule::on(Function::MountImage).nth(1), 5), [1]);
-    assert_eq!(answered(Rule::on(Function::MountImage).nth(3), 5), [3]);
+    assert_eq!(answered(Rule::on(Function::CleanupMountpoints).nth(1), 5), [1]);
+    assert_eq!(answered(Rule::on(Function::CleanupMountpoints).nth(3), 5), [3]);
 }
 
 #[test]
 fn there_is_no_0th_call() {
-    assert_eq!(answered(Rule::on(Function::MountImage).nth(0), 5), [0; 0]);
+    assert_eq!(answered(Rule::on(Function::CleanupMountpoints).nth(0), 5), [0; 0]);
 }
 
 #[test]
 fn nth_counts_since_the_rule_came_into_force() {
     let dism = up(Contract::Documented);
-    dism.call(Function::MountImage).unwrap();
-    let _rule = dism.script(Rule::on(Function::MountImage).nth(2).answer(BUSY));
-    assert!(dism.call(Function::MountImage).is_ok());
-    assert!(dism.call(Function::MountImage).is_err());
+    dism.call(Function::CleanupMountpoints).unwrap();
+    let _rule = dism.script(Rule::on(Function::CleanupMountpoints).nth(2).answer(BUSY));
+    assert!(dism.call(Function::CleanupMountpoints).is_ok());
+    assert!(dism.call(Function::CleanupMountpoints).is_err());
 }
 
 #[test]
@@ -467,20 +469,20 @@ fn nth_counts_only_the_calls_that_the_rule_means() {
 
 #[test]
 fn after_lets_calls_pass_and_answers_the_rest() {
-    assert_eq!(answered(Rule::on(Function::MountImage).after(3), 5), [4, 5]);
-    assert_eq!(answered(Rule::on(Function::MountImage).after(0), 2), [1, 2]);
+    assert_eq!(answered(Rule::on(Function::CleanupMountpoints).after(3), 5), [4, 5]);
+    assert_eq!(answered(Rule::on(Function::CleanupMountpoints).after(0), 2), [1, 2]);
 }
 
 #[test]
 fn times_bounds_how_many_calls_are_answered() {
-    assert_eq!(answered(Rule::on(Function::MountImage).times(2), 5), [1, 2]);
-    assert_eq!(answered(Rule::on(Function::MountImage).times(0), 5), [0; 0]);
+    assert_eq!(answered(Rule::on(Function::CleanupMountpoints).times(2), 5), [1, 2]);
+    assert_eq!(answered(Rule::on(Function::CleanupMountpoints).times(0), 5), [0; 0]);
 }
 
 #[test]
 fn after_and_times_go_together_in_either_order() {
-    assert_eq!(answered(Rule::on(Function::MountImage).after(1).times(2), 5), [2, 3]);
-    assert_eq!(answered(Rule::on(Function::MountImage).times(2).after(1), 5), [2, 3]);
+    assert_eq!(answered(Rule::on(Function::CleanupMountpoints).after(1).times(2), 5), [2, 3]);
+    assert_eq!(answered(Rule::on(Function::CleanupMountpoints).times(2).after(1), 5), [2, 3]);
 }
 
 #[test]
@@ -538,9 +540,26 @@ fn an_image_can_be_the_online_one() {
 }
 
 #[test]
+fn a_rule_for_an_image_means_its_mounting_in_any_spelling() {
+    let functions = [Function::MountImage, Function::RemountImage, Function::UnmountImage];
+    for function in functions {
+        let dism = up(Contract::Documented);
+        let answers = |path: &str| {
+            let mounted = dism.mount_image(MountImage::new(path, "install.wim"));
+            [mounted, dism.remount_image(path), dism.unmount_image(path)]
+        };
+        let rule = dism.script(Rule::on(function).image("d:/OTHER/").answer(3010_u32));
+        assert_eq!(answers(IMAGE), [Ok(Hresult::S_OK); 3], "{function}");
+        let expected = functions.map(|it| Ok(Hresult::new(if it == function { 3010 } else { 0 })));
+        assert_eq!(answers(OTHER), expected, "{function}");
+        assert_eq!(rule.fired(), 1, "{function}");
+    }
+}
+
+#[test]
 fn what_names_no_image_is_not_meant_by_a_rule_for_one() {
     for function in
-        [Function::Initialize, Function::Shutdown, Function::Delete, Function::MountImage]
+        [Function::Initialize, Function::Shutdown, Function::Delete, Function::CleanupMountpoints]
     {
         let (dism, session, memory) = ready_for(function, Contract::Documented);
         let rule = dism.script(Rule::on(function).image(IMAGE).optional().answer(BUSY));
@@ -641,25 +660,21 @@ fn n1_a_call_that_the_contract_refuses_asks_no_rule() {
 }
 
 #[test]
-fn p1_a_rule_for_a_commit_stands_for_a_mounted_image() {
-    let (dism, session) = one_session();
-    let commit = || dism.perform(session, Function::CommitImage);
-    let rule = dism.script(Rule::on(Function::CommitImage));
-    assert_eq!(commit(), Ok(Hresult::S_OK));
-    assert_eq!(rule.fired(), 1);
-    drop(rule);
-    let refused = InvalidArgument::NotMounted { session };
-    assert_eq!(commit(), Err(Error::InvalidArgument(refused)));
-    dism.journal().replay().unwrap();
-}
-
-#[test]
-fn p1_a_rule_for_a_commit_does_not_stand_for_a_session() {
+fn p1_a_rule_answers_a_commit_of_a_mounted_image_alone() {
     let dism = up(Contract::Documented);
-    let rule = dism.script(Rule::on(Function::CommitImage).optional());
-    let refused = dism.perform(Session::DEFAULT, Function::CommitImage).unwrap_err();
-    assert_eq!(refused.code(), Hresult::E_INVALIDARG);
-    assert_eq!(rule.fired(), 0);
+    dism.mount_image(MountImage::new(IMAGE, "install.wim")).unwrap();
+    let session = dism.open_session(IMAGE).unwrap();
+    let other = dism.open_session("other").unwrap();
+    let rule = dism.script(Rule::on(Function::CommitImage).answer(3010_u32));
+    for session in [other, Session::DEFAULT] {
+        let refused = dism.perform(session, Function::CommitImage).unwrap_err();
+        assert_eq!(refused.code(), Hresult::E_INVALIDARG);
+        assert_eq!(rule.fired(), 0);
+    }
+    let reboot = Ok(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED);
+    assert_eq!(dism.perform(session, Function::CommitImage), reboot);
+    assert_eq!(rule.fired(), 1);
+    dism.journal().replay().unwrap();
 }
 
 #[test]
@@ -683,7 +698,7 @@ fn p5_a_dead_host_answers_as_recorded() {
 #[test]
 fn p5_a_dead_host_fails_every_operation() {
     for &function in Function::ALL.iter().filter(|it| it.is_operation()) {
-        let (dism, session) = one_session();
+        let (dism, session, _) = ready_for(function, Contract::Documented);
         let _dead = dism.kill_host(session);
         let code = Hresult::RPC_E_DISCONNECTED;
         let failed = dism.perform(session, function);
@@ -712,19 +727,19 @@ fn p5_a_host_is_alive_again_once_its_guard_is_dropped() {
 #[test]
 fn a_guard_that_is_dropped_takes_its_rule_back() {
     let dism = up(Contract::Documented);
-    let rule = dism.script(Rule::on(Function::MountImage).answer(BUSY));
-    assert!(dism.call(Function::MountImage).is_err());
+    let rule = dism.script(Rule::on(Function::CleanupMountpoints).answer(BUSY));
+    assert!(dism.call(Function::CleanupMountpoints).is_err());
     drop(rule);
-    assert!(dism.call(Function::MountImage).is_ok());
+    assert!(dism.call(Function::CleanupMountpoints).is_ok());
 }
 
 #[test]
 fn a_guard_that_is_dropped_leaves_other_rules_in_force() {
     let dism = up(Contract::Documented);
-    let rule = |code: Hresult| dism.script(Rule::on(Function::MountImage).answer(code));
+    let rule = |code: Hresult| dism.script(Rule::on(Function::CleanupMountpoints).answer(code));
     let (first, second) = (rule(BUSY), rule(Hresult::E_OUTOFMEMORY));
     drop(first);
-    assert_eq!(dism.call(Function::MountImage).unwrap_err().code(), Hresult::E_OUTOFMEMORY);
+    assert_eq!(dism.call(Function::CleanupMountpoints).unwrap_err().code(), Hresult::E_OUTOFMEMORY);
     assert_eq!(second.fired(), 1);
 }
 
@@ -732,28 +747,28 @@ fn a_guard_that_is_dropped_leaves_other_rules_in_force() {
 fn a_guard_that_is_dropped_by_a_panic_takes_its_rule_back() {
     let dism = up(Contract::Documented);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let _rule = dism.script(Rule::on(Function::MountImage).answer(BUSY));
-        dism.call(Function::MountImage).unwrap();
+        let _rule = dism.script(Rule::on(Function::CleanupMountpoints).answer(BUSY));
+        dism.call(Function::CleanupMountpoints).unwrap();
     }));
     assert!(panicked.is_err());
-    assert!(dism.call(Function::MountImage).is_ok());
+    assert!(dism.call(Function::CleanupMountpoints).is_ok());
 }
 
 #[test]
 fn a_rule_that_is_kept_outlives_its_guard() {
     let dism = up(Contract::Documented);
-    dism.script(Rule::on(Function::MountImage).answer(BUSY)).keep();
+    dism.script(Rule::on(Function::CleanupMountpoints).answer(BUSY)).keep();
     for _ in 0..2 {
-        assert!(dism.call(Function::MountImage).is_err());
+        assert!(dism.call(Function::CleanupMountpoints).is_err());
     }
 }
 
 #[test]
 fn a_rule_is_in_force_for_every_handle_and_every_thread() {
     let dism = up(Contract::Documented);
-    let rule = dism.script(Rule::on(Function::MountImage).answer(BUSY));
+    let rule = dism.script(Rule::on(Function::CleanupMountpoints).answer(BUSY));
     let clone = dism.clone();
-    let failed = thread::spawn(move || clone.call(Function::MountImage)).join().unwrap();
+    let failed = thread::spawn(move || clone.call(Function::CleanupMountpoints)).join().unwrap();
     assert_eq!(failed, Err(Error::Scripted { code: BUSY }));
     assert_eq!(rule.fired(), 1);
 }
@@ -761,10 +776,10 @@ fn a_rule_is_in_force_for_every_handle_and_every_thread() {
 #[test]
 fn a_rule_survives_a_shutdown() {
     let dism = up(Contract::Documented);
-    let _rule = dism.script(Rule::on(Function::MountImage).answer(BUSY));
+    let _rule = dism.script(Rule::on(Function::CleanupMountpoints).answer(BUSY));
     dism.shutdown().unwrap();
     dism.initialize().unwrap();
-    assert!(dism.call(Function::MountImage).is_err());
+    assert!(dism.call(Function::CleanupMountpoints).is_err());
 }
 
 /// A client that makes no mistake, so that only rules are told of.
@@ -1209,7 +1224,7 @@ fn e3_a_delete_does_not_clear_the_last_error() {
 
 #[test]
 fn n1_a_function_without_a_session_needs_an_initialized_api() {
-    assert_eq!(without_session().count(), 6);
+    assert_eq!(without_session().count(), 3);
     for contract in CONTRACTS {
         for function in without_session() {
             let dism = unverified().contract(contract).build();

@@ -110,14 +110,14 @@ fn p5_a_dead_host_disconnects_exactly_one_of_two_operations() {
 fn a_rule_that_is_taken_back_meets_a_call_or_does_not() {
     under_both("a rule taken back against a call", |dism| {
         dism.initialize().unwrap();
-        let rule = dism.script(Rule::on(Function::MountImage).answer(BUSY));
-        let other = apart(&dism, |dism| dism.call(Function::MountImage));
+        let rule = dism.script(Rule::on(Function::CleanupMountpoints).answer(BUSY));
+        let other = apart(&dism, |dism| dism.call(Function::CleanupMountpoints));
         drop(rule);
         match other.join().unwrap() {
             Ok(Hresult::S_OK) | Err(Error::Scripted { code: BUSY }) => {}
             other => panic!("{other:?}"),
         }
-        assert_eq!(dism.call(Function::MountImage), Ok(Hresult::S_OK));
+        assert_eq!(dism.call(Function::CleanupMountpoints), Ok(Hresult::S_OK));
         replays(&dism);
     });
 }
@@ -126,9 +126,9 @@ fn a_rule_that_is_taken_back_meets_a_call_or_does_not() {
 fn a_rule_counts_every_one_of_two_callers() {
     under_both("two calls against the second of a rule", |dism| {
         dism.initialize().unwrap();
-        let rule = dism.script(Rule::on(Function::MountImage).nth(2).answer(BUSY));
-        let other = apart(&dism, |dism| dism.call(Function::MountImage).is_err());
-        let failed = [dism.call(Function::MountImage).is_err(), other.join().unwrap()];
+        let rule = dism.script(Rule::on(Function::CleanupMountpoints).nth(2).answer(BUSY));
+        let other = apart(&dism, |dism| dism.call(Function::CleanupMountpoints).is_err());
+        let failed = [dism.call(Function::CleanupMountpoints).is_err(), other.join().unwrap()];
         assert_eq!(failed.iter().filter(|failed| **failed).count(), 1);
         assert_eq!(rule.fired(), 1);
     });
@@ -315,12 +315,12 @@ fn a_hold_in_an_operation_that_is_dropped_meets_a_thread_or_does_not() {
 fn a_hold_catches_exactly_one_of_two_threads() {
     under_both("a hold on two threads", |dism| {
         dism.initialize().unwrap();
-        let hold = dism.hold(Hold::before(Function::MountImage));
+        let hold = dism.hold(Hold::before(Function::CleanupMountpoints));
         let through = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let callers = [0, 1].map(|at| {
             let through = through[at].clone();
             apart(&dism, move |dism| {
-                dism.call(Function::MountImage).unwrap();
+                dism.call(Function::CleanupMountpoints).unwrap();
                 through.store(true, Ordering::SeqCst);
             })
         });
@@ -328,7 +328,7 @@ fn a_hold_catches_exactly_one_of_two_threads() {
         let passed = through.iter().filter(|it| it.load(Ordering::SeqCst)).count();
         assert!(passed < 2, "nobody is held");
         // The third to come: were it caught too, nobody would be left to let it go.
-        dism.call(Function::MountImage).unwrap();
+        dism.call(Function::CleanupMountpoints).unwrap();
         hold.release();
         callers.into_iter().for_each(|caller| caller.join().unwrap());
     });
@@ -340,16 +340,16 @@ fn a_hold_catches_exactly_one_of_two_threads() {
 fn two_holds_let_go_one_thread_each() {
     under_both("two holds, the second released first", |dism| {
         dism.initialize().unwrap();
-        let functions = [Function::MountImage, Function::RemountImage];
+        let functions = [Function::CleanupMountpoints, Function::GetImageInfo];
         let holds = functions.map(|function| dism.hold(Hold::before(function)));
         let through = Arc::new(AtomicBool::new(false));
         let flag = through.clone();
         let one = apart(&dism, move |dism| {
-            let answer = dism.call(Function::MountImage);
+            let answer = dism.call(Function::CleanupMountpoints);
             flag.store(true, Ordering::SeqCst);
             answer
         });
-        let two = apart(&dism, |dism| dism.call(Function::RemountImage));
+        let two = apart(&dism, |dism| dism.call(Function::GetImageInfo));
         holds.iter().for_each(HoldGuard::wait);
         let [first, second] = holds;
         second.release();
@@ -366,15 +366,15 @@ fn e1_the_last_error_of_a_scripted_failure_is_per_thread() {
         dism.initialize().unwrap();
         let fail = |function, code: Hresult| dism.script(Rule::on(function).answer(code));
         let _rules = [
-            fail(Function::MountImage, BUSY),
-            fail(Function::UnmountImage, Hresult::DISMAPI_E_NEEDS_REMOUNT),
+            fail(Function::CleanupMountpoints, BUSY),
+            fail(Function::GetMountedImageInfo, Hresult::DISMAPI_E_NEEDS_REMOUNT),
         ];
         let other = apart(&dism, |dism| {
             assert_eq!(dism.last_error(), Ok(None));
-            dism.call(Function::UnmountImage).unwrap_err();
+            dism.call(Function::GetMountedImageInfo).unwrap_err();
             assert_eq!(dism.last_error(), Ok(Some(Hresult::DISMAPI_E_NEEDS_REMOUNT)));
         });
-        dism.call(Function::MountImage).unwrap_err();
+        dism.call(Function::CleanupMountpoints).unwrap_err();
         assert_eq!(dism.last_error(), Ok(Some(BUSY)));
         other.join().unwrap();
         replays(&dism);
@@ -464,7 +464,7 @@ fn a_client_is_verified_in_every_schedule() {
 #[test]
 fn a_rule_that_never_fired_is_told_in_every_schedule() {
     under_both("verify with a rule", |dism| {
-        dism.script(Rule::on(Function::MountImage)).keep();
+        dism.script(Rule::on(Function::CleanupMountpoints)).keep();
         blameless(&dism);
         assert!(dism.verify().is_err());
     });

@@ -1,10 +1,14 @@
 //! What holds in every schedule, under loom.
 //!
-//!     RUSTFLAGS="--cfg loom" cargo test --profile model --features loom --test loom
+//!     RUSTFLAGS="--cfg loom" cargo test --profile model --features loom,capi --test loom
 //!
 //! Every model here is unbounded: what holds of it holds in every schedule.
 
 #![cfg(any(loom, dism_loom))]
+#![cfg_attr(
+    feature = "capi",
+    allow(unsafe_code, reason = "it stands for a program that calls C functions")
+)]
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -17,6 +21,8 @@ mod programs;
 
 mod double;
 mod every_program;
+#[cfg(feature = "capi")]
+mod exports;
 mod guide;
 mod named;
 mod twins;

@@ -97,12 +97,12 @@ fn a_rule_for_three_calls_fires_for_three_of_eight_callers() {
     sample(PctScheduler::new_from_seed(seed, 3, ITERATIONS), || {
         let dism = Emulator::builder().verify_on_drop(false).build();
         dism.initialize().unwrap();
-        let rule = Rule::on(Function::MountImage).after(2).times(3);
+        let rule = Rule::on(Function::CleanupMountpoints).after(2).times(3);
         let rule = dism.script(rule.answer(Hresult::DISMAPI_E_BUSY));
         let callers: Vec<_> = (0..8)
             .map(|_| {
                 let dism = dism.clone();
-                thread::spawn(move || dism.call(Function::MountImage).is_err())
+                thread::spawn(move || dism.call(Function::CleanupMountpoints).is_err())
             })
             .collect();
         let failed = callers.into_iter().map(|it| it.join().unwrap());

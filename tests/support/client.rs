@@ -8,24 +8,57 @@ use std::thread;
 use std::time::Duration;
 
 use dism_emu::{
-    Call, Config, Effect, Emulator, Function, Hold, Hresult, Memory, Operation, Remark, Rule,
-    RuleGuard, Session, ThreadId,
+    Call, Config, Effect, Emulator, Function, Hold, Hresult, Memory, OpenSession, Operation,
+    Remark, Rule, RuleGuard, Session, ThreadId,
 };
 
 use super::reference::{Answer, Reference};
 use super::rules::{Asking, Rules, Said};
 use super::{Act, Ending, Held, Names, Next, Pick, Point, RulePick, Which, result, unverified};
 
-/// What a method of the emulator gives, as a number.
-type Answered = Result<u32, Hresult>;
+/// What a call gives: a value in the upper half, and below it the code that it returns, where it has
+/// a place for one.
+pub type Answered = Result<u64, Hresult>;
+
+pub fn gives(value: u32, code: impl Into<Hresult>) -> u64 {
+    u64::from(value) << 32 | u64::from(code.into().number())
+}
+
+/// How the client reaches the emulator.
+#[derive(Clone, Copy)]
+pub struct Way {
+    /// Makes a call that is neither an end nor a part of one. An operation that is begun is ended.
+    pub make: fn(&Emulator, &Call) -> Answered,
+    /// What differs behind the C functions.
+    pub c: Option<Differences>,
+}
+
+/// How the C functions differ from the methods: what they hand out, they hand out themselves; an
+/// operation ends before its function returns; and each returns a code.
+#[derive(Clone, Copy)]
+pub struct Differences {
+    /// What the function returns of an image without anything in it.
+    pub unscripted: fn(Function) -> Hresult,
+    /// Whether the operation hands out memory where it succeeds.
+    pub hands_out: fn(Function) -> bool,
+    /// The operations that are exported.
+    pub is_exported: fn(Function) -> bool,
+}
+
+/// Through the methods.
+pub const RUST: Way = Way { make, c: None };
 
 /// How long to wait for what has to come; only a failing test waits that long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs acts on a fresh emulator; fails where it and the references part.
 pub fn run(config: Config, acts: &[Act]) -> Result<(), String> {
-    let dism = unverified().config(config).build();
-    let mut client = Client::new(&dism, config);
+    run_on(&unverified().config(config).build(), config, RUST, acts)
+}
+
+/// The same on an emulator that was not called yet.
+pub fn run_on(dism: &Emulator, config: Config, way: Way, acts: &[Act]) -> Result<(), String> {
+    let mut client = Client::new(dism, config, way);
     let compared = acts.iter().try_for_each(|act| client.act(act)).and_then(|()| client.leave());
     compared.map_err(|difference| format!("{difference}, after\n{}", dism.journal()))
 }
@@ -33,6 +66,7 @@ pub fn run(config: Config, acts: &[Act]) -> Result<(), String> {
 /// The main thread of a client, with what it keeps, and what is expected of the emulator.
 struct Client<'a> {
     dism: &'a Emulator,
+    way: Way,
     expected: Expected,
     /// The operations of this thread, with the results that are scripted for them.
     operations: Vec<(Operation<'a>, Option<Hresult>)>,
@@ -43,6 +77,7 @@ struct Client<'a> {
 
 /// What the references make of the calls, and the journal that there should be.
 struct Expected {
+    c: Option<Differences>,
     reference: Reference,
     rules: Rules,
     journal: Vec<(u64, Call, Answer)>,
@@ -71,6 +106,10 @@ impl Expected {
             let (function, session) = named(call);
             let image = match call {
                 Call::OpenSession(open) => Some(open.path().to_string_lossy().into_owned()),
+                Call::MountImage(mount) => Some(mount.path().to_string_lossy().into_owned()),
+                Call::UnmountImage { path } | Call::RemountImage { path } => {
+                    Some(path.to_string_lossy().into_owned())
+                }
                 _ => session.and_then(|it| self.reference.image_of(it.raw())).map(str::to_owned),
             };
             answer = self.rules.fire(Asking { function, session, image: image.as_deref() });
@@ -83,8 +122,10 @@ impl Expected {
             Ok(effect) => effect,
             Err(code) => return Started::Done(Err(code)),
         };
-        // P4: a scripted answer comes back unchanged, where the method has a place for it.
-        let number = |code: u32| answer.map_or(code, Hresult::number);
+        // P4: a scripted answer comes back unchanged, where there is a place for it.
+        let number = |code: u32| answer.unwrap_or(Hresult::new(code));
+        let own =
+            |value: u32| gives(value, if self.c.is_some() { number(0) } else { Hresult::S_OK });
         Started::Done(Ok(match (effect, call.asked()) {
             (Effect::Begun { .. }, Call::BeginOperation { session, .. }) => {
                 return Started::Performing(*session, answer);
@@ -92,12 +133,25 @@ impl Expected {
             (Effect::Closing { .. }, Call::CloseSession { session }) => {
                 return Started::Closing(*session, answer);
             }
-            (Effect::Initialized { count }, _) => number(u32::from(count > 1)), // I3
-            (Effect::Released { .. } | Effect::Called, _) => number(0),
-            (Effect::Opened { session, .. }, _) => session.raw(),
-            (Effect::LastError(code), _) => code.map_or(0, Hresult::number),
-            (Effect::HandedOut { memory }, _) => memory.raw(),
-            (Effect::ShutDown { .. } | Effect::Deleted, _) => 0,
+            (Effect::Initialized { count }, _) => gives(0, number(u32::from(count > 1))), // I3
+            // It gives a list, which is compared where things stand.
+            (Effect::Called, Call::CallWithoutSession { function })
+                if *function == Function::GetMountedImageInfo =>
+            {
+                own(self.reference.mounted().len() as u32)
+            }
+            (
+                Effect::Released { .. }
+                | Effect::Called
+                | Effect::Mounted
+                | Effect::Unmounted
+                | Effect::Remounted,
+                _,
+            ) => gives(0, number(0)),
+            (Effect::Opened { session, .. }, _) => own(session.raw()),
+            (Effect::LastError(code), _) => own(code.map_or(0, Hresult::number)),
+            (Effect::HandedOut { memory }, _) => own(memory.raw()),
+            (Effect::ShutDown { .. } | Effect::Deleted, _) => own(0),
             (effect, call) => panic!("{call} does not come out as {effect}"),
         }))
     }
@@ -110,20 +164,47 @@ impl Expected {
             Started::Performing(session, answer) => {
                 let result = answer.unwrap_or(result);
                 let ended = self.step(thread, Call::EndOperation { session, result });
-                ended.map(|_| result.number())
+                ended.map(|_| gives(0, result))
             }
             Started::Closing(session, answer) => {
                 let effect = self.step(thread, Call::FinishClose { session })?;
                 let reboot = effect == Effect::Closed { reboot: true };
                 let code = if reboot { 3010 } else { 0 }; // C6
-                Ok(answer.map_or(code, Hresult::number))
+                Ok(gives(0, answer.unwrap_or(Hresult::new(code))))
             }
         }
     }
 
     fn whole(&mut self, thread: u64, call: &Call) -> Answered {
         let started = self.start(thread, call);
-        self.finish(thread, started, Hresult::S_OK)
+        let answered = self.finish(thread, started, self.unscripted(call));
+        self.hand_out(thread, call, answered)
+    }
+
+    /// What an operation comes to if nobody says otherwise.
+    fn unscripted(&self, call: &Call) -> Hresult {
+        match (self.c, call) {
+            (Some(c), Call::BeginOperation { function, .. }) => (c.unscripted)(*function),
+            _ => Hresult::S_OK,
+        }
+    }
+
+    /// The last part of a C function that gives memory.
+    fn hand_out(&mut self, thread: u64, call: &Call, answered: Answered) -> Answered {
+        let (Some(c), Ok(given)) = (self.c, answered) else { return answered };
+        let function = match call {
+            Call::BeginOperation { function, .. } if (c.hands_out)(*function) => *function,
+            // What is empty is NULL.
+            Call::GetLastErrorMessage if given >> 32 != 0 => Function::GetLastErrorMessage,
+            Call::CallWithoutSession { function: Function::GetMountedImageInfo }
+                if given >> 32 != 0 =>
+            {
+                Function::GetMountedImageInfo
+            }
+            _ => return answered,
+        };
+        self.step(thread, Call::HandOut { function })?;
+        answered
     }
 
     /// Whether the thread would have to wait for another, rules aside.
@@ -131,10 +212,7 @@ impl Expected {
         if !matches!(call, Call::BeginOperation { .. } | Call::CloseSession { .. }) {
             return false;
         }
-        // A rule that stands for a mounted image is among what is set aside (P1).
-        let answer = Hresult::S_OK;
-        let call = Call::Scripted { call: Box::new(call.clone()), answer };
-        let outcome = self.reference.clone().apply(thread, &call);
+        let outcome = self.reference.clone().apply(thread, call);
         matches!(outcome, Ok(Effect::Begun { ready: false } | Effect::Closing { ready: false }))
     }
 }
@@ -148,7 +226,12 @@ fn named(call: &Call) -> (Function, Option<Session>) {
         Call::CloseSession { session } => (Function::CloseSession, Some(*session)),
         Call::Shutdown => (Function::Shutdown, None),
         Call::GetLastErrorMessage => (Function::GetLastErrorMessage, None),
-        Call::CallWithoutSession { function } => (*function, None),
+        Call::MountImage(_) => (Function::MountImage, None),
+        Call::UnmountImage { .. } => (Function::UnmountImage, None),
+        Call::RemountImage { .. } => (Function::RemountImage, None),
+        Call::CallWithoutSession { function } | Call::CallWithoutArgument { function } => {
+            (*function, None)
+        }
         Call::Delete { .. } => (Function::Delete, None),
         other => panic!("{other} is not a call of its own"),
     }
@@ -156,17 +239,28 @@ fn named(call: &Call) -> (Function, Option<Session>) {
 
 /// Makes a call that is neither an end nor a part of one. An operation that is begun is ended.
 fn make(dism: &Emulator, call: &Call) -> Answered {
+    let code = |code| gives(0, code);
+    let value = |value| gives(value, Hresult::S_OK);
     let answered = match call {
-        Call::Initialize => dism.initialize().map(Hresult::number),
-        Call::OpenSession(open) => dism.open_session_with(open.clone()).map(Session::raw),
-        Call::BeginOperation { session, function } => {
-            dism.perform(*session, *function).map(Hresult::number)
+        Call::Initialize => dism.initialize().map(code),
+        Call::OpenSession(open) => {
+            dism.open_session_with(open.clone()).map(Session::raw).map(value)
         }
-        Call::CloseSession { session } => dism.close_session(*session).map(Hresult::number),
+        Call::BeginOperation { session, function } => dism.perform(*session, *function).map(code),
+        Call::CloseSession { session } => dism.close_session(*session).map(code),
         Call::Shutdown => dism.shutdown().map(|()| 0),
-        Call::GetLastErrorMessage => dism.last_error().map(|code| code.map_or(0, Hresult::number)),
-        Call::CallWithoutSession { function } => dism.call(*function).map(Hresult::number),
-        Call::HandOut { function } => dism.hand_out(*function).map(Memory::raw),
+        Call::GetLastErrorMessage => {
+            dism.last_error().map(|code| value(code.map_or(0, Hresult::number)))
+        }
+        Call::MountImage(mount) => dism.mount_image(mount.clone()).map(code),
+        // The spelling is all that a path has.
+        Call::UnmountImage { path } => dism.unmount_image(&*path.to_string_lossy()).map(code),
+        Call::RemountImage { path } => dism.remount_image(&*path.to_string_lossy()).map(code),
+        Call::CallWithoutSession { function: Function::GetMountedImageInfo } => {
+            dism.mounted_images().map(|mounted| value(mounted.len() as u32))
+        }
+        Call::CallWithoutSession { function } => dism.call(*function).map(code),
+        Call::HandOut { function } => dism.hand_out(*function).map(Memory::raw).map(value),
         Call::Delete { memory } => dism.delete(*memory).map(|()| 0),
         other => panic!("{other} is not a call of its own"),
     };
@@ -185,21 +279,62 @@ fn agree<T: PartialEq + std::fmt::Debug>(
 }
 
 impl<'a> Client<'a> {
-    fn new(dism: &'a Emulator, config: Config) -> Self {
+    fn new(dism: &'a Emulator, config: Config, way: Way) -> Self {
         let reference = Reference::new(config);
-        let expected = Expected { reference, rules: Rules::default(), journal: Vec::new() };
+        let (rules, journal) = (Rules::default(), Vec::new());
+        let expected = Expected { c: way.c, reference, rules, journal };
         let thread = ThreadId::current().number();
-        Self { dism, expected, operations: Vec::new(), guards: Vec::new(), thread }
+        Self { dism, way, expected, operations: Vec::new(), guards: Vec::new(), thread }
+    }
+
+    /// The call, as it can be made this way; `None` where it cannot.
+    fn told(&self, call: Call) -> Option<Call> {
+        let Some(c) = self.way.c else {
+            // It takes a pointer to leave one out.
+            return Some(call).filter(|it| !matches!(it, Call::CallWithoutArgument { .. }));
+        };
+        Some(match call {
+            // Each is part of a function.
+            Call::EndOperation { .. } | Call::FinishClose { .. } | Call::HandOut { .. } => {
+                return None;
+            }
+            Call::BeginOperation { session, function } => {
+                let function = Some(function).filter(|it| (c.is_exported)(*it));
+                let function = function.unwrap_or(Function::GetFeatures);
+                Call::BeginOperation { session, function }
+            }
+            Call::CallWithoutSession { function } if !function.is_without_session() => {
+                Call::CallWithoutSession { function: Function::CleanupMountpoints }
+            }
+            // An address says nothing of what lay at it: all that are nobody's have one number.
+            Call::Delete { memory }
+                if memory != Memory::NULL && !self.expected.reference.is_handed_out(memory) =>
+            {
+                Call::Delete { memory: Memory::from_raw(u32::MAX) }
+            }
+            // The 0 ends it.
+            Call::OpenSession(open) if open.path().to_string_lossy().contains('\0') => {
+                let path = open.path().to_string_lossy().replace('\0', "0");
+                Call::OpenSession(OpenSession::new(path))
+            }
+            call => call,
+        })
     }
 
     fn act(&mut self, act: &Act) -> Result<(), String> {
         let next = self.expected.reference.next();
         match act {
-            Act::Call(pick) => self.call(&pick.call(next))?,
+            Act::Call(pick) => {
+                if let Some(call) = self.told(pick.call(next)) {
+                    self.call(&call)?;
+                }
+            }
             Act::End { session, ending } => self.end(session.session(next), *ending)?,
             Act::Perform { session, function } => {
                 let (session, function) = (*session, *function);
-                self.perform(&Pick::Begin { session, function }.call(next))?;
+                if let Some(call) = self.told(Pick::Begin { session, function }.call(next)) {
+                    self.perform(&call)?;
+                }
             }
             Act::Script(pick) => {
                 let rule = pick.rule(next);
@@ -237,7 +372,9 @@ impl<'a> Client<'a> {
             Call::EndOperation { session, result } => self.end(*session, Ending::With(*result)),
             // Not a function of the API, and the emulator lets nobody call it out of turn.
             Call::FinishClose { .. } => Ok(()),
-            Call::BeginOperation { session, function } if !self.would_wait(call) => {
+            Call::BeginOperation { session, function }
+                if self.way.c.is_none() && !self.would_wait(call) =>
+            {
                 let begun = self.dism.operation(*session, *function);
                 match (begun, self.expected.start(self.thread, call)) {
                     (Ok(operation), Started::Performing(_, answer)) => {
@@ -259,7 +396,7 @@ impl<'a> Client<'a> {
         if self.would_wait(call) {
             return Ok(());
         }
-        let answered = make(self.dism, call);
+        let answered = (self.way.make)(self.dism, call);
         agree(call, answered, self.expected.whole(self.thread, call))
     }
 
@@ -283,14 +420,14 @@ impl<'a> Client<'a> {
         let started = Started::Performing(session, answer);
         let expected = self.expected.finish(self.thread, started, result);
         let Some(ended) = ended else { return Ok(()) };
-        let ended = ended.map(Hresult::number).map_err(|error| error.code());
+        let ended = ended.map(|code| gives(0, code)).map_err(|error| error.code());
         agree(format_args!("the end on {session}"), ended, expected)
     }
 
     /// One call on a thread of its own, stopped where the hold says, if it comes there.
     fn hold(&mut self, held: &Held) -> Result<(), String> {
         let next = self.expected.reference.next();
-        let call = held.call.call(next);
+        let Some(call) = self.told(held.call.call(next)) else { return Ok(()) };
         if matches!(
             call,
             Call::EndOperation { .. } | Call::FinishClose { .. } | Call::HandOut { .. }
@@ -325,16 +462,17 @@ impl<'a> Client<'a> {
         }
 
         let hold = self.dism.hold(hold);
-        let other = Other::start(self.dism, &call);
+        let other = Other::start(self.dism, self.way.make, &call);
         let thread = other.thread();
 
+        let unscripted = self.expected.unscripted(&call);
         // X1: what lies before the point happens now, and all else once the thread is let go.
         let started = (!stops_before).then(|| {
             let started = self.expected.start(thread, &call);
             if stops_between {
                 return started;
             }
-            Started::Done(self.expected.finish(thread, started, Hresult::S_OK))
+            Started::Done(self.expected.finish(thread, started, unscripted))
         });
         let is_refused = stops_between && matches!(started, Some(Started::Done(_)));
         if catches && !is_refused {
@@ -352,7 +490,8 @@ impl<'a> Client<'a> {
         if let Started::Closing(session, _) = started {
             self.end(session, Ending::Drop)?; // C4: it waits for nothing else
         }
-        let expected = self.expected.finish(thread, started, Hresult::S_OK);
+        let expected = self.expected.finish(thread, started, unscripted);
+        let expected = self.expected.hand_out(thread, &call, expected);
         let (answered, last_error) = other.join()?;
         agree(format_args!("{call} of another thread"), answered, expected)?;
         let expected = self.expected.whole(thread, &Call::GetLastErrorMessage);
@@ -379,6 +518,7 @@ impl<'a> Client<'a> {
         let journal = self.dism.journal();
         let machine = journal.replay().map_err(|error| error.to_string())?;
         agree("the state that the journal leads to", machine.state(), self.dism.state())?;
+        agree("what is mounted", machine.mounted().to_vec(), self.expected.reference.mounted())?;
         let told = (journal.steps().iter())
             .map(|it| (it.thread.number(), it.call.clone(), it.outcome.map_err(|it| it.code())));
         for (at, (told, expected)) in told.zip(&self.expected.journal).enumerate() {
@@ -408,7 +548,7 @@ struct Other {
 }
 
 impl Other {
-    fn start(dism: &Emulator, call: &Call) -> Self {
+    fn start(dism: &Emulator, make: fn(&Emulator, &Call) -> Answered, call: &Call) -> Self {
         let (tell_thread, thread) = mpsc::channel();
         let (tell, answered) = mpsc::channel();
         let (dism, call) = (dism.clone(), call.clone());

@@ -10,8 +10,8 @@ pub mod rules;
 use std::any::Any;
 
 use dism_emu::{
-    Builder, Call, Config, Contract, DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Memory,
-    OpenSession, Rule, Session,
+    Builder, Call, Config, Contract, DISM_ONLINE_IMAGE, Emulator, Function, Hresult, ImagePath,
+    Memory, MountImage, OpenSession, Rule, Session,
 };
 
 pub const CONTRACTS: [Contract; 2] = [Contract::Documented, Contract::Recorded];
@@ -44,7 +44,7 @@ pub const PATHS: &[&str] = &[
 pub const RESULTS: &[u32] = &[0, 0, 1, 3010, 0x800F_080C, 0x8007_06BE, 0xFFFF_FFFF, 0x7FFF_FFFF];
 
 /// Operations that are called more than others, so that generated rules and calls meet;
-/// `DismCommitImage` since a rule changes what it is (P1).
+/// `DismCommitImage` since it looks at what is mounted (P1).
 const OPERATIONS: &[Function] =
     &[Function::AddPackage, Function::GetFeatures, Function::CommitImage];
 
@@ -57,21 +57,32 @@ const OTHERS: &[Function] = &[
     Function::GetLastErrorMessage,
     Function::MountImage,
     Function::Delete,
+    Function::UnmountImage,
+    Function::RemountImage,
+    Function::GetMountedImageInfo,
 ];
 
 /// In whose name memory is handed out: two of these fail without a last error (E2).
 const HANDING_OUT: &[Function] =
     &[Function::GetFeatures, Function::GetLastErrorMessage, Function::Shutdown];
 
-/// The functions of section N of the contract.
-pub const WITHOUT_SESSION: &[Function] = &[
+/// The functions of section N of the contract that have no method of their own.
+pub const WITHOUT_SESSION: &[Function] =
+    &[Function::GetImageInfo, Function::GetMountedImageInfo, Function::CleanupMountpoints];
+
+/// Functions that need an argument beside a session: two of them without one, and one that is
+/// silent (E2) and there before the first initialize (E5).
+pub const WITH_ARGUMENT: &[Function] = &[
     Function::MountImage,
-    Function::UnmountImage,
-    Function::RemountImage,
-    Function::GetImageInfo,
-    Function::GetMountedImageInfo,
-    Function::CleanupMountpoints,
+    Function::OpenSession,
+    Function::GetLastErrorMessage,
+    Function::GetFeatures,
+    Function::AddPackage,
 ];
+
+/// Where images are mounted: spellings of two paths, the online image, and what is no path.
+pub const MOUNT_PATHS: &[&str] =
+    &[r"C:\mount", "c:/MOUNT//", r"D:\", "d:/", r"C:\mount", DISM_ONLINE_IMAGE, "", r"C:\MOUNT"];
 
 /// Few functions half of the time, and any at all the other half.
 fn function(few: &[Function], choice: usize) -> Function {
@@ -121,6 +132,35 @@ pub enum Pick {
     Delete {
         memory: Handle,
     },
+    /// One in eight choices is of an image that no file has, and one of a file without a name.
+    Mount {
+        path: usize,
+        image: usize,
+    },
+    Unmount {
+        path: usize,
+    },
+    Remount {
+        path: usize,
+    },
+    WithoutArgument {
+        function: usize,
+    },
+}
+
+fn mount_path(choice: usize) -> &'static str {
+    MOUNT_PATHS[choice % MOUNT_PATHS.len()]
+}
+
+fn mount(path: usize, image: usize) -> MountImage {
+    let path = mount_path(path);
+    match image % 8 {
+        0 => MountImage::new(path, "install.wim").index(0),
+        1 => MountImage::new(path, ""),
+        2 => MountImage::new(path, "install.wim").name("Pro"),
+        3 => MountImage::new(path, r"D:\install.wim").read_only(),
+        image => MountImage::new(path, "install.wim").index(image as u32),
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -186,6 +226,12 @@ impl Pick {
                 Call::HandOut { function: function(HANDING_OUT, choice) }
             }
             Self::Delete { memory } => Call::Delete { memory: memory.memory(next) },
+            Self::Mount { path, image } => Call::MountImage(mount(path, image)),
+            Self::Unmount { path } => Call::UnmountImage { path: ImagePath::new(mount_path(path)) },
+            Self::Remount { path } => Call::RemountImage { path: ImagePath::new(mount_path(path)) },
+            Self::WithoutArgument { function } => Call::CallWithoutArgument {
+                function: WITH_ARGUMENT[function % WITH_ARGUMENT.len()],
+            },
         }
     }
 }

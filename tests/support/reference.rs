@@ -4,8 +4,8 @@
 //! codes where it has errors, texts where it has bytes.
 
 use dism_emu::{
-    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Function, Hresult, Memory, OpenSession,
-    State,
+    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Function, Hresult, ImageIdentifier, Memory,
+    MountImage, OpenSession, State,
 };
 
 use super::{Next, WITHOUT_SESSION};
@@ -20,6 +20,8 @@ pub struct Reference {
     last_errors: Vec<(u64, Hresult)>,
     /// For each memory that was ever handed out, the first of which is 1, whether it was deleted.
     memory: Vec<bool>,
+    /// N4: with its path as O6 compares it; it lives through a shutdown.
+    mounted: Vec<(String, MountImage)>,
 }
 
 #[derive(Clone)]
@@ -43,7 +45,14 @@ struct Open {
 
 impl Reference {
     pub fn new(config: Config) -> Self {
-        Self { config, up: None, was_up: false, last_errors: Vec::new(), memory: Vec::new() }
+        Self {
+            config,
+            up: None,
+            was_up: false,
+            last_errors: Vec::new(),
+            memory: Vec::new(),
+            mounted: Vec::new(),
+        }
     }
 
     pub fn state(&self) -> State {
@@ -67,9 +76,20 @@ impl Reference {
         Some(&open.image)
     }
 
+    /// What is mounted, the oldest first (N4).
+    pub fn mounted(&self) -> Vec<MountImage> {
+        self.mounted.iter().map(|(_, mount)| mount.clone()).collect()
+    }
+
+    /// Whether the caller still has the memory (D1).
+    pub fn is_handed_out(&self, memory: Memory) -> bool {
+        let at = (memory.raw() as usize).checked_sub(1);
+        at.and_then(|at| self.memory.get(at)).is_some_and(|deleted| !deleted)
+    }
+
     /// Whether the contract lets a call through, so that rules are asked for an answer.
     pub fn lets_through(&self, thread: u64, call: &Call) -> bool {
-        !is_part_of_a_call(call) && self.clone().answer(thread, call, true).is_ok()
+        !is_part_of_a_call(call) && self.clone().answer(thread, call).is_ok()
     }
 
     pub fn apply(&mut self, thread: u64, call: &Call) -> Answer {
@@ -83,11 +103,13 @@ impl Reference {
             {
                 Err(code)
             }
-            scripted => self.answer(thread, asked, scripted.is_some()),
+            _ => self.answer(thread, asked),
         };
         // E2, S7: these never set it. E3: nothing clears it.
         let silent = match asked {
-            Call::HandOut { function } => SILENT.contains(function),
+            Call::HandOut { function } | Call::CallWithoutArgument { function } => {
+                SILENT.contains(function)
+            }
             Call::Shutdown | Call::GetLastErrorMessage | Call::Delete { .. } => true,
             _ => false,
         };
@@ -98,7 +120,7 @@ impl Reference {
         answer
     }
 
-    fn answer(&mut self, thread: u64, call: &Call, scripted: bool) -> Answer {
+    fn answer(&mut self, thread: u64, call: &Call) -> Answer {
         let config = self.config;
         let recorded = config.contract == Contract::Recorded;
         // D4: memory does not care whether the API is up, but for the time after a last shutdown.
@@ -125,6 +147,12 @@ impl Reference {
                 };
             }
             Call::GetLastErrorMessage => return Ok(self.last_error(thread)), // also E5
+            // E5: it works before the first initialize, and so it can miss its argument then.
+            Call::CallWithoutArgument { function: Function::GetLastErrorMessage }
+                if !is_down_again =>
+            {
+                return Err(Hresult::E_INVALIDARG);
+            }
             _ => {}
         }
         let Some(up) = &mut self.up else {
@@ -159,6 +187,45 @@ impl Reference {
                 Ok(Effect::Called)
             }
             Call::CallWithoutSession { .. } => Err(Hresult::E_INVALIDARG),
+            Call::CallWithoutArgument { .. } => Err(Hresult::E_INVALIDARG),
+            Call::MountImage(mount) => {
+                let (path, file) = (mount.path().to_string_lossy(), mount.file().to_string_lossy());
+                if path.is_empty() || file.is_empty() {
+                    return Err(Hresult::E_INVALIDARG);
+                }
+                let path = image(&path);
+                if up.has(&path) {
+                    return Err(Hresult::new(0xC004_000B)); // N2
+                }
+                if self.mounted.iter().any(|(there, _)| *there == path) {
+                    return Err(Hresult::ERROR_ALREADY_EXISTS);
+                }
+                if *mount.image() == ImageIdentifier::Index(0) {
+                    return Err(Hresult::DISMAPI_E_INVALID_IMAGE_INDEX);
+                }
+                self.mounted.push((path, mount.clone())); // N4
+                Ok(Effect::Mounted)
+            }
+            Call::UnmountImage { path } | Call::RemountImage { path } => {
+                let unmounts = matches!(call, Call::UnmountImage { .. });
+                let path = path.to_string_lossy();
+                if path.is_empty() {
+                    return Err(Hresult::E_INVALIDARG);
+                }
+                let path = image(&path);
+                if up.has(&path) {
+                    let code = if unmounts { 0xC004_000A } else { 0xC004_000C };
+                    return Err(Hresult::new(code)); // N2
+                }
+                if !self.mounted.iter().any(|(there, _)| *there == path) {
+                    return Err(Hresult::new(0xC004_0007)); // N3
+                }
+                if !unmounts {
+                    return Ok(Effect::Remounted);
+                }
+                self.mounted.retain(|(there, _)| *there != path);
+                Ok(Effect::Unmounted)
+            }
             Call::OpenSession(open) => up.open(open, config.last_session),
             Call::BeginOperation { session, function } => {
                 if !function.is_operation() {
@@ -175,8 +242,8 @@ impl Reference {
                 if open.operations.contains(&thread) {
                     return Err(Hresult::ERROR_POSSIBLE_DEADLOCK); // P3
                 }
-                if commit && !scripted {
-                    return Err(Hresult::E_INVALIDARG); // P1: nothing is mounted, but by script
+                if commit && !self.mounted.iter().any(|(there, _)| *there == open.image) {
+                    return Err(Hresult::E_INVALIDARG); // P1
                 }
                 open.operations.push(thread); // P2
                 Ok(Effect::Begun { ready: open.operations.len() == 1 })
@@ -246,6 +313,11 @@ impl Reference {
 impl Up {
     fn find(&mut self, number: u32) -> Option<&mut Open> {
         self.sessions.iter_mut().find(|open| open.number == number)
+    }
+
+    /// N2: whether a session is open on a path, one that is being closed included.
+    fn has(&self, image: &str) -> bool {
+        self.sessions.iter().any(|open| open.image == image)
     }
 
     fn open(&mut self, open: &OpenSession, last: u32) -> Answer {

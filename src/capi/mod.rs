@@ -1,0 +1,19 @@
+//! The C functions of `DismApi.dll`, under the header's names, over the process's emulator.
+
+#![expect(unsafe_code, reason = "pointers come and go; every other module is without")]
+#![allow(
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    clippy::upper_case_acronyms,
+    reason = "the header's names"
+)]
+
+mod exports;
+mod memory;
+mod process;
+mod types;
+
+pub use exports::*;
+pub use process::Process;
+pub use types::*;

@@ -1,0 +1,155 @@
+//! The one process on which the C functions act, and the guard that gives a test one of its own.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::c_void;
+use std::fmt;
+use std::sync::Arc;
+
+use super::memory::Block;
+use crate::sync::{Global, Mutex, MutexGuard, global};
+use crate::{Builder, Contract, Emulator, Error, Function, Hresult, Memory};
+
+/// An emulated process, and the memory that its C functions have handed out.
+pub(super) struct Loaded {
+    /// Its calls come from another language, so they have no place.
+    pub(super) emulator: Emulator,
+    lent: Mutex<Lent>,
+}
+
+#[derive(Default)]
+struct Lent {
+    out: BTreeMap<usize, (Memory, Block)>,
+    /// What the addresses were that nothing lies at any more, so that a second delete can be
+    /// named.
+    returned: BTreeMap<usize, Memory>,
+}
+
+impl Loaded {
+    fn new(emulator: &Emulator) -> Arc<Self> {
+        Arc::new(Self { emulator: emulator.foreign(), lent: Mutex::new(Lent::default()) })
+    }
+
+    /// Hands out a block in the name of a function (rule D1).
+    pub(super) fn hand_out(&self, function: Function, block: Block) -> Result<*mut c_void, Error> {
+        let memory = self.emulator.hand_out(function)?;
+        let address = block.address();
+        let mut lent = self.lent.lock();
+        lent.returned.remove(&address.addr());
+        lent.out.insert(address.addr(), (memory, block));
+        Ok(address)
+    }
+
+    /// Takes a block back, by its address (rules D2, D3, D4).
+    pub(super) fn delete(&self, address: *mut c_void) -> Result<Hresult, Error> {
+        let address = address.addr();
+        let memory = {
+            let lent = self.lent.lock();
+            let out = lent.out.get(&address).map(|(memory, _)| *memory);
+            match address {
+                0 => Memory::NULL,
+                _ => out.or(lent.returned.get(&address).copied()).unwrap_or(NOBODYS),
+            }
+        };
+        // Two threads may give the same one back: the emulator lets one of them win.
+        let code = self.emulator.delete_with_code(memory)?;
+        let mut lent = self.lent.lock();
+        if lent.out.remove(&address).is_some() {
+            lent.returned.insert(address, memory);
+        }
+        Ok(code)
+    }
+}
+
+/// No memory has this number: the numbers end before it.
+const NOBODYS: Memory = Memory::from_raw(u32::MAX);
+
+global! {
+    static PROCESS: Global<Loaded> = Global::new();
+    static TURNS: Mutex<()> = Mutex::new(());
+}
+
+/// Calls the process on which the C functions act now; a program that is no test gets one at its
+/// first call.
+#[inline]
+pub(super) fn with_current<R>(call: impl FnOnce(&Loaded) -> R) -> R {
+    PROCESS.with_or_insert(described_from_outside, call)
+}
+
+#[cold]
+fn described_from_outside() -> Arc<Loaded> {
+    Loaded::new(&described_by(env::var(CONTRACT).ok()).build())
+}
+
+/// `recorded` or `documented`.
+const CONTRACT: &str = "DISM_EMU_CONTRACT";
+
+/// A process that nobody verifies, since nobody ever drops it.
+fn described_by(contract: Option<String>) -> Builder {
+    let builder = Emulator::builder().verify_on_drop(false);
+    match contract {
+        Some(name) if name.eq_ignore_ascii_case("recorded") => builder.contract(Contract::Recorded),
+        _ => builder,
+    }
+}
+
+/// Gives a test a process of its own, on which the C functions act as long as this lives.
+///
+/// There is one set of C functions in a program, and so there is one such test at a time: a second
+/// one waits for the first. All threads are in this process, also those that the code under test
+/// has started.
+///
+/// Dropped, it [verifies](Emulator::verify) what was called, unless the builder or the thread's
+/// panic says otherwise, and puts back what was there before.
+///
+/// ```
+/// use dism_emu::capi::{DismInitialize, DismShutdown, Process};
+/// use dism_emu::{Emulator, Function, Rule};
+///
+/// let process = Process::start(Emulator::builder());
+/// let refused = Rule::on(Function::Initialize).nth(1).answer(0x8007_0005_u32);
+/// let _refused = process.emulator().script(refused);
+///
+/// // SAFETY: NULL is allowed for both paths.
+/// unsafe {
+///     assert_eq!(DismInitialize(0, std::ptr::null(), std::ptr::null()) as u32, 0x8007_0005);
+///     assert_eq!(DismInitialize(0, std::ptr::null(), std::ptr::null()), 0);
+///     assert_eq!(DismShutdown(), 0);
+/// }
+/// ```
+#[must_use = "the process lasts as long as this, so it needs a name"]
+pub struct Process {
+    emulator: Emulator,
+    before: Option<Arc<Loaded>>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Process {
+    /// Waits for its turn, and starts a process.
+    pub fn start(builder: Builder) -> Self {
+        let turn = TURNS.lock();
+        let emulator = builder.build();
+        let before = PROCESS.replace(Some(Loaded::new(&emulator)));
+        Self { emulator, before, _turn: turn }
+    }
+
+    /// The emulator behind the C functions, for rules, holds, the journal and the state.
+    #[must_use]
+    pub const fn emulator(&self) -> &Emulator {
+        &self.emulator
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        PROCESS.replace(self.before.take());
+        // A thread may still have a handle, so the last one need not be this.
+        self.emulator.verify_as_on_drop();
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process").field("emulator", &self.emulator).finish_non_exhaustive()
+    }
+}

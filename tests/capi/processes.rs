@@ -1,0 +1,162 @@
+//! The guard that gives a test a process of its own, and the process that is there without it.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, panic, thread};
+
+use dism_emu::capi::Process;
+use dism_emu::{Contract, Emulator, Function, Hresult, State};
+
+use crate::exports::Given;
+use crate::support::{said, unverified};
+use crate::{IMAGE, call, open, process, up};
+
+fn initialize() -> Hresult {
+    call(Function::Initialize, &Given::new(0, ""))
+}
+
+fn shutdown() -> Hresult {
+    call(Function::Shutdown, &Given::new(0, ""))
+}
+
+#[test]
+fn tests_with_a_process_of_their_own_take_turns() {
+    let inside = AtomicUsize::new(0);
+    let test = || {
+        for _ in 0..50 {
+            let process = process(Contract::Documented);
+            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "another test is in its process");
+            assert_eq!(initialize(), Hresult::S_OK);
+            assert_eq!(process.emulator().state(), State::Up { count: 1, open_sessions: 0 });
+            inside.fetch_sub(1, Ordering::SeqCst);
+        }
+    };
+    thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(test))));
+}
+
+#[test]
+fn threads_that_the_code_under_test_starts_are_in_its_process() {
+    let process = up(Contract::Documented);
+    let session = thread::spawn(|| open(IMAGE)).join().unwrap();
+    assert_eq!(process.emulator().state(), State::Up { count: 1, open_sessions: 1 });
+    let given = Given::new(session, "");
+    assert_eq!(call(Function::CloseSession, &given), Hresult::S_OK);
+    assert_eq!(shutdown(), Hresult::S_OK);
+}
+
+/// What the end of a test says that leaves a session open.
+fn end_of(builder: dism_emu::Builder) -> Result<(), String> {
+    let test = || {
+        let _process = Process::start(builder);
+        assert_eq!(initialize(), Hresult::S_OK);
+        open(IMAGE);
+    };
+    panic::catch_unwind(panic::AssertUnwindSafe(test)).map_err(said)
+}
+
+#[test]
+fn the_end_of_a_process_verifies_it() {
+    let report = end_of(Emulator::builder()).unwrap_err();
+    assert!(report.contains("session 2"), "{report}");
+    assert_eq!(end_of(unverified()), Ok(()));
+    // And the next one has its turn, and nothing of it.
+    let process = process(Contract::Documented);
+    assert_eq!(process.emulator().state(), State::Down);
+}
+
+/// A thread that is still in a call has a handle, too: it is the end of the test that counts.
+#[test]
+fn the_end_of_a_process_verifies_it_though_somebody_has_a_handle() {
+    let process = Process::start(Emulator::builder());
+    let kept = process.emulator().clone();
+    assert_eq!(initialize(), Hresult::S_OK);
+    open(IMAGE);
+    let report = panic::catch_unwind(panic::AssertUnwindSafe(|| drop(process))).map_err(said);
+    assert!(report.unwrap_err().contains("session 2"));
+    // What was told once is not told again by its drop.
+    kept.verify().unwrap_err();
+}
+
+#[test]
+fn a_failing_test_fails_with_its_own_words() {
+    let failed = panic::catch_unwind(|| {
+        let _process = Process::start(Emulator::builder());
+        assert_eq!(initialize(), Hresult::S_OK);
+        panic!("the test's own words");
+    });
+    assert_eq!(said(failed.unwrap_err()), "the test's own words");
+}
+
+#[test]
+fn calls_through_the_c_functions_have_no_place_in_the_journal() {
+    let process = up(Contract::Documented);
+    process.emulator().initialize().unwrap_err();
+    let journal = process.emulator().journal();
+    let places: Vec<_> = journal.steps().iter().map(|it| it.place.is_some()).collect();
+    assert_eq!(places, [false, true]);
+}
+
+/// Runs one of the functions below in a program of its own, where no other test has its turn.
+fn in_a_child(test: &str, contract: Option<&str>) {
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args([&format!("processes::{test}"), "--exact", "--nocapture"]);
+    child.env(CHILD, test).env_remove("DISM_EMU_CONTRACT");
+    if let Some(contract) = contract {
+        child.env("DISM_EMU_CONTRACT", contract);
+    }
+    let output = child.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    // It has been there: a test that is not asked for by name in this way does nothing.
+    assert!(told.contains("in the child"), "{told}");
+}
+
+const CHILD: &str = "DISM_EMU_TEST_CHILD";
+
+fn is_child(test: &str) -> bool {
+    let is_it = env::var(CHILD).is_ok_and(|it| it == test);
+    if is_it {
+        println!("in the child");
+    }
+    is_it
+}
+
+#[test]
+fn without_a_guard_the_process_follows_the_pages() {
+    if !is_child("without_a_guard_the_process_follows_the_pages") {
+        for contract in [None, Some("documented"), Some("")] {
+            in_a_child("without_a_guard_the_process_follows_the_pages", contract);
+        }
+        return;
+    }
+    assert_eq!(initialize(), Hresult::S_OK);
+    assert_eq!(initialize(), Hresult::ERROR_ALREADY_INITIALIZED);
+    assert_eq!(shutdown(), Hresult::S_OK);
+}
+
+#[test]
+fn without_a_guard_the_environment_chooses_the_contract() {
+    if !is_child("without_a_guard_the_environment_chooses_the_contract") {
+        for contract in ["recorded", "Recorded"] {
+            in_a_child("without_a_guard_the_environment_chooses_the_contract", Some(contract));
+        }
+        return;
+    }
+    assert_eq!(initialize(), Hresult::S_OK);
+    assert_eq!(initialize(), Hresult::S_FALSE);
+    assert_eq!([shutdown(), shutdown()], [Hresult::S_OK; 2]);
+}
+
+#[test]
+fn the_end_of_a_process_puts_back_what_was_there() {
+    if !is_child("the_end_of_a_process_puts_back_what_was_there") {
+        return in_a_child("the_end_of_a_process_puts_back_what_was_there", None);
+    }
+    assert_eq!(initialize(), Hresult::S_OK);
+    let session = Given::new(open(IMAGE), "");
+    let process = process(Contract::Documented);
+    assert_eq!(call(Function::CloseSession, &session), Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED);
+    drop(process);
+    assert_eq!(call(Function::CloseSession, &session), Hresult::S_OK);
+    assert_eq!(shutdown(), Hresult::S_OK);
+}

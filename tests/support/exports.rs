@@ -1,0 +1,431 @@
+//! A program that calls the C functions: a table of all of them, and the calls of the one vocabulary
+//! made through it.
+
+use std::cell::{Cell, UnsafeCell};
+use std::collections::BTreeMap;
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::Mutex;
+
+use dism_emu::capi::*;
+use dism_emu::{
+    Call, Emulator, Function, Hresult, ImageIdentifier, ImagePath, Memory, MountMode, ThreadId,
+};
+
+use crate::support::client::{Answered, Differences, Way, gives};
+
+/// The calls of a client, through the C functions.
+pub const C: Way = Way { make, c: Some(Differences { unscripted, hands_out, is_exported }) };
+
+/// A text for C.
+pub fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
+}
+
+pub fn code(returned: HRESULT) -> Hresult {
+    Hresult::new(returned as u32)
+}
+
+/// The arguments of a call, whichever function it is.
+pub struct Given {
+    pub session: DismSession,
+    /// Every pointer that is an argument is NULL.
+    pub null: bool,
+    /// The one that is NULL, counted from 0 as they are passed.
+    pub null_at: Option<usize>,
+    /// How many were passed.
+    pub pointers: Cell<usize>,
+    /// Whatever path or name it is.
+    pub text: Vec<u16>,
+    pub file: Vec<u16>,
+    pub index: u32,
+    pub by_name: bool,
+    pub read_only: bool,
+    pub memory: *mut c_void,
+    pub progress: DismProgressCallback,
+    pub user: *mut c_void,
+    pub outs: UnsafeCell<[usize; 3]>,
+}
+
+/// What lies at an out-parameter that nobody has written to.
+const UNTOUCHED: usize = 0xA5A5_A5A5_A5A5_A5A5_u64 as usize;
+
+impl Given {
+    pub fn new(session: DismSession, text: &str) -> Self {
+        Self {
+            session,
+            null: false,
+            null_at: None,
+            pointers: Cell::new(0),
+            text: wide(text),
+            file: wide("install.wim"),
+            index: 1,
+            by_name: false,
+            read_only: false,
+            memory: ptr::null_mut(),
+            progress: None,
+            user: ptr::null_mut(),
+            outs: UnsafeCell::new([UNTOUCHED; 3]),
+        }
+    }
+
+    pub fn null(session: DismSession) -> Self {
+        Self { null: true, ..Self::new(session, "") }
+    }
+
+    fn is_null(&self) -> bool {
+        let at = self.pointers.replace(self.pointers.get() + 1);
+        self.null || self.null_at == Some(at)
+    }
+
+    fn text(&self) -> PCWSTR {
+        if self.is_null() { ptr::null() } else { self.text.as_ptr() }
+    }
+
+    fn file(&self) -> PCWSTR {
+        if self.is_null() { ptr::null() } else { self.file.as_ptr() }
+    }
+
+    fn out<T>(&self, at: usize) -> *mut T {
+        if self.is_null() {
+            return ptr::null_mut();
+        }
+        self.outs.get().cast::<usize>().wrapping_add(at).cast()
+    }
+
+    /// What the function has put there.
+    pub fn outs(&self) -> [usize; 3] {
+        // SAFETY: no call is running that could write there, since calls borrow it.
+        unsafe { *self.outs.get() }
+    }
+
+    pub fn are_outs_untouched(&self) -> bool {
+        self.outs() == [UNTOUCHED; 3]
+    }
+
+    pub fn number_at(&self, at: usize) -> u32 {
+        // SAFETY: as above; each place is as wide as a pointer.
+        unsafe { self.outs.get().cast::<usize>().add(at).cast::<u32>().read() }
+    }
+}
+
+/// A function of the table.
+pub struct Export {
+    pub name: &'static str,
+    pub function: Function,
+    /// Whether it has an argument that must not be NULL.
+    pub needs: bool,
+    pub call: fn(&Given) -> HRESULT,
+}
+
+macro_rules! exports {
+    ($($name:ident $function:ident $needs:literal |$it:ident| ($($argument:expr),* $(,)?))+) => {
+        /// All of them, those without underscore included.
+        pub const EXPORTS: &[Export] = &[$(
+            Export {
+                name: stringify!($name),
+                function: Function::$function,
+                needs: $needs,
+                call: |$it| {
+                    let _ = $it;
+                    // SAFETY: `Given` has a place and a text for each pointer, or NULL; they live
+                    // while it is borrowed, and nobody else looks at them.
+                    unsafe { $name($($argument),*) }
+                },
+            },
+        )+];
+    };
+}
+
+const NONE: HANDLE = ptr::null_mut();
+
+exports! {
+    DismAddCapability AddCapability true |it|
+        (it.session, it.text(), 0, ptr::null(), 0, NONE, it.progress, it.user)
+    DismAddDriver AddDriver true |it| (it.session, it.text(), 0)
+    DismAddPackage AddPackage true |it|
+        (it.session, it.text(), 0, 0, NONE, it.progress, it.user)
+    DismApplyUnattend ApplyUnattend true |it| (it.session, it.text(), 0)
+    DismCheckImageHealth CheckImageHealth true |it|
+        (it.session, 0, NONE, it.progress, it.user, it.out(0))
+    DismCleanupMountpoints CleanupMountpoints false |it| ()
+    DismCloseSession CloseSession false |it| (it.session)
+    DismCommitImage CommitImage false |it| (it.session, 0, NONE, it.progress, it.user)
+    DismDelete Delete false |it| (it.memory)
+    DismDisableFeature DisableFeature true |it|
+        (it.session, it.text(), ptr::null(), 0, NONE, it.progress, it.user)
+    DismEnableFeature EnableFeature true |it| (
+        it.session, it.text(), ptr::null(), DismPackageNone, 0, ptr::null(), 0, 0, NONE,
+        it.progress, it.user,
+    )
+    DismGetCapabilities GetCapabilities true |it| (it.session, it.out(0), it.out(1))
+    DismGetCapabilityInfo GetCapabilityInfo true |it| (it.session, it.text(), it.out(0))
+    DismGetDriverInfo GetDriverInfo true |it|
+        (it.session, it.text(), it.out(0), it.out(1), it.out(2))
+    DismGetDrivers GetDrivers true |it| (it.session, 1, it.out(0), it.out(1))
+    DismGetFeatureInfo GetFeatureInfo true |it|
+        (it.session, it.text(), ptr::null(), DismPackageNone, it.out(0))
+    DismGetFeatureParent GetFeatureParent true |it|
+        (it.session, it.text(), ptr::null(), DismPackageNone, it.out(0), it.out(1))
+    DismGetFeatures GetFeatures true |it|
+        (it.session, ptr::null(), DismPackageNone, it.out(0), it.out(1))
+    DismGetImageInfo GetImageInfo true |it| (it.text(), it.out(0), it.out(1))
+    DismGetLastErrorMessage GetLastErrorMessage true |it| (it.out(0))
+    DismGetMountedImageInfo GetMountedImageInfo true |it| (it.out(0), it.out(1))
+    DismGetPackageInfo GetPackageInfo true |it|
+        (it.session, it.text(), DismPackageName, it.out(0))
+    DismGetPackageInfoEx GetPackageInfoEx true |it|
+        (it.session, it.text(), DismPackageName, it.out(0))
+    DismGetPackages GetPackages true |it| (it.session, it.out(0), it.out(1))
+    DismGetReservedStorageState GetReservedStorageState true |it| (it.session, it.out(0))
+    DismInitialize Initialize false |it| (DismLogErrors, it.text(), it.text())
+    DismMountImage MountImage true |it| (
+        it.file(), it.text(), it.index, it.name(),
+        if it.by_name { DismImageName } else { DismImageIndex },
+        if it.read_only { DISM_MOUNT_READONLY } else { DISM_MOUNT_READWRITE },
+        NONE, it.progress, it.user,
+    )
+    DismOpenSession OpenSession true |it| (it.text(), ptr::null(), ptr::null(), it.out(0))
+    DismRemountImage RemountImage true |it| (it.text())
+    DismRemoveCapability RemoveCapability true |it|
+        (it.session, it.text(), NONE, it.progress, it.user)
+    DismRemoveDriver RemoveDriver true |it| (it.session, it.text())
+    DismRemovePackage RemovePackage true |it|
+        (it.session, it.text(), DismPackageName, NONE, it.progress, it.user)
+    DismRestoreImageHealth RestoreImageHealth false |it|
+        (it.session, ptr::null(), 0, 0, NONE, it.progress, it.user)
+    DismSetReservedStorageState SetReservedStorageState false |it|
+        (it.session, DISM_RESERVED_STORAGE_ENABLED)
+    DismShutdown Shutdown false |it| ()
+    DismUnmountImage UnmountImage true |it| (it.text(), 0, NONE, it.progress, it.user)
+    _DismAddProvisionedAppxPackage AddProvisionedAppxPackage true |it| (
+        it.session, it.text(), ptr::null(), 0, ptr::null(), 0, ptr::null(), 0, 1, ptr::null(),
+        ptr::null(), DismStubPackageOptionNone,
+    )
+    DismAddProvisionedAppxPackage AddProvisionedAppxPackage true |it| (
+        it.session, it.text(), ptr::null(), 0, ptr::null(), 0, ptr::null(), 0, 1, ptr::null(),
+        ptr::null(), DismStubPackageOptionNone,
+    )
+    _DismGetProvisionedAppxPackages GetProvisionedAppxPackages true |it|
+        (it.session, it.out(0), it.out(1))
+    DismGetProvisionedAppxPackages GetProvisionedAppxPackages true |it|
+        (it.session, it.out(0), it.out(1))
+    _DismRemoveProvisionedAppxPackage RemoveProvisionedAppxPackage true |it|
+        (it.session, it.text())
+    DismRemoveProvisionedAppxPackage RemoveProvisionedAppxPackage true |it|
+        (it.session, it.text())
+    _DismExportDriver ExportDriver true |it| (it.session, it.text())
+}
+
+impl Given {
+    fn name(&self) -> PCWSTR {
+        if self.by_name { self.text() } else { ptr::null() }
+    }
+}
+
+pub fn export(function: Function) -> &'static Export {
+    let found = EXPORTS.iter().find(|it| it.function == function);
+    found.unwrap_or_else(|| panic!("{function} is not exported"))
+}
+
+fn is_exported(function: Function) -> bool {
+    function.is_operation() && EXPORTS.iter().any(|it| it.function == function)
+}
+
+/// What a look-up says of an image that has nothing.
+pub fn unscripted(function: Function) -> Hresult {
+    Hresult::new(match function {
+        Function::GetFeatureInfo | Function::GetFeatureParent | Function::GetCapabilityInfo => {
+            0x800F_080C
+        }
+        Function::GetPackageInfo | Function::GetPackageInfoEx => 0x800F_0805,
+        Function::GetDriverInfo => 0x8007_0002,
+        _ => 0,
+    })
+}
+
+/// Those that give a structure where a rule has them find something.
+pub fn hands_out(function: Function) -> bool {
+    unscripted(function).is_failure() && function != Function::GetFeatureParent
+}
+
+/// Where the memory lies that has a number in the journal.
+static LENT: Mutex<BTreeMap<u32, usize>> = Mutex::new(BTreeMap::new());
+
+/// To be called before a new process: its numbers begin anew.
+pub fn forget() {
+    LENT.lock().unwrap().clear();
+}
+
+/// Keeps the memory that this thread has just been given.
+fn keep(dism: &Emulator, address: usize) {
+    let journal = dism.journal();
+    let mut steps = journal.steps().iter().rev();
+    let memory = steps.find_map(|step| match step.outcome {
+        Ok(dism_emu::Effect::HandedOut { memory }) if step.thread == ThreadId::current() => {
+            Some(memory)
+        }
+        _ => None,
+    });
+    LENT.lock().unwrap().insert(memory.expect("it was handed out").raw(), address);
+}
+
+fn make(dism: &Emulator, call: &Call) -> Answered {
+    let function = match call {
+        Call::Initialize => Function::Initialize,
+        Call::OpenSession(_) => Function::OpenSession,
+        Call::CloseSession { .. } => Function::CloseSession,
+        Call::Shutdown => Function::Shutdown,
+        Call::GetLastErrorMessage => Function::GetLastErrorMessage,
+        Call::MountImage(_) => Function::MountImage,
+        Call::UnmountImage { .. } => Function::UnmountImage,
+        Call::RemountImage { .. } => Function::RemountImage,
+        Call::Delete { .. } => Function::Delete,
+        Call::BeginOperation { function, .. }
+        | Call::CallWithoutSession { function }
+        | Call::CallWithoutArgument { function } => *function,
+        other => panic!("{other} is not a call of its own"),
+    };
+    let mut given = Given::new(0, "name");
+    let spelt = |path: &ImagePath| wide(&path.to_string_lossy());
+    match call {
+        Call::OpenSession(open) => given.text = spelt(open.path()),
+        Call::BeginOperation { session, .. } | Call::CloseSession { session } => {
+            given.session = session.raw();
+        }
+        Call::MountImage(mount) => {
+            given.file = spelt(mount.file());
+            given.text = spelt(mount.path());
+            given.read_only = mount.mode() == MountMode::ReadOnly;
+            if let ImageIdentifier::Index(index) = mount.image() {
+                given.index = *index;
+            }
+        }
+        Call::UnmountImage { path } | Call::RemountImage { path } => given.text = spelt(path),
+        Call::Delete { memory } => {
+            // No block lies at the very end of the address space.
+            let lent = LENT.lock().unwrap().get(&memory.raw()).copied();
+            let address = if *memory == Memory::NULL { 0 } else { lent.unwrap_or(usize::MAX) };
+            given.memory = ptr::without_provenance_mut(address);
+        }
+        Call::CallWithoutArgument { .. } => given = Given::null(0),
+        _ => {}
+    }
+    let returned = code(match call {
+        // These have more to say than the table.
+        Call::OpenSession(open) => open_placed(open, &given),
+        Call::MountImage(mount) => mount_named(mount, &given),
+        _ => (export(function).call)(&given),
+    });
+    if returned.is_failure() {
+        assert!(given.are_outs_untouched(), "{call} failed and left something");
+        return Err(returned);
+    }
+    let value = match function {
+        Function::OpenSession => given.number_at(0),
+        Function::GetLastErrorMessage => match given.outs()[0] {
+            0 => 0,
+            address => {
+                keep(dism, address);
+                // SAFETY: it was just handed out, and is kept until it is deleted.
+                let message = unsafe { text_at(first::<DismString>(address).Value) };
+                code_in(&message).number()
+            }
+        },
+        Function::GetMountedImageInfo => {
+            let (list, count) = (given.outs()[0], given.number_at(1));
+            assert_eq!(list == 0, count == 0, "a list is NULL where it is empty");
+            if list != 0 {
+                keep(dism, list);
+            }
+            count
+        }
+        function if hands_out(function) => {
+            // The driver's package is the third place, and its list of hardware is empty.
+            let at = if function == Function::GetDriverInfo { 2 } else { 0 };
+            keep(dism, given.outs()[at]);
+            0
+        }
+        _ => 0,
+    };
+    Ok(gives(value, returned))
+}
+
+fn open_placed(open: &dism_emu::OpenSession, given: &Given) -> HRESULT {
+    // What is said of the placement is in the text alone; the vocabulary has no getters for it.
+    let shown = Call::OpenSession(open.clone()).to_string();
+    let (directory, drive) = (wide("Windows"), wide("S:"));
+    let said = |what: &str, text: &[u16]| {
+        if shown.ends_with(what) { text.as_ptr() } else { ptr::null() }
+    };
+    let directory = said(" windows directory \"Windows\"", &directory);
+    let drive = said(" system drive \"S:\"", &drive);
+    // SAFETY: texts and a place that live here.
+    unsafe { DismOpenSession(given.text(), directory, drive, given.out(0)) }
+}
+
+fn mount_named(mount: &dism_emu::MountImage, given: &Given) -> HRESULT {
+    let name = match mount.image() {
+        ImageIdentifier::Name(name) => wide(&name.to_string_lossy()),
+        ImageIdentifier::Index(_) => return (export(Function::MountImage).call)(given),
+    };
+    let flags = if given.read_only { DISM_MOUNT_READONLY } else { DISM_MOUNT_READWRITE };
+    // SAFETY: texts that live here.
+    unsafe {
+        DismMountImage(
+            given.file(),
+            given.text(),
+            0,
+            name.as_ptr(),
+            DismImageName,
+            flags,
+            NONE,
+            None,
+            ptr::null_mut(),
+        )
+    }
+}
+
+/// The first structure at an address that was handed out.
+///
+/// # Safety
+///
+/// There is one of this type, and it is not deleted.
+pub unsafe fn first<T>(address: usize) -> T {
+    // SAFETY: the caller's; it may lie anywhere.
+    unsafe { ptr::with_exposed_provenance::<T>(address).read_unaligned() }
+}
+
+/// The text at a pointer.
+///
+/// # Safety
+///
+/// There is one, with a 0 at its end.
+pub unsafe fn text_at(text: PCWSTR) -> String {
+    // SAFETY: the caller's.
+    String::from_utf16_lossy(&unsafe { units_at(text) })
+}
+
+/// The units before the 0.
+///
+/// # Safety
+///
+/// As above.
+pub unsafe fn units_at(text: PCWSTR) -> Vec<u16> {
+    assert!(!text.is_null(), "a text is never NULL");
+    // SAFETY: the caller's.
+    let unit = |at| unsafe { text.add(at).read_unaligned() };
+    (0..).map(unit).take_while(|unit| *unit != 0).collect()
+}
+
+/// Which code a message is about: by the sentence of the DLL's message table, or by the number that
+/// stands in it.
+fn code_in(message: &str) -> Hresult {
+    let table = (0xC004_0001..=0xC004_000F_u32).chain([1, 0xC151_0114]).map(Hresult::new);
+    let is_it = |code: &Hresult| code.message().is_some_and(|it| message == format!("{it}.\r\n"));
+    let number = || {
+        let at = message.find("0x").unwrap_or_else(|| panic!("no number in {message:?}"));
+        Hresult::new(u32::from_str_radix(&message[at + 2..at + 10], 16).unwrap())
+    };
+    table.into_iter().find(is_it).unwrap_or_else(number)
+}
