@@ -3,11 +3,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dism_emu_fuzz::lifecycle;
+use dism_emu_fuzz::{capi, lifecycle};
 
 #[test]
 fn corpus_keeps_the_contract() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/lifecycle");
+    replay("lifecycle", lifecycle);
+}
+
+/// Both corpora: a script is one for either way.
+#[test]
+fn corpora_keep_the_contract_through_the_c_functions() {
+    replay("lifecycle", capi);
+    replay("capi", capi);
+}
+
+fn replay(corpus: &str, run: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(corpus);
     let mut files: Vec<PathBuf> =
         fs::read_dir(&corpus).unwrap().map(|file| file.unwrap().path()).collect();
     // The order of a folder differs between machines, and with it the first failure.
@@ -16,19 +27,28 @@ fn corpus_keeps_the_contract() {
     for file in files {
         // Only a failing test shows it: the last one is the culprit.
         println!("{}", file.display());
-        lifecycle(&fs::read(&file).unwrap());
+        run(&fs::read(&file).unwrap());
     }
 }
 
 /// Far from what a fuzzer reaches, and enough to notice that the assertions assert nothing.
 #[test]
 fn blind_bytes_keep_the_contract() {
+    run_blindly(lifecycle);
+}
+
+#[test]
+fn blind_bytes_keep_the_contract_through_the_c_functions() {
+    run_blindly(capi);
+}
+
+fn run_blindly(run: fn(&[u8])) {
     let mut bytes = SplitMix(0);
     for case in 0..4000_u64 {
         let length = (bytes.next() % 800) as usize;
         let data: Vec<u8> = std::iter::repeat_with(|| bytes.next() as u8).take(length).collect();
         println!("case {case}");
-        lifecycle(&data);
+        run(&data);
     }
 }
 
