@@ -87,9 +87,18 @@ const CONTRACT: &str = "DISM_EMU_CONTRACT";
 /// A process that nobody verifies, since nobody ever drops it.
 fn described_by(contract: Option<String>) -> Builder {
     let builder = Emulator::builder().verify_on_drop(false);
-    match contract {
-        Some(name) if name.eq_ignore_ascii_case("recorded") => builder.contract(Contract::Recorded),
-        _ => builder,
+    let Some(contract) = contract else { return builder };
+    match contract.to_ascii_lowercase().as_str() {
+        "documented" | "" => builder,
+        "recorded" => builder.contract(Contract::Recorded),
+        other => {
+            // There is nobody to answer to: the program believes that it calls a library.
+            eprintln!(
+                "dism-emu: {CONTRACT} is {other:?}, neither documented nor recorded; \
+                 documented is what it gets"
+            );
+            builder
+        }
     }
 }
 

@@ -88,8 +88,7 @@ fn a_rule_says_what_a_callback_is_told() {
     let process = up(Contract::Documented);
     let steps = [(0, 7), (7, 7), (3, 7)];
     let rule = |function| {
-        Rule::on(function)
-            .progress(steps.map(|(current, total)| Progress::new(current, total)))
+        Rule::on(function).progress(steps.map(|(current, total)| Progress::new(current, total)))
     };
     for function in [Function::AddPackage, Function::MountImage] {
         for answer in [0x800F_0902_u32, 3010] {
