@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::calls::Calls;
 use crate::{
-    Call, Contract, Effect, Error, Hresult, InvalidArgument, Journal, Memory, Mistake, Session,
-    Step, ThreadId,
+    Call, Effect, Error, Hresult, InvalidArgument, Journal, Memory, Mistake, Session, Step,
+    ThreadId,
 };
 
 /// A mistake of the client, and where in the journal it stands.
@@ -46,7 +46,7 @@ pub struct Finding {
 }
 
 pub(crate) fn find(journal: &Journal, calls: &Calls<'_>) -> Vec<Finding> {
-    let mut audit = Audit::new(journal, calls);
+    let mut audit = Audit::new(calls);
     for (at, step) in journal.steps().iter().enumerate() {
         audit.step(at, step);
     }
@@ -176,7 +176,6 @@ enum Lent {
 }
 
 struct Audit<'a> {
-    journal: &'a Journal,
     calls: &'a Calls<'a>,
     findings: Vec<Finding>,
 
@@ -209,9 +208,8 @@ struct Audit<'a> {
 }
 
 impl<'a> Audit<'a> {
-    fn new(journal: &'a Journal, calls: &'a Calls<'a>) -> Self {
+    fn new(calls: &'a Calls<'a>) -> Self {
         Self {
-            journal,
             calls,
             findings: Vec::new(),
             initializations: Debts::default(),
@@ -319,9 +317,6 @@ impl<'a> Audit<'a> {
 
     fn refuse(&mut self, thread: ThreadId, at: usize) {
         self.failed.remove(&thread);
-        if self.journal.config().contract != Contract::Documented {
-            return;
-        }
         // Under Documented one initialization stands, unless the journal does not have it.
         let Some(&Owed { thread: owner, at: with, .. }) = self.initializations.owed.last() else {
             return;

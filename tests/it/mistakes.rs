@@ -450,6 +450,7 @@ fn mistake_4_is_forgotten_by_a_success_of_its_own() {
         it.shutdown(1).unwrap();
         it.initialize(2).unwrap();
         it.shutdown(2).unwrap();
+        it.open(1);
     });
 }
 
@@ -482,6 +483,7 @@ fn mistake_4_does_not_reach_into_the_next_period() {
         it.shutdown(1).unwrap();
         it.initialize(1).unwrap();
         it.shutdown(2).unwrap();
+        it.open(1);
     });
 }
 
@@ -493,6 +495,9 @@ fn mistake_4_is_none_where_nobody_misses_what_is_shut_down() {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
         it.shutdown(2).unwrap();
+        // One knows that it is over, the other never had it.
+        it.open(2);
+        it.open(3);
     });
 }
 
@@ -1494,6 +1499,18 @@ fn without_its_beginning_a_shutdown_is_not_taken_for_anothers() {
     hand.shutdown(2).unwrap();
     hand.steps.remove(0);
     assert_eq!(hand.found(), [(2, 0, vec![])]);
+}
+
+/// I3: whose the initialize is that stands is missing, too.
+#[test]
+fn without_its_beginning_a_refused_initialize_overlaps_with_nobody() {
+    let mut hand = Hand::new(Contract::Documented);
+    hand.initialize(1).unwrap();
+    hand.initialize(2).unwrap_err();
+    hand.shutdown(1).unwrap();
+    hand.open(2);
+    hand.steps.remove(0);
+    assert_eq!(hand.found(), []);
 }
 
 /// C3: the close is more likely that of the thread's own open, which is missing.
