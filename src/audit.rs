@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::calls::Calls;
 use crate::{
-    Call, Effect, Error, Hresult, InvalidArgument, Journal, Memory, Mistake, Session, Step,
-    ThreadId,
+    Call, Effect, Error, Function, Hresult, InvalidArgument, Journal, Memory, Mistake, Session,
+    Step, ThreadId,
 };
 
 /// A mistake of the client, and where in the journal it stands.
@@ -298,7 +298,20 @@ impl<'a> Audit<'a> {
             (Call::EndOperation { session, .. }, Ok(_) | Err(Error::OperationFailed { .. })) => {
                 self.performing.remove(&(thread, *session));
             }
-            (Call::CallWithoutSession { .. }, Err(Error::NotInitialized)) => {
+            (Call::CallWithoutArgument { function: Function::OpenSession }, Err(error)) => {
+                self.last_failed_open.insert(thread, at);
+                if *error == Error::NotInitialized {
+                    self.is_down(thread, at);
+                }
+            }
+            (
+                Call::CallWithoutSession { .. }
+                | Call::CallWithoutArgument { .. }
+                | Call::MountImage(_)
+                | Call::UnmountImage { .. }
+                | Call::RemountImage { .. },
+                Err(Error::NotInitialized),
+            ) => {
                 self.is_down(thread, at);
             }
             (Call::HandOut { .. }, Ok(Effect::HandedOut { memory })) => {
@@ -595,10 +608,7 @@ impl<'a> Audit<'a> {
                     self.memory.insert(memory, Lent::Named);
                     self.found(Mistake::MemoryMishandled, at, [first]);
                 }
-                None => {
-                    self.memory.insert(memory, Lent::Named);
-                    self.found(Mistake::MemoryMishandled, at, None);
-                }
+                None => self.found(Mistake::MemoryMishandled, at, None),
             },
             _ => {}
         }
@@ -660,7 +670,12 @@ impl<'a> Audit<'a> {
         let call = self.calls.by_step(last)?;
         let first = self.calls.first(call);
         let mistake = match (first.call.asked(), &first.outcome, self.calls.code(call)) {
-            (Call::OpenSession(_), Err(_), _) => Mistake::LeftAfterFailedOpen,
+            (
+                Call::OpenSession(_)
+                | Call::CallWithoutArgument { function: Function::OpenSession },
+                Err(_),
+                _,
+            ) => Mistake::LeftAfterFailedOpen,
             // Who closes a session after it has gone on.
             (Call::Initialize, Ok(_), Some(Hresult::S_FALSE))
                 if !self.has_closed_since.contains(&first.thread) =>

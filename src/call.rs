@@ -94,11 +94,12 @@ impl Memory {
     }
 }
 
-/// Writes `memory 1`, or `NULL`.
+/// Writes `memory 1`, or `NULL`; the last number is that of a pointer that nobody handed out.
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NULL => f.write_str("NULL"),
+            Self(u32::MAX) => f.write_str("memory that was never handed out"),
             Self(number) => write!(f, "memory {number}"),
         }
     }

@@ -53,7 +53,6 @@ struct Shared {
     turn: Condvar,
     /// A thread came to a hold, or a hold was released.
     held: Condvar,
-    verify_on_drop: bool,
 }
 
 /// What the lock guards: the state, and the journal that is written with it.
@@ -62,6 +61,7 @@ struct Core {
     journal: Recorder,
     /// `None` until the test scripts something, so that who never does pays nothing for it.
     script: Option<Box<Script>>,
+    verify_on_drop: bool,
     /// What an explicit [`Emulator::verify`] has looked at.
     verified: Option<Seen>,
 }
@@ -797,11 +797,17 @@ impl Emulator {
         change(self.lock().script.get_or_insert_default())
     }
 
-    /// Does what the drop of the last handle would do.
+    /// Does what the drop of the last handle would do, which does nothing then: it may be in a
+    /// call that outlives its process.
     #[cfg(feature = "capi")]
     pub(crate) fn verify_as_on_drop(&self) {
-        if self.shared.verify_on_drop && !std::thread::panicking() {
-            let report = self.lock().unseen_report();
+        let report = {
+            let mut core = self.lock();
+            let report = core.unseen_report();
+            core.verify_on_drop = false;
+            report
+        };
+        if !std::thread::panicking() {
             panic_if_there_is(report);
         }
     }
@@ -931,10 +937,10 @@ impl Emulator {
 }
 
 impl Core {
-    /// What there is to report of what no verification has looked at.
+    /// What there is to report of what no verification has looked at, unless the test opted out.
     fn unseen_report(&mut self) -> Option<Report> {
         let seen = Some(self.seen());
-        if std::mem::replace(&mut self.verified, seen) == seen {
+        if !self.verify_on_drop || std::mem::replace(&mut self.verified, seen) == seen {
             return None;
         }
         let (journal, remarks) = self.evidence();
@@ -968,7 +974,7 @@ impl Core {
 /// The last handle is gone: see [`Emulator::verify`].
 impl Drop for Shared {
     fn drop(&mut self) {
-        if self.verify_on_drop && !std::thread::panicking() {
+        if !std::thread::panicking() {
             panic_if_there_is(self.core.get_mut().unseen_report());
         }
     }
@@ -1119,14 +1125,11 @@ impl Builder {
             machine: Machine::new(self.config),
             journal: Recorder::new(self.journal_limit),
             script: None,
+            verify_on_drop: self.verify_on_drop,
             verified: None,
         };
-        let shared = Shared {
-            core: Mutex::new(core),
-            turn: Condvar::default(),
-            held: Condvar::default(),
-            verify_on_drop: self.verify_on_drop,
-        };
+        let shared =
+            Shared { core: Mutex::new(core), turn: Condvar::default(), held: Condvar::default() };
         Emulator { shared: Arc::new(shared), is_foreign: false }
     }
 }

@@ -75,9 +75,13 @@ pub enum Error {
     #[error("an image is mounted at the path already")]
     AlreadyMounted,
 
-    /// An image file has no image 0 (DismImageIndex counts from 1).
-    #[error("there is no such image in the file")]
+    /// An image file has no image 0: they are counted from 1.
+    #[error("there is no image with this number in the file")]
     InvalidImageIndex,
+
+    /// No image has an empty name.
+    #[error("there is no image with this name in the file")]
+    InvalidImageName,
 
     /// The numbers ran out: of sessions (rule O8), of references to one session, or of
     /// initializations.
@@ -118,6 +122,7 @@ impl Error {
             Self::NothingMounted => Hresult::DISMAPI_E_UNABLE_TO_UNMOUNT_IMAGE_PATH,
             Self::AlreadyMounted => Hresult::ERROR_ALREADY_EXISTS,
             Self::InvalidImageIndex => Hresult::DISMAPI_E_INVALID_IMAGE_INDEX,
+            Self::InvalidImageName => Hresult::DISMAPI_E_INVALID_IMAGE_NAME,
             Self::OutOfNumbers => Hresult::E_OUTOFMEMORY,
             Self::PossibleDeadlock { .. } => Hresult::ERROR_POSSIBLE_DEADLOCK,
             Self::AlreadyInitialized { code }

@@ -438,8 +438,12 @@ impl Machine {
             if find_mounted(&self.mounted, path).is_some() {
                 return Err(Error::AlreadyMounted);
             }
-            if mount.image == ImageIdentifier::Index(0) {
-                return Err(Error::InvalidImageIndex);
+            match &mount.image {
+                ImageIdentifier::Index(0) => return Err(Error::InvalidImageIndex),
+                ImageIdentifier::Name(name) if name.as_bytes().is_empty() => {
+                    return Err(Error::InvalidImageName);
+                }
+                _ => {}
             }
             let_through(script())?;
             self.mounted.push(mount.clone());
@@ -551,7 +555,9 @@ impl Machine {
     /// rule E2 has it.
     pub(crate) fn hand_out(&mut self, thread: ThreadId, function: Function) -> Outcome {
         let next = self.not_after_shutdown().and_then(|()| {
-            self.last_memory.raw().checked_add(1).map(Memory::from_raw).ok_or(Error::OutOfNumbers)
+            let next = self.last_memory.raw() + 1;
+            // The last number is that of no memory at all.
+            (next < u32::MAX).then_some(Memory::from_raw(next)).ok_or(Error::OutOfNumbers)
         });
         match next {
             Ok(memory) => {

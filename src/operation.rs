@@ -145,6 +145,12 @@ impl<'a> Operation<'a> {
         self.end()
     }
 
+    /// What it is going to end with, unless a rule has another result for it than this.
+    #[cfg(feature = "capi")]
+    pub(crate) fn result_or(&self, unscripted: Hresult) -> Hresult {
+        self.answer.as_ref().map_or(unscripted, |answer| answer.code)
+    }
+
     #[inline]
     fn take_answer(&mut self) -> Option<Hresult> {
         self.answer.take().map(|answer| answer.code)

@@ -170,12 +170,17 @@ impl Loaded {
         make: impl Fn(PCWSTR, PCWSTR) -> T,
     ) -> Result<Hresult, Error> {
         // SAFETY: the caller's.
-        let name = unsafe { text(name) };
-        let valid = name.is_some() && !place.is_null();
-        let code = self.operate(session, function, valid, unknown)?;
-        let name = name.unwrap_or_default();
-        let block = Block::of(&[[name, &[]]], |_, [name, empty]| make(name, empty));
+        let Some(name) = (unsafe { text(name) }).filter(|_| !place.is_null()) else {
+            return Err(self.emulator.refuse(function));
+        };
+        let operation = self.emulator.operation(session_of(session), function)?;
+        if operation.result_or(unknown).is_failure() {
+            return operation.end_with(unknown);
+        }
+        let block = Block::of(&[[&name, &[]]], |_, [name, empty]| make(name, empty));
+        // As long as it is performed nobody can shut the API down.
         let address = self.hand_out(function, block)?;
+        let code = operation.end_with(unknown)?;
         // SAFETY: it is not NULL, so the caller vouches for it.
         unsafe { give(place, address.cast()) };
         Ok(code)
@@ -239,9 +244,11 @@ exports! {
             return Err(loaded.emulator.refuse(Function::OpenSession));
         };
         let mut short = [0; SHORT];
-        let path = wtf8(path, &mut short);
+        let path = wtf8(&path, &mut short);
         let request = OpenRequest::new(&path, directory.is_some() || drive.is_some());
-        let opened = loaded.emulator.open(request, || OpenSession::placed(&path, directory, drive));
+        let opened = loaded.emulator.open(request, || {
+            OpenSession::placed(&path, directory.as_deref(), drive.as_deref())
+        });
         let (session, code) = opened?;
         // SAFETY: it is not NULL, so the caller vouches for it.
         unsafe { give(Session, session.raw()) };
@@ -290,14 +297,13 @@ exports! {
         Progress: DismProgressCallback,
         UserData: *mut c_void,
     ) |loaded| {
-        // SAFETY: the caller's, for all three.
-        let (file, path, name) =
-            unsafe { (text(ImageFilePath), text(MountPath), text(ImageName)) };
-        let image = match (ImageIdentifier, name) {
-            (DismImageIndex, _) => Some(crate::ImageIdentifier::Index(ImageIndex)),
-            (DismImageName, Some(name)) => {
-                Some(crate::ImageIdentifier::Name(ImagePath::from_wide(name)))
-            }
+        // SAFETY: the caller's, for both.
+        let (file, path) = unsafe { (text(ImageFilePath), text(MountPath)) };
+        let image = match ImageIdentifier {
+            DismImageIndex => Some(crate::ImageIdentifier::Index(ImageIndex)),
+            // SAFETY: the caller's, since it is by the name that the image is meant.
+            DismImageName => (unsafe { text(ImageName) })
+                .map(|name| crate::ImageIdentifier::Name(ImagePath::from_wide(&name))),
             _ => None,
         };
         let (Some(file), Some(path), Some(image)) = (file, path, image) else {
@@ -307,7 +313,7 @@ exports! {
             0 => MountMode::ReadWrite,
             _ => MountMode::ReadOnly,
         };
-        let (path, file) = (ImagePath::from_wide(path), ImagePath::from_wide(file));
+        let (path, file) = (ImagePath::from_wide(&path), ImagePath::from_wide(&file));
         let mount = MountImage { path, file, image, mode };
         let watched = Watched { cancel: CancelEvent, callback: Progress, user: UserData };
         watched.while_it(|cancelled| loaded.emulator.mount_image_with_answer(mount, cancelled))
@@ -326,7 +332,7 @@ exports! {
         let Some(path) = (unsafe { text(MountPath) }) else {
             return Err(loaded.emulator.refuse(Function::UnmountImage));
         };
-        let path = ImagePath::from_wide(path);
+        let path = ImagePath::from_wide(&path);
         let watched = Watched { cancel: CancelEvent, callback: Progress, user: UserData };
         watched.while_it(|cancelled| loaded.emulator.unmount_image_with_answer(path, cancelled))
     }
@@ -337,7 +343,7 @@ exports! {
         let Some(path) = (unsafe { text(MountPath) }) else {
             return Err(loaded.emulator.refuse(Function::RemountImage));
         };
-        loaded.emulator.remount_path(ImagePath::from_wide(path))
+        loaded.emulator.remount_path(ImagePath::from_wide(&path))
     }
 
     /// `DismGetMountedImageInfo` (rules N1, N4).
@@ -749,15 +755,21 @@ exports! {
         let function = Function::GetDriverInfo;
         // SAFETY: the caller's.
         let path = unsafe { text(DriverPath) };
-        let valid = path.is_some() && !Driver.is_null() && !Count.is_null();
-        let code = loaded.operate(Session, function, valid, UNKNOWN_DRIVER)?;
+        let Some(path) = path.filter(|_| !Driver.is_null() && !Count.is_null()) else {
+            return Err(loaded.emulator.refuse(function));
+        };
+        let operation = loaded.emulator.operation(session_of(Session), function)?;
+        let is_known = operation.result_or(UNKNOWN_DRIVER).is_success();
+        let mut package = ptr::null_mut();
+        if is_known && !DriverPackage.is_null() {
+            let block =
+                Block::of(&[[&path, &[]]], |_, [path, empty]| driver_package(path, empty));
+            package = loaded.hand_out(function, block)?;
+        }
+        let code = operation.end_with(UNKNOWN_DRIVER)?;
         if !DriverPackage.is_null() {
-            let block = Block::of(&[[path.unwrap_or_default(), &[]]], |_, [path, empty]| {
-                driver_package(path, empty)
-            });
-            let address = loaded.hand_out(function, block)?;
             // SAFETY: it is not NULL, so the caller vouches for it.
-            unsafe { give(DriverPackage, address.cast()) };
+            unsafe { give(DriverPackage, package.cast()) };
         }
         // SAFETY: neither is NULL, so the caller vouches for both.
         unsafe { give_empty(Driver, Count) };

@@ -1,5 +1,6 @@
 //! Blocks of memory that are handed to callers, and texts that callers hand in.
 
+use std::borrow::Cow;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -11,19 +12,20 @@ use super::types::PCWSTR;
 /// # Safety
 ///
 /// `text` is NULL or points to 16-bit units of which one is 0, which nobody changes meanwhile.
-pub(super) unsafe fn text<'a>(text: PCWSTR) -> Option<&'a [u16]> {
+pub(super) unsafe fn text<'a>(text: PCWSTR) -> Option<Cow<'a, [u16]>> {
     if text.is_null() {
         return None;
     }
-    let mut length = 0;
-    // SAFETY: the caller vouches for every unit up to the 0. The type makes no promise that the
-    // pointer is even, but a caller's array of units is.
-    unsafe {
-        while text.add(length).read() != 0 {
-            length += 1;
-        }
-        Some(slice::from_raw_parts(text, length))
-    }
+    // SAFETY: the caller vouches for every unit up to the 0. Structures without padding and
+    // buffers of bytes have texts at odd addresses, too.
+    let unit = |at: usize| unsafe { text.add(at).read_unaligned() };
+    let length = (0..).take_while(|at| unit(*at) != 0).count();
+    Some(if text.is_aligned() {
+        // SAFETY: so many units were just read from there.
+        Cow::Borrowed(unsafe { slice::from_raw_parts(text, length) })
+    } else {
+        Cow::Owned((0..length).map(unit).collect())
+    })
 }
 
 /// One allocation that a caller gives back as a whole (rule D1): structures without padding, and

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::c_void;
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::memory::Block;
 use crate::sync::{Global, Mutex, MutexGuard, global};
-use crate::{Builder, Contract, Emulator, Error, Function, Hresult, Memory};
+use crate::{Builder, Contract, Emulator, Error, Function, Hresult, Memory, ThreadId};
 
 /// An emulated process, and the memory that its C functions have handed out.
 pub(super) struct Loaded {
@@ -67,6 +68,7 @@ const NOBODYS: Memory = Memory::from_raw(u32::MAX);
 global! {
     static PROCESS: Global<Loaded> = Global::new();
     static TURNS: Mutex<()> = Mutex::new(());
+    static HOLDER: Mutex<Option<ThreadId>> = Mutex::new(None);
 }
 
 /// Calls the process on which the C functions act now; a program that is no test gets one at its
@@ -93,7 +95,8 @@ fn described_by(contract: Option<String>) -> Builder {
         "recorded" => builder.contract(Contract::Recorded),
         other => {
             // There is nobody to answer to: the program believes that it calls a library.
-            eprintln!(
+            let _ = writeln!(
+                io::stderr(),
                 "dism-emu: {CONTRACT} is {other:?}, neither documented nor recorded; \
                  documented is what it gets"
             );
@@ -135,8 +138,16 @@ pub struct Process {
 
 impl Process {
     /// Waits for its turn, and starts a process.
+    ///
+    /// # Panics
+    ///
+    /// If the calling thread has a guard already: it would wait for itself.
+    #[track_caller]
     pub fn start(builder: Builder) -> Self {
+        let thread = Some(ThreadId::current());
+        assert!(*HOLDER.lock() != thread, "this thread has a process already: drop that one first");
         let turn = TURNS.lock();
+        *HOLDER.lock() = thread;
         let emulator = builder.build();
         let before = PROCESS.replace(Some(Loaded::new(&emulator)));
         Self { emulator, before, _turn: turn }
@@ -152,6 +163,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         PROCESS.replace(self.before.take());
+        *HOLDER.lock() = None;
         // A thread may still have a handle, so the last one need not be this.
         self.emulator.verify_as_on_drop();
     }

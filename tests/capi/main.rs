@@ -14,6 +14,7 @@ mod strategies;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod careless;
 mod gates;
 mod image;
 mod memory;

@@ -158,11 +158,17 @@ impl Expected {
 
     /// The second instant, if there is one. An operation ends with a result unless another is
     /// scripted for it.
-    fn finish(&mut self, thread: u64, started: Started, result: Hresult) -> Answered {
+    fn finish(&mut self, thread: u64, call: &Call, started: Started, result: Hresult) -> Answered {
         match started {
             Started::Done(answered) => answered,
             Started::Performing(session, answer) => {
                 let result = answer.unwrap_or(result);
+                // A C function gives memory while nobody can shut the API down.
+                if let (Some(c), Call::BeginOperation { function, .. }) = (self.c, call) {
+                    if result.is_success() && (c.hands_out)(*function) {
+                        self.step(thread, Call::HandOut { function: *function })?;
+                    }
+                }
                 let ended = self.step(thread, Call::EndOperation { session, result });
                 ended.map(|_| gives(0, result))
             }
@@ -177,7 +183,7 @@ impl Expected {
 
     fn whole(&mut self, thread: u64, call: &Call) -> Answered {
         let started = self.start(thread, call);
-        let answered = self.finish(thread, started, self.unscripted(call));
+        let answered = self.finish(thread, call, started, self.unscripted(call));
         self.hand_out(thread, call, answered)
     }
 
@@ -189,11 +195,10 @@ impl Expected {
         }
     }
 
-    /// The last part of a C function that gives memory.
+    /// The last part of a C function without a session that gives memory.
     fn hand_out(&mut self, thread: u64, call: &Call, answered: Answered) -> Answered {
-        let (Some(c), Ok(given)) = (self.c, answered) else { return answered };
+        let (Some(_), Ok(given)) = (self.c, answered) else { return answered };
         let function = match call {
-            Call::BeginOperation { function, .. } if (c.hands_out)(*function) => *function,
             // What is empty is NULL.
             Call::GetLastErrorMessage if given >> 32 != 0 => Function::GetLastErrorMessage,
             Call::CallWithoutSession { function: Function::GetMountedImageInfo }
@@ -418,7 +423,9 @@ impl<'a> Client<'a> {
             }
         };
         let started = Started::Performing(session, answer);
-        let expected = self.expected.finish(self.thread, started, result);
+        // Its way is that of the methods, which give no memory of themselves.
+        let end = Call::EndOperation { session, result };
+        let expected = self.expected.finish(self.thread, &end, started, result);
         let Some(ended) = ended else { return Ok(()) };
         let ended = ended.map(|code| gives(0, code)).map_err(|error| error.code());
         agree(format_args!("the end on {session}"), ended, expected)
@@ -472,7 +479,7 @@ impl<'a> Client<'a> {
             if stops_between {
                 return started;
             }
-            Started::Done(self.expected.finish(thread, started, unscripted))
+            Started::Done(self.expected.finish(thread, &call, started, unscripted))
         });
         let is_refused = stops_between && matches!(started, Some(Started::Done(_)));
         if catches && !is_refused {
@@ -490,7 +497,7 @@ impl<'a> Client<'a> {
         if let Started::Closing(session, _) = started {
             self.end(session, Ending::Drop)?; // C4: it waits for nothing else
         }
-        let expected = self.expected.finish(thread, started, unscripted);
+        let expected = self.expected.finish(thread, &call, started, unscripted);
         let expected = self.expected.hand_out(thread, &call, expected);
         let (answered, last_error) = other.join()?;
         agree(format_args!("{call} of another thread"), answered, expected)?;

@@ -1,0 +1,167 @@
+//! What programs in C get away with, and what they are told of.
+
+use std::ffi::c_void;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::{ptr, thread};
+
+use dism_emu::capi::{
+    DISM_SESSION_DEFAULT, DismDelete, DismGetFeatureInfo, DismImageIndex, DismInitialize,
+    DismMountImage, DismOpenSession, DismRestoreImageHealth, Process,
+};
+use dism_emu::{Contract, Emulator, Function, Hold, Hresult, Mistake, Rule};
+
+use crate::support::{said, unverified};
+use crate::{IMAGE, process, up};
+
+fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
+}
+
+fn found(process: &Process) -> Vec<Mistake> {
+    process.emulator().journal().mistakes().iter().map(|it| it.mistake).collect()
+}
+
+/// X2: structures without padding have their texts anywhere.
+#[test]
+fn x2_a_text_may_lie_at_an_odd_address() {
+    let _process = up(Contract::Documented);
+    let bytes: Vec<u8> =
+        [0].into_iter().chain(wide(IMAGE).iter().flat_map(|it| it.to_ne_bytes())).collect();
+    let (mut odd, mut even) = (DISM_SESSION_DEFAULT, DISM_SESSION_DEFAULT);
+    let null = ptr::null();
+    // SAFETY: both texts end in a 0, and the sessions can be written.
+    unsafe {
+        let text = bytes.as_ptr().add(1).cast();
+        assert_eq!(DismOpenSession(text, null, null, &mut odd), 0);
+        assert_eq!(DismOpenSession(wide(IMAGE).as_ptr(), null, null, &mut even), 0);
+    }
+    assert_eq!(odd, even, "O3, O6: it is the same image");
+}
+
+/// X2: what the other arguments make meaningless is not looked at.
+#[test]
+fn x2_a_name_that_is_not_asked_for_may_be_anything() {
+    let _process = up(Contract::Documented);
+    let (file, path) = (wide("a.wim"), wide(IMAGE));
+    let nowhere = ptr::without_provenance(0x10);
+    // SAFETY: the texts end in a 0; the image is meant by its number.
+    let mounted = unsafe {
+        DismMountImage(
+            file.as_ptr(),
+            path.as_ptr(),
+            1,
+            nowhere,
+            DismImageIndex,
+            0,
+            ptr::null_mut(),
+            None,
+            ptr::null_mut(),
+        )
+    };
+    assert_eq!(mounted, 0);
+}
+
+#[test]
+fn mistake_5_of_an_open_without_a_path() {
+    let process = up(Contract::Documented);
+    let mut session = DISM_SESSION_DEFAULT;
+    // SAFETY: NULL is allowed everywhere, and refused.
+    let opened = unsafe { DismOpenSession(ptr::null(), ptr::null(), ptr::null(), &mut session) };
+    assert_eq!(opened as u32, Hresult::E_INVALIDARG.number());
+    assert_eq!(found(&process), [Mistake::LeftAfterFailedOpen]);
+}
+
+#[test]
+fn mistake_7_of_a_program_that_goes_on_to_mount() {
+    let process = Process::start(unverified().elevated(false));
+    // SAFETY: NULL is allowed everywhere.
+    unsafe {
+        assert_ne!(DismInitialize(0, ptr::null(), ptr::null()), 0);
+        DismOpenSession(ptr::null(), ptr::null(), ptr::null(), ptr::null_mut());
+    }
+    assert_eq!(found(&process), [Mistake::FailedInitializeIgnored]);
+}
+
+/// D3: two pointers that nobody handed out are two mistakes.
+#[test]
+fn mistake_11_of_each_pointer_that_nobody_handed_out() {
+    let process = up(Contract::Documented);
+    for address in [0x1000, 0x2000] {
+        // SAFETY: any value is allowed.
+        let deleted = unsafe { DismDelete(ptr::without_provenance_mut(address)) };
+        assert_eq!(deleted as u32, Hresult::E_INVALIDARG.number());
+    }
+    let expected = [Mistake::NeverShutDown, Mistake::MemoryMishandled, Mistake::MemoryMishandled];
+    assert_eq!(found(&process), expected);
+    assert!(process.emulator().journal().to_string().contains("never handed out"));
+}
+
+/// X1: whatever others do, a look-up that has succeeded gives what it found.
+#[test]
+fn x1_a_look_up_succeeds_as_a_whole() {
+    let process = up(Contract::Documented);
+    let dism = process.emulator();
+    let known = dism.script(Rule::on(Function::GetFeatureInfo));
+    let session = dism.open_session(IMAGE).unwrap();
+    let hold = dism.hold(Hold::returning(Function::GetFeatureInfo));
+    let name = wide("NetFx3");
+    thread::scope(|scope| {
+        let look_up = scope.spawn(|| {
+            let mut info = ptr::null_mut();
+            // SAFETY: the name ends in a 0, and the place can be written.
+            let code = unsafe {
+                DismGetFeatureInfo(session.raw(), name.as_ptr(), ptr::null(), 0, &mut info)
+            };
+            (code, info.is_null())
+        });
+        hold.wait();
+        dism.close_session(session).unwrap();
+        dism.shutdown().unwrap();
+        hold.release();
+        assert_eq!(look_up.join().unwrap(), (0, false));
+    });
+    drop(known);
+    dism.journal().replay().unwrap();
+}
+
+#[test]
+fn a_second_process_on_one_thread_does_not_wait_for_itself() {
+    let first = process(Contract::Documented);
+    let second = std::panic::catch_unwind(|| drop(process(Contract::Documented)));
+    assert!(said(second.unwrap_err()).contains("has a process already"));
+    drop(first);
+    drop(process(Contract::Documented));
+}
+
+/// A thread of the code under test that nobody joined is in a call of its own.
+#[test]
+fn a_call_that_outlives_its_process_is_not_told_of_its_mistakes() {
+    struct Meeting(Sender<()>, Receiver<()>);
+    unsafe extern "system" fn meet(current: u32, _total: u32, meeting: *mut c_void) {
+        // SAFETY: the test passes its own, which outlives the call.
+        let Meeting(there, go_on) = unsafe { &*meeting.cast::<Meeting>() };
+        if current == 0 {
+            there.send(()).unwrap();
+            go_on.recv().unwrap();
+        }
+    }
+
+    let process = Process::start(Emulator::builder());
+    process.emulator().initialize().unwrap();
+    let session = process.emulator().open_session(IMAGE).unwrap().raw();
+    let (there, is_there) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let outlives = thread::spawn(move || {
+        let meeting = Meeting(there, may_go_on);
+        let user = (&raw const meeting).cast_mut().cast();
+        let none = ptr::null_mut();
+        // SAFETY: an empty list may be NULL, and the callback gets what it expects.
+        unsafe { DismRestoreImageHealth(session, ptr::null(), 0, 0, none, Some(meet), user) }
+    });
+    is_there.recv().unwrap();
+    // The session that is open, and the rest of it, is told here and nowhere else.
+    assert!(process.emulator().verify().is_err());
+    drop(process);
+    go_on.send(()).unwrap();
+    assert_eq!(outlives.join().unwrap(), 0);
+}
