@@ -4,9 +4,9 @@
 //! Everything through which one thread can see another goes through here, or a model checker
 //! would not see it. `Arc` does not: loom's multiplies the schedules and checks only for leaks.
 
-#[cfg(feature = "capi")]
-pub(crate) use world::Global;
 pub(crate) use world::{Condvar, Deadline, Mutex, MutexGuard};
+#[cfg(feature = "capi")]
+pub(crate) use world::{Global, Seen};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -84,6 +84,27 @@ macro_rules! global {
 #[cfg(feature = "capi")]
 pub(crate) use global;
 
+/// What each thread has seen of a [`Global`].
+#[cfg(feature = "capi")]
+macro_rules! seen {
+    (static $name:ident: $type:ty;) => {
+        #[cfg(not(any(
+            all(any(loom, dism_loom), feature = "loom"),
+            all(any(shuttle, dism_shuttle), feature = "shuttle"),
+        )))]
+        std::thread_local! {
+            static $name: crate::sync::Seen<$type> = const { std::cell::Cell::new(None) };
+        }
+        #[cfg(any(
+            all(any(loom, dism_loom), feature = "loom"),
+            all(any(shuttle, dism_shuttle), feature = "shuttle"),
+        ))]
+        static $name: crate::sync::Seen = crate::sync::Seen;
+    };
+}
+#[cfg(feature = "capi")]
+pub(crate) use seen;
+
 /// The calling thread's number: 1, 2, 3, … in the order in which threads first ask.
 ///
 /// Numbers only have to differ, so the counter is of the standard library in every world: it
@@ -104,7 +125,12 @@ mod world {
     use std::cell::Cell;
     #[cfg(feature = "capi")]
     use std::sync::Arc;
+    #[cfg(feature = "capi")]
+    use std::thread::LocalKey;
     use std::time::{Duration, Instant};
+
+    #[cfg(feature = "capi")]
+    use arc_swap::{ArcSwapOption, Cache};
 
     pub(super) const MODEL_CHECKED: bool = false;
 
@@ -139,26 +165,39 @@ mod world {
     /// What all threads share, and seldom changes: read without a lock.
     #[cfg(feature = "capi")]
     #[derive(Debug)]
-    pub(crate) struct Global<T>(arc_swap::ArcSwapOption<T>);
+    pub(crate) struct Global<T: 'static>(ArcSwapOption<T>);
+
+    /// What a thread has seen of a global.
+    #[cfg(feature = "capi")]
+    pub(crate) type Seen<T> = Cell<Option<Cache<&'static ArcSwapOption<T>, Option<Arc<T>>>>>;
 
     #[cfg(feature = "capi")]
     impl<T> Global<T> {
         pub(crate) const fn new() -> Self {
-            Self(arc_swap::ArcSwapOption::const_empty())
+            Self(ArcSwapOption::const_empty())
         }
 
-        /// Lends the value to `read`, for which it lives also where it is replaced meanwhile. To
-        /// count itself among its owners would cost each reader twice as much.
+        /// Lends the value to `read`, for which it lives also where it is replaced meanwhile.
+        ///
+        /// Each thread keeps what it has seen, and only looks whether it is still the one: to
+        /// count itself among the owners at each call would cost as much as the call.
         #[inline]
         pub(crate) fn with_or_insert<R>(
-            &self,
+            &'static self,
+            seen: &'static LocalKey<Seen<T>>,
             make: impl FnOnce() -> Arc<T>,
             read: impl FnOnce(&T) -> R,
         ) -> R {
-            match &*self.0.load() {
+            // Taken out meanwhile: a callback comes here once more, and a thread that is ending
+            // has none.
+            let seen_before = seen.try_with(Cell::take).ok().flatten();
+            let mut cache = seen_before.unwrap_or_else(|| Cache::new(&self.0));
+            let result = match cache.load() {
                 Some(value) => read(value),
                 None => read(&self.insert(make())),
-            }
+            };
+            let _ = seen.try_with(|seen| seen.set(Some(cache)));
+            result
         }
 
         /// Unless another thread comes first.
@@ -261,6 +300,11 @@ mod world {
     #[derive(Debug)]
     pub(crate) struct Global<T>(Mutex<Option<Arc<T>>>);
 
+    /// A model looks each time, so that it sees every step.
+    #[cfg(feature = "capi")]
+    #[derive(Debug)]
+    pub(crate) struct Seen;
+
     #[cfg(feature = "capi")]
     impl<T> Global<T> {
         pub(crate) fn new() -> Self {
@@ -270,6 +314,7 @@ mod world {
         /// Lends the value to `read`, for which it lives also where it is replaced meanwhile.
         pub(crate) fn with_or_insert<R>(
             &self,
+            _seen: &'static Seen,
             make: impl FnOnce() -> Arc<T>,
             read: impl FnOnce(&T) -> R,
         ) -> R {

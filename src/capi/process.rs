@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::memory::Block;
-use crate::sync::{Global, Mutex, MutexGuard, global};
+use crate::sync::{Global, Mutex, MutexGuard, global, seen};
 use crate::{Builder, Contract, Emulator, Error, Function, Hresult, Memory, ThreadId};
 
 /// An emulated process, and the memory that its C functions have handed out.
@@ -71,11 +71,15 @@ global! {
     static HOLDER: Mutex<Option<ThreadId>> = Mutex::new(None);
 }
 
+seen! {
+    static SEEN: Loaded;
+}
+
 /// Calls the process on which the C functions act now; a program that is no test gets one at its
 /// first call.
 #[inline]
 pub(super) fn with_current<R>(call: impl FnOnce(&Loaded) -> R) -> R {
-    PROCESS.with_or_insert(described_from_outside, call)
+    PROCESS.with_or_insert(&SEEN, described_from_outside, call)
 }
 
 #[cold]
