@@ -28,7 +28,8 @@ use crate::{
 /// assert_eq!(found.len(), 1);
 /// assert_eq!(found[0].mistake, Mistake::CloseTwice);
 /// // The first close is two steps: closing, and gone.
-/// assert_eq!((found[0].at, found[0].collides_with.as_slice()), (4, &[2][..]));
+/// assert_eq!((found[0].call, found[0].at), (4, 4));
+/// assert_eq!(found[0].collides_with, [2]);
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +38,10 @@ use crate::{
 pub struct Finding {
     /// Which mistake.
     pub mistake: Mistake,
-    /// The call that is the mistake: the index in [`Journal::steps`] of its first step.
+    /// The call that is the mistake, by its number in reports and timelines: they count calls
+    /// from 1, of which some are two steps.
+    pub call: usize,
+    /// The same call, by the index in [`Journal::steps`] of its first step.
     pub at: usize,
     /// What it collides with, as indices of the first steps of calls, in the journal's order: the
     /// opens that were never closed, the first of two closes, the initialize that was left behind.
@@ -235,7 +239,8 @@ impl<'a> Audit<'a> {
             with.into_iter().map(|step| self.calls.first_of(step)).collect();
         collides_with.sort_unstable();
         collides_with.dedup();
-        self.findings.push(Finding { mistake, at, collides_with });
+        let call = self.calls.number(at).unwrap_or_default();
+        self.findings.push(Finding { mistake, call, at, collides_with });
     }
 
     fn step(&mut self, at: usize, step: &Step) {

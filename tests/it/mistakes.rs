@@ -1844,6 +1844,7 @@ fn a_report_tells_a_mistake_in_a_loop_once() {
     dism.shutdown().unwrap();
     let report = dism.verify().unwrap_err();
     assert_eq!(report.mistakes().len(), 200);
+    assert_eq!((report.mistakes()[1].call, report.mistakes()[1].at), (7, 8));
     let text = report.to_string();
     assert_eq!(text.matches("instead: ").count(), 1, "{text}");
     assert!(
