@@ -1046,7 +1046,7 @@ MUTATIONS = [Mutation(*row) for row in [
 
     # The C functions
     ("c-missing-place-is-written", "O5", "a missing place for the handle is not noticed before the open",
-     "capi", "gates::o5_what_needs_an_argument_refuses_null_and_says_so", EXPORTS,
+     "capi", "gates::o5_no_argument_that_is_needed_may_be_null_alone", EXPORTS,
      "let Some(path) = path.filter(|_| !Session.is_null()) else {", "let Some(path) = path else {"),
     ("c-progress-not-told", "P3", "a callback is never told anything",
      "capi", "progress::every_callback_is_told_0_to_100_on_its_own_thread_and_can_call_anything",
