@@ -1817,7 +1817,10 @@ mod machines {
         assert_eq!(journal["config"]["contract"], "Documented");
         assert!(journal["steps"][1]["outcome"]["Err"].is_object());
         let found = to_value(hand.journal().mistakes()).unwrap();
-        assert_eq!(found, json!([{ "mistake": "NeverShutDown", "at": 0, "collides_with": [] }]));
+        assert_eq!(
+            found,
+            json!([{ "mistake": "NeverShutDown", "call": 1, "at": 0, "collides_with": [] }])
+        );
     }
 
     #[test]
