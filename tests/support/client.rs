@@ -164,10 +164,16 @@ impl Expected {
             Started::Performing(session, answer) => {
                 let result = answer.unwrap_or(result);
                 // A C function gives memory while nobody can shut the API down.
-                if let (Some(c), Call::BeginOperation { function, .. }) = (self.c, call) {
-                    if result.is_success() && (c.hands_out)(*function) {
-                        self.step(thread, Call::HandOut { function: *function })?;
+                let giver = match (self.c, call) {
+                    (Some(c), Call::BeginOperation { function, .. })
+                        if result.is_success() && (c.hands_out)(*function) =>
+                    {
+                        Some(*function)
                     }
+                    _ => None,
+                };
+                if let Some(function) = giver {
+                    self.step(thread, Call::HandOut { function })?;
                 }
                 let ended = self.step(thread, Call::EndOperation { session, result });
                 ended.map(|_| gives(0, result))
