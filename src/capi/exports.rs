@@ -818,8 +818,42 @@ exports! {
         loaded.operate(Session, Function::RemoveProvisionedAppxPackage, valid, Hresult::S_OK)
     }
 
+    /// `_DismExportDriver`. There is no name without underscore.
+    fn _DismExportDriver(
+        Session: DismSession,
+        Destination: PCWSTR,
+    ) |loaded| {
+        let valid = !Destination.is_null();
+        loaded.operate(Session, Function::ExportDriver, valid, Hresult::S_OK)
+    }
+}
+
+/// What newer builds export under a second name: the same function.
+macro_rules! second_names {
+    ($(
+        $(#[$doc:meta])+
+        fn $name:ident = $first:ident($($argument:ident: $type:ty),* $(,)?);
+    )+) => {
+        $(
+            $(#[$doc])+
+            ///
+            /// # Safety
+            ///
+            #[doc = concat!("That of [`", stringify!($first), "`].")]
+            #[unsafe(no_mangle)]
+            #[allow(non_snake_case, reason = "the header's names")]
+            #[allow(clippy::too_many_arguments, reason = "the header's lists")]
+            pub unsafe extern "system" fn $name($($argument: $type),*) -> HRESULT {
+                // SAFETY: the caller's.
+                unsafe { $first($($argument),*) }
+            }
+        )+
+    };
+}
+
+second_names! {
     /// `DismAddProvisionedAppxPackage`. The same as with an underscore.
-    fn DismAddProvisionedAppxPackage(
+    fn DismAddProvisionedAppxPackage = _DismAddProvisionedAppxPackage(
         Session: DismSession,
         AppPath: PCWSTR,
         DependencyPackages: *const PCWSTR,
@@ -832,42 +866,20 @@ exports! {
         CustomDataPath: PCWSTR,
         Region: PCWSTR,
         stubPackageOption: DismStubPackageOption,
-    ) |loaded| {
-        let _ = (SkipLicense, CustomDataPath, Region, stubPackageOption);
-        let valid = !AppPath.is_null()
-            && is_list(DependencyPackages, DependencyPackageCount)
-            && is_list(OptionalPackages, OptionalPackageCount)
-            && is_list(LicensePaths, LicensePathCount);
-        loaded.operate(Session, Function::AddProvisionedAppxPackage, valid, Hresult::S_OK)
-    }
+    );
 
     /// `DismGetProvisionedAppxPackages`: none. The same as with an underscore.
-    fn DismGetProvisionedAppxPackages(
+    fn DismGetProvisionedAppxPackages = _DismGetProvisionedAppxPackages(
         Session: DismSession,
         Package: *mut *mut DismAppxPackage,
         Count: *mut u32,
-    ) |loaded| {
-        // SAFETY: the caller's.
-        unsafe { loaded.list(Session, Function::GetProvisionedAppxPackages, true, Package, Count) }
-    }
+    );
 
     /// `DismRemoveProvisionedAppxPackage`. The same as with an underscore.
-    fn DismRemoveProvisionedAppxPackage(
+    fn DismRemoveProvisionedAppxPackage = _DismRemoveProvisionedAppxPackage(
         Session: DismSession,
         PackageName: PCWSTR,
-    ) |loaded| {
-        let valid = !PackageName.is_null();
-        loaded.operate(Session, Function::RemoveProvisionedAppxPackage, valid, Hresult::S_OK)
-    }
-
-    /// `_DismExportDriver`. There is no name without underscore.
-    fn _DismExportDriver(
-        Session: DismSession,
-        Destination: PCWSTR,
-    ) |loaded| {
-        let valid = !Destination.is_null();
-        loaded.operate(Session, Function::ExportDriver, valid, Hresult::S_OK)
-    }
+    );
 }
 
 fn session_of(number: DismSession) -> Session {
