@@ -99,7 +99,16 @@ struct Asking<'a> {
     is_cancelled: bool,
 }
 
-impl Asking<'_> {
+impl<'a> Asking<'a> {
+    #[inline]
+    fn new(
+        script: &'a mut Option<Box<Script>>,
+        function: Function,
+        session: Option<Session>,
+    ) -> Self {
+        Self { script, function, session, answer: None, is_cancelled: false }
+    }
+
     #[inline]
     fn ask(&mut self, image: Option<&[u8]>) -> Option<Hresult> {
         if self.is_cancelled {
@@ -187,15 +196,7 @@ impl Emulator {
     /// image, which takes neither (rule O4).
     #[track_caller]
     pub fn open_session_with(&self, open: OpenSession) -> Result<Session, Error> {
-        self.open_session_with_code(open).map(|(session, _)| session)
-    }
-
-    #[track_caller]
-    pub(crate) fn open_session_with_code(
-        &self,
-        open: OpenSession,
-    ) -> Result<(Session, Hresult), Error> {
-        self.open(open.request(), || open.clone())
+        self.open(open.request(), || open.clone()).map(|(session, _)| session)
     }
 
     /// Opens a session that closes itself when it is dropped.
@@ -242,8 +243,7 @@ impl Emulator {
         let thread = current_thread();
         let mut core = self.hold_at(self.lock(), Point::Before, thread, function, None);
         let Core { machine, journal, script, .. } = &mut *core;
-        let mut asking =
-            Asking { script, function, session: None, answer: None, is_cancelled: false };
+        let mut asking = Asking::new(script, function, None);
         let outcome = apply(machine, thread, &mut asking);
         let (code, answer) = (asking.code(), asking.answer);
         journal.push(thread, self.place(Location::caller()), || call().answered(code), outcome);
@@ -339,8 +339,7 @@ impl Emulator {
         let on = Some(session);
         let mut core = self.hold_at(core, Point::Before, thread, function, on);
         let Core { machine, journal, script, .. } = &mut *core;
-        let mut asking =
-            Asking { script, function, session: on, answer: None, is_cancelled: false };
+        let mut asking = Asking::new(script, function, on);
         let outcome =
             machine.begin_operation(thread, session, function, |image| asking.ask(Some(image)));
         let (code, answer) = (asking.code(), asking.answer);
@@ -426,8 +425,7 @@ impl Emulator {
         let (function, on) = (Function::CloseSession, Some(session));
         let mut core = self.hold_at(self.lock(), Point::Before, thread, function, on);
         let Core { machine, journal, script, .. } = &mut *core;
-        let mut asking =
-            Asking { script, function, session: on, answer: None, is_cancelled: false };
+        let mut asking = Asking::new(script, function, on);
         let mut outcome = machine.close_session(thread, session, |image| asking.ask(Some(image)));
         let answer = asking.code();
         journal.push(
