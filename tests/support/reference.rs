@@ -368,8 +368,9 @@ pub fn image(path: &str) -> String {
     let mut path = path.replace('/', "\\");
     let is_root = |path: &str| {
         let device = path.strip_prefix(r"\\?\").or(path.strip_prefix(r"\\.\"));
-        let drives = ('a'..='z').chain('A'..='Z').map(|letter| format!("{letter}:\\"));
-        path == "\\" || drives.into_iter().any(|drive| drive == device.unwrap_or(path))
+        let drive = device.unwrap_or(path).strip_suffix(r":\");
+        let is_letter = |it: &str| matches!(it.as_bytes(), [b'a'..=b'z' | b'A'..=b'Z']);
+        path == r"\" || drive.is_some_and(is_letter)
     };
     while path.ends_with('\\') && !is_root(&path) {
         path.pop();

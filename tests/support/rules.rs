@@ -34,7 +34,7 @@ pub struct Rules(Vec<Known>);
 
 #[derive(Clone, Debug)]
 struct Known {
-    /// The rules that were put in force together have one.
+    /// The place of the first of those that were put in force together.
     id: usize,
     said: Said,
     in_force: bool,
@@ -73,14 +73,13 @@ impl Rules {
 
     /// How many calls were answered by what was put in force together.
     pub fn fired(&self, id: usize) -> u64 {
-        self.0.iter().filter(|it| it.id == id).map(|it| it.fired).sum()
+        self.0[id..].iter().take_while(|it| it.id == id).map(|it| it.fired).sum()
     }
 
     /// The rules of which a verification tells: one of each that were put in force together and
     /// never fired, in force or not any more.
     pub fn unused(&self) -> Vec<String> {
-        let is_first = |at: usize| at == 0 || self.0[at - 1].id != self.0[at].id;
-        let rules = self.0.iter().enumerate().filter(|(at, _)| is_first(*at));
+        let rules = self.0.iter().enumerate().filter(|(at, it)| *at == it.id);
         let unused = rules.filter(|(_, it)| self.fired(it.id) == 0 && !it.said.optional);
         unused.map(|(_, it)| it.said.shown.clone()).collect()
     }
