@@ -10,12 +10,9 @@ use dism_emu::capi::{
 };
 use dism_emu::{Contract, Emulator, Function, Hold, Hresult, Mistake, Rule};
 
-use crate::support::{said, unverified};
+use crate::exports::wide;
+use crate::support::{failing, unverified};
 use crate::{IMAGE, process, up};
-
-fn wide(text: &str) -> Vec<u16> {
-    text.encode_utf16().chain([0]).collect()
-}
 
 fn found(process: &Process) -> Vec<Mistake> {
     process.emulator().journal().mistakes().iter().map(|it| it.mistake).collect()
@@ -127,8 +124,8 @@ fn x1_a_look_up_succeeds_as_a_whole() {
 #[test]
 fn a_second_process_on_one_thread_does_not_wait_for_itself() {
     let first = process(Contract::Documented);
-    let second = std::panic::catch_unwind(|| drop(process(Contract::Documented)));
-    assert!(said(second.unwrap_err()).contains("has a process already"));
+    let said = failing(|| drop(process(Contract::Documented)));
+    assert!(said.contains("has a process already"), "{said}");
     drop(first);
     drop(process(Contract::Documented));
 }

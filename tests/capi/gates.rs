@@ -3,11 +3,10 @@
 use dism_emu::{Call, Contract, Function, Hresult, Rule};
 
 use crate::exports::{EXPORTS, Export, Given, code, export};
-use crate::support::CONTRACTS;
+use crate::support::{BUSY, CONTRACTS, MOUNTED, OTHER, unverified};
 use crate::{IMAGE, call, last_error, open, process, up};
 
 const DOWN: Hresult = Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED;
-const MOUNTED: &str = r"D:\mounted";
 
 fn mount(path: &str) {
     assert_eq!(call(Function::MountImage, &Given::new(0, path)), Hresult::S_OK);
@@ -29,7 +28,7 @@ fn ready_for(export: &Export) -> Given {
     Given::new(
         session,
         match export.function {
-            Function::OpenSession | Function::MountImage => r"D:\other",
+            Function::OpenSession | Function::MountImage => OTHER,
             _ => MOUNTED,
         },
     )
@@ -89,9 +88,9 @@ fn every_function_can_be_made_to_fail_and_leaves_its_places_alone() {
         for export in EXPORTS {
             let process = process(contract);
             let given = ready_for(export);
-            let busy = Rule::on(export.function).answer(Hresult::DISMAPI_E_BUSY);
+            let busy = Rule::on(export.function).answer(BUSY);
             let rule = process.emulator().script(busy);
-            assert_eq!(code((export.call)(&given)), Hresult::DISMAPI_E_BUSY, "{}", export.name);
+            assert_eq!(code((export.call)(&given)), BUSY, "{}", export.name);
             assert!(given.are_outs_untouched(), "{}", export.name);
             assert_eq!(rule.fired(), 1, "{}", export.name);
             process.emulator().journal().replay().unwrap();
@@ -188,7 +187,7 @@ fn what_needs_no_argument_succeeds_with_null() {
 
 #[test]
 fn e5_the_failure_of_the_first_initialize_can_be_read_and_given_back() {
-    let builder = crate::support::unverified().elevated(false);
+    let builder = unverified().elevated(false);
     let _process = dism_emu::capi::Process::start(builder);
     let refused = call(Function::Initialize, &Given::new(0, ""));
     assert_eq!(refused, Hresult::ERROR_ELEVATION_REQUIRED);

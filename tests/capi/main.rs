@@ -26,10 +26,11 @@ use dism_emu::capi::Process;
 use dism_emu::{Contract, Function, Hresult};
 
 use exports::{Given, code, export};
+use support::{IMAGE, unverified};
 
 /// A process of which nobody verifies anything.
 fn process(contract: Contract) -> Process {
-    Process::start(support::unverified().contract(contract))
+    Process::start(unverified().contract(contract))
 }
 
 fn up(contract: Contract) -> Process {
@@ -59,5 +60,3 @@ fn last_error() -> Option<String> {
         exports::text_at(exports::first::<dism_emu::capi::DismString>(address).Value)
     })
 }
-
-const IMAGE: &str = r"C:\mount";

@@ -2,13 +2,13 @@
 
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{env, panic, thread};
+use std::{env, thread};
 
 use dism_emu::capi::Process;
-use dism_emu::{Contract, Emulator, Function, Hresult, State};
+use dism_emu::{Builder, Contract, Emulator, Function, Hresult, State};
 
 use crate::exports::Given;
-use crate::support::{said, unverified};
+use crate::support::{failing, unverified};
 use crate::{IMAGE, call, open, process, up};
 
 fn initialize() -> Hresult {
@@ -44,21 +44,18 @@ fn threads_that_the_code_under_test_starts_are_in_its_process() {
     assert_eq!(shutdown(), Hresult::S_OK);
 }
 
-/// What the end of a test says that leaves a session open.
-fn end_of(builder: dism_emu::Builder) -> Result<(), String> {
-    let test = || {
-        let _process = Process::start(builder);
-        assert_eq!(initialize(), Hresult::S_OK);
-        open(IMAGE);
-    };
-    panic::catch_unwind(panic::AssertUnwindSafe(test)).map_err(said)
+/// A test that leaves a session open.
+fn test(builder: Builder) {
+    let _process = Process::start(builder);
+    assert_eq!(initialize(), Hresult::S_OK);
+    open(IMAGE);
 }
 
 #[test]
 fn the_end_of_a_process_verifies_it() {
-    let report = end_of(Emulator::builder()).unwrap_err();
+    let report = failing(|| test(Emulator::builder()));
     assert!(report.contains("session 2"), "{report}");
-    assert_eq!(end_of(unverified()), Ok(()));
+    test(unverified());
     // And the next one has its turn, and nothing of it.
     let process = process(Contract::Documented);
     assert_eq!(process.emulator().state(), State::Down);
@@ -71,20 +68,20 @@ fn the_end_of_a_process_verifies_it_though_somebody_has_a_handle() {
     let kept = process.emulator().clone();
     assert_eq!(initialize(), Hresult::S_OK);
     open(IMAGE);
-    let report = panic::catch_unwind(panic::AssertUnwindSafe(|| drop(process))).map_err(said);
-    assert!(report.unwrap_err().contains("session 2"));
+    let report = failing(|| drop(process));
+    assert!(report.contains("session 2"), "{report}");
     // What was told once is not told again by its drop.
     kept.verify().unwrap_err();
 }
 
 #[test]
 fn a_failing_test_fails_with_its_own_words() {
-    let failed = panic::catch_unwind(|| {
+    let said = failing(|| {
         let _process = Process::start(Emulator::builder());
         assert_eq!(initialize(), Hresult::S_OK);
         panic!("the test's own words");
     });
-    assert_eq!(said(failed.unwrap_err()), "the test's own words");
+    assert_eq!(said, "the test's own words");
 }
 
 #[test]

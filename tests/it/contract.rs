@@ -4,31 +4,17 @@ use std::fmt::Debug;
 use std::panic::{RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::{Barrier, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use dism_emu::{
-    Builder, Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult,
+    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult,
     ImagePath, InvalidArgument, Journal, Machine, MountImage, OpenSession, Operation, OwnedSession,
     ReplayError, Session, State, ThreadId,
 };
 
-use crate::support::{CONTRACTS, unverified};
-
-const IMAGE: &str = r"C:\mount";
-const OTHER: &str = r"D:\other";
+use crate::support::{CONTRACTS, IMAGE, OTHER, initialized, unverified, up, wait_for};
 
 fn down(contract: Contract) -> Emulator {
     unverified().contract(contract).build()
-}
-
-fn up(contract: Contract) -> Emulator {
-    initialized(unverified().contract(contract))
-}
-
-fn initialized(builder: Builder) -> Emulator {
-    let dism = builder.build();
-    assert_eq!(dism.initialize(), Ok(Hresult::S_OK));
-    dism
 }
 
 fn invalid(session: Session) -> Error {
@@ -37,21 +23,6 @@ fn invalid(session: Session) -> Error {
 
 fn state(count: u32, open_sessions: usize) -> State {
     State::Up { count, open_sessions }
-}
-
-/// Waits until another thread's step is in the journal.
-#[track_caller]
-fn wait_for(dism: &Emulator, is_it: impl Fn(&Call, Effect) -> bool) {
-    let happened = || {
-        let journal = dism.journal();
-        let mut steps = journal.steps().iter();
-        steps.any(|step| step.outcome.is_ok_and(|effect| is_it(&step.call, effect)))
-    };
-    let start = Instant::now();
-    while !happened() {
-        assert!(start.elapsed() < Duration::from_secs(10), "never happened in\n{}", dism.journal());
-        thread::yield_now();
-    }
 }
 
 /// Runs `meanwhile` inside an operation on the session, while another thread's close waits for that
@@ -65,7 +36,7 @@ fn while_closing(
     thread::scope(|scope| {
         let operation = dism.operation(session, Function::AddPackage).unwrap();
         let closer = scope.spawn(|| dism.close_session(session));
-        wait_for(dism, |_, effect| effect == Effect::Closing { ready: false });
+        wait_for(dism, |step| step.outcome == Ok(Effect::Closing { ready: false }));
         // Ends the operation also where an assertion fails, so that the scope can be left.
         meanwhile(operation);
         closer.join().unwrap()
@@ -726,9 +697,9 @@ fn p2_operations_on_one_session_run_one_at_a_time_in_the_order_of_arrival() {
                     operation.end().unwrap();
                 });
                 // Each stands in the queue before the next one comes.
-                wait_for(dism, |call, effect| {
-                    *call == Call::BeginOperation { session, function }
-                        && effect == Effect::Begun { ready: false }
+                wait_for(dism, |step| {
+                    step.call == Call::BeginOperation { session, function }
+                        && step.outcome == Ok(Effect::Begun { ready: false })
                 });
             }
             assert!(order.try_recv().is_err(), "nobody is performed while the first one runs");

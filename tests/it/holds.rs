@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Once, mpsc};
 use std::thread;
@@ -15,20 +15,12 @@ use dism_emu::{
 };
 
 use crate::rules::{call, ready_for};
-use crate::support::{CONTRACTS, said, told, unverified};
-
-const IMAGE: &str = r"C:\mount";
-const OTHER: &str = r"D:\other";
+use crate::support::{
+    CONTRACTS, IMAGE, OTHER, failing, one_session, told, unverified, up, wait_for,
+};
 
 /// For where the deadline itself is the claim.
 const SHORT: Duration = Duration::from_millis(30);
-
-fn one_session(contract: Contract) -> (Emulator, Session) {
-    let dism = unverified().contract(contract).build();
-    dism.initialize().unwrap();
-    let session = dism.open_session(IMAGE).unwrap();
-    (dism, session)
-}
 
 /// Makes a call on a thread of its own, and `meanwhile` on this one while the other is held.
 #[track_caller]
@@ -51,16 +43,6 @@ fn while_held<T: Send>(
 
 fn steps(dism: &Emulator) -> Vec<Step> {
     dism.journal().steps().to_vec()
-}
-
-/// Waits until a step with this effect is in the journal.
-#[track_caller]
-fn wait_for(dism: &Emulator, effect: Effect) {
-    let start = Instant::now();
-    while !steps(dism).iter().any(|step| step.outcome == Ok(effect)) {
-        assert!(start.elapsed() < Duration::from_secs(10), "never happened in\n{}", dism.journal());
-        thread::yield_now();
-    }
 }
 
 #[test]
@@ -155,7 +137,7 @@ fn p2_while_an_operation_is_performed_others_on_its_session_wait() {
             let first = scope.spawn(|| dism.perform(session, Function::AddPackage));
             hold.wait();
             let second = scope.spawn(|| dism.perform(session, Function::GetFeatures));
-            wait_for(&dism, Effect::Begun { ready: false });
+            wait_for(&dism, |step| step.outcome == Ok(Effect::Begun { ready: false }));
             // Other sessions have nothing to do with it.
             assert_eq!(dism.perform(other, Function::AddPackage), Ok(Hresult::S_OK));
             hold.release();
@@ -201,7 +183,7 @@ fn p2_an_operation_that_waits_for_its_turn_is_not_being_performed() {
         let first = dism.operation(session, Function::GetFeatures).unwrap();
         let hold = dism.hold(Hold::performing(Function::AddPackage).deadline(Duration::ZERO));
         let second = scope.spawn(|| dism.perform(session, Function::AddPackage));
-        wait_for(&dism, Effect::Begun { ready: false });
+        wait_for(&dism, |step| step.outcome == Ok(Effect::Begun { ready: false }));
         hold.release();
         first.end().unwrap();
         second.join().unwrap().unwrap();
@@ -215,7 +197,7 @@ fn p2_an_operation_is_held_once_its_turn_has_come() {
         let first = dism.operation(session, Function::GetFeatures).unwrap();
         let hold = dism.hold(Hold::performing(Function::AddPackage));
         let second = scope.spawn(|| dism.perform(session, Function::AddPackage));
-        wait_for(&dism, Effect::Begun { ready: false });
+        wait_for(&dism, |step| step.outcome == Ok(Effect::Begun { ready: false }));
         first.end().unwrap();
         hold.wait();
         let last = steps(&dism).pop().unwrap();
@@ -423,7 +405,7 @@ fn wait_returns_at_once_where_a_thread_is_held_already() {
     thread::scope(|scope| {
         let hold = dism.hold(hold);
         scope.spawn(|| dism.call(Function::CleanupMountpoints).unwrap());
-        wait_for(&dism, Effect::Called);
+        wait_for(&dism, |step| step.outcome == Ok(Effect::Called));
         for _ in 0..3 {
             hold.wait();
         }
@@ -615,12 +597,6 @@ fn a_hold_that_is_released_before_anybody_came_catches_nobody() {
     assert!(begun.elapsed() < Duration::from_secs(10), "it was held until the deadline");
 }
 
-/// What `test` says when it panics.
-#[track_caller]
-fn failing(test: impl FnOnce()) -> String {
-    said(catch_unwind(AssertUnwindSafe(test)).expect_err("it panics"))
-}
-
 #[test]
 fn a_test_that_panics_lets_the_held_thread_go() {
     let (dism, _) = one_session(Contract::Documented);
@@ -707,16 +683,10 @@ fn expired(dism: &Emulator, hold: Hold) -> HoldGuard {
     guard
 }
 
-fn clean() -> Emulator {
-    let dism = unverified().build();
-    dism.initialize().unwrap();
-    dism
-}
-
 #[test]
 fn a_guard_across_a_join_holds_its_thread_until_the_deadline() {
     for hold in [Hold::before(Function::Shutdown), Hold::returning(Function::Shutdown)] {
-        let dism = clean();
+        let dism = up(Contract::Documented);
         let guard = expired(&dism, hold.clone());
         assert_eq!(dism.state(), State::Down);
         let said = failing(|| guard.release());
@@ -745,7 +715,7 @@ fn an_operation_that_a_deadline_lets_go_is_performed() {
 
 #[test]
 fn the_drop_of_a_hold_that_expired_tells_of_it() {
-    let dism = clean();
+    let dism = up(Contract::Documented);
     let hold = Hold::before(Function::Shutdown);
     let guard = expired(&dism, hold.clone());
     let said = failing(|| drop(guard));
@@ -754,14 +724,14 @@ fn the_drop_of_a_hold_that_expired_tells_of_it() {
 
 #[test]
 fn the_release_of_a_hold_that_expired_fails_at_its_line() {
-    let dism = clean();
+    let dism = up(Contract::Documented);
     let guard = expired(&dism, Hold::before(Function::Shutdown));
     assert_eq!(line_of_panic(|| guard.release()), line!());
 }
 
 #[test]
 fn waiting_for_a_thread_that_a_deadline_let_go_fails() {
-    let dism = clean();
+    let dism = up(Contract::Documented);
     let hold = Hold::before(Function::Shutdown);
     let guard = expired(&dism, hold.clone());
     let said = failing(|| guard.wait());
@@ -771,7 +741,7 @@ fn waiting_for_a_thread_that_a_deadline_let_go_fails() {
 
 #[test]
 fn a_hold_that_expired_and_was_not_released_is_told_by_verify() {
-    let dism = clean();
+    let dism = up(Contract::Documented);
     let hold = Hold::before(Function::Shutdown);
     let guard = expired(&dism, hold.clone());
     let report = told(&dism);
@@ -781,7 +751,7 @@ fn a_hold_that_expired_and_was_not_released_is_told_by_verify() {
 
 #[test]
 fn a_hold_that_was_forgotten_holds_nobody_for_ever_and_is_told_by_verify() {
-    let dism = clean();
+    let dism = up(Contract::Documented);
     let hold = Hold::returning(Function::Shutdown);
     mem::forget(expired(&dism, hold.clone()));
     assert_eq!(dism.state(), State::Down);
@@ -790,7 +760,7 @@ fn a_hold_that_was_forgotten_holds_nobody_for_ever_and_is_told_by_verify() {
 
 #[test]
 fn a_hold_that_expired_catches_nobody_else() {
-    let dism = clean();
+    let dism = up(Contract::Documented);
     let guard = expired(&dism, Hold::before(Function::Shutdown).deadline(SHORT));
     let steps = steps(&dism).len();
     // A thread that was held would not have taken its step.
@@ -806,7 +776,7 @@ fn a_hold_that_expired_catches_nobody_else() {
 
 #[test]
 fn a_hold_that_expired_keeps_quiet_in_a_test_that_panics() {
-    let dism = clean();
+    let dism = up(Contract::Documented);
     let said = failing(|| {
         let _guard = expired(&dism, Hold::before(Function::Shutdown));
         panic!("the test's own");
@@ -824,7 +794,7 @@ fn a_hold_that_was_released_in_time_is_nothing_to_tell() {
 
 #[test]
 fn a_deadline_of_nothing_holds_nobody() {
-    let dism = clean();
+    let dism = up(Contract::Documented);
     let guard = dism.hold(Hold::before(Function::Shutdown).deadline(Duration::ZERO));
     dism.shutdown().unwrap();
     failing(|| guard.release());
@@ -832,7 +802,7 @@ fn a_deadline_of_nothing_holds_nobody() {
 
 #[test]
 fn a_deadline_may_be_farther_away_than_a_clock_can_tell() {
-    let dism = clean();
+    let dism = up(Contract::Documented);
     let hold = Hold::before(Function::Shutdown).deadline(Duration::MAX);
     while_held(&dism, hold, || dism.shutdown(), || {}).unwrap();
 }
@@ -917,12 +887,7 @@ fn a_hold_catches_an_operation_that_was_queued_before_it_was_set() {
     let first = dism.operation(session, Function::AddPackage).unwrap();
     thread::scope(|scope| {
         let queued = scope.spawn(|| dism.perform(session, Function::GetFeatures));
-        let waits = |steps: &[dism_emu::Step]| {
-            steps.iter().any(|it| it.outcome == Ok(Effect::Begun { ready: false }))
-        };
-        while !waits(dism.journal().steps()) {
-            thread::yield_now();
-        }
+        wait_for(&dism, |step| step.outcome == Ok(Effect::Begun { ready: false }));
         let hold = dism.hold(Hold::performing(Function::GetFeatures));
         first.end().unwrap();
         hold.wait();

@@ -6,18 +6,15 @@
 //! 3. Any journal at all, with its beginning or without, is looked at and printed without a panic,
 //!    and within 100 columns.
 
-use std::panic::catch_unwind;
-
 use dism_emu::{
     Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult, Journal,
     Machine, Memory, Mistake, OpenSession, Outcome, Remark, Session, Step, ThreadId, Timeline,
 };
 use proptest::prelude::*;
 
-use crate::support::{self, CONTRACTS, said, unverified};
+use crate::support::{self, BUSY, CONTRACTS, failing, unverified};
 
 const REBOOT: Hresult = Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
-const BUSY: Hresult = Hresult::DISMAPI_E_BUSY;
 
 /// A machine that is driven by hand, and the steps that it took.
 struct Hand {
@@ -1736,8 +1733,7 @@ fn the_drop_of_the_last_handle_names_the_mistakes() {
     let dism = Emulator::new();
     dism.initialize().unwrap();
     drop(dism.clone());
-    let dropped = catch_unwind(|| drop(dism));
-    let said = said(dropped.unwrap_err());
+    let said = failing(|| drop(dism));
     let begins = "1 mistake under the contract Documented\n\nmistake 2, never shut down: call 1 by";
     assert!(said.starts_with(begins), "{said}");
 }
@@ -1751,12 +1747,12 @@ fn the_drop_of_the_last_handle_names_nothing_for_a_test_that_opted_out() {
 /// Two panics at once would end the process, and hide the test's own.
 #[test]
 fn the_drop_of_the_last_handle_keeps_quiet_in_a_test_that_panics() {
-    let panicked = catch_unwind(|| {
+    let said = failing(|| {
         let dism = Emulator::new();
         dism.initialize().unwrap();
         panic!("the test's own");
     });
-    assert_eq!(said(panicked.unwrap_err()), "the test's own");
+    assert_eq!(said, "the test's own");
 }
 
 #[test]
@@ -1771,8 +1767,7 @@ fn the_drop_of_the_last_handle_names_what_came_after_a_verification() {
     let dism = Emulator::new();
     dism.verify().unwrap();
     dism.initialize().unwrap();
-    let dropped = catch_unwind(|| drop(dism));
-    assert!(said(dropped.unwrap_err()).contains("mistake 2, never shut down"));
+    assert!(failing(|| drop(dism)).contains("mistake 2, never shut down"));
 }
 
 /// Who asks is told that the answer is worth less; who does not ask is left alone.

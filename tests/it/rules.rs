@@ -2,7 +2,6 @@
 //! nothing but answer.
 
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use dism_emu::{
@@ -10,28 +9,10 @@ use dism_emu::{
     Memory, MountImage, Progress, Rule, Session, State,
 };
 
-use crate::support::{CONTRACTS, said, told, unverified};
-
-const IMAGE: &str = r"C:\mount";
-const OTHER: &str = r"D:\other";
-/// Where an image is mounted on which no session is open.
-const MOUNTED: &str = r"D:\mounted";
-
-/// What rules answer here unless the number is the claim: no call answers it by itself.
-const BUSY: Hresult = Hresult::DISMAPI_E_BUSY;
-
-fn up(contract: Contract) -> Emulator {
-    let dism = unverified().contract(contract).build();
-    dism.initialize().unwrap();
-    dism
-}
-
-/// A process with one session open.
-fn one_session() -> (Emulator, Session) {
-    let dism = up(Contract::Documented);
-    let session = dism.open_session(IMAGE).unwrap();
-    (dism, session)
-}
+use crate::support::{
+    BUSY, CONTRACTS, IMAGE, MOUNTED, OTHER, blameless, failing, one_session, told, unverified, up,
+    wait_for,
+};
 
 /// A process in which nothing but a rule can make the function fail, and what the function is
 /// called on there.
@@ -149,7 +130,7 @@ fn a_step_tells_the_scripted_answer_as_its_code() {
 
 #[test]
 fn a_rule_answers_s_ok_unless_told_otherwise() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     dism.perform(session, Function::AddPackage).unwrap();
     let _rules = [Function::AddPackage, Function::CloseSession].map(|it| dism.script(Rule::on(it)));
     let reboot = Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
@@ -194,7 +175,7 @@ fn a_failing_open_leaves_nothing_behind() {
 
 #[test]
 fn a_failing_open_of_an_open_image_adds_no_reference() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let _rule = dism.script(Rule::on(Function::OpenSession).answer(BUSY));
     dism.open_session(IMAGE).unwrap_err();
     dism.close_session(session).unwrap();
@@ -203,7 +184,7 @@ fn a_failing_open_of_an_open_image_adds_no_reference() {
 
 #[test]
 fn a_failing_close_leaves_the_session_open() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let _rule = dism.script(Rule::on(Function::CloseSession).nth(1).answer(BUSY));
     assert_eq!(dism.close_session(session), Err(Error::Scripted { code: BUSY }));
     assert_eq!(dism.perform(session, Function::GetFeatures), Ok(Hresult::S_OK));
@@ -213,7 +194,7 @@ fn a_failing_close_leaves_the_session_open() {
 
 #[test]
 fn a_failing_close_keeps_its_reference() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     dism.open_session(IMAGE).unwrap();
     let _rule = dism.script(Rule::on(Function::CloseSession).nth(1).answer(BUSY));
     dism.close_session(session).unwrap_err();
@@ -276,18 +257,12 @@ fn a_scripted_success_does_what_the_call_always_does() {
 
 #[test]
 fn p2_a_failing_operation_has_its_turn_as_any_other() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let _rule = dism.script(Rule::on(Function::AddPackage).answer(BUSY));
     let operation = dism.operation(session, Function::AddPackage).unwrap();
     thread::scope(|scope| {
         let other = scope.spawn(|| dism.perform(session, Function::GetFeatures));
-        let waits = |dism: &Emulator| {
-            let journal = dism.journal();
-            journal.steps().iter().any(|step| step.outcome == Ok(Effect::Begun { ready: false }))
-        };
-        while !waits(&dism) {
-            thread::yield_now();
-        }
+        wait_for(&dism, |step| step.outcome == Ok(Effect::Begun { ready: false }));
         assert_eq!(operation.end(), Err(Error::OperationFailed { code: BUSY }));
         assert_eq!(other.join().unwrap(), Ok(Hresult::S_OK));
     });
@@ -307,7 +282,7 @@ fn p5_a_failing_operation_ends_and_leaves_the_session_closable() {
 
 #[test]
 fn p5_an_operation_that_is_dropped_ends_as_scripted() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let _rule = dism.script(Rule::on(Function::AddPackage).answer(BUSY));
     drop(dism.operation(session, Function::AddPackage).unwrap());
     let journal = dism.journal();
@@ -318,7 +293,7 @@ fn p5_an_operation_that_is_dropped_ends_as_scripted() {
 
 #[test]
 fn what_is_scripted_wins_over_what_an_adapter_ends_an_operation_with() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let _rule = dism.script(Rule::on(Function::AddPackage).answer(BUSY));
     let operation = dism.operation(session, Function::AddPackage).unwrap();
     assert_eq!(operation.end_with(3010_u32), Err(Error::OperationFailed { code: BUSY }));
@@ -364,7 +339,7 @@ fn e3_a_scripted_success_does_not_clear_the_last_error() {
 
 #[test]
 fn c6_a_reboot_that_a_rule_answers_is_told_at_the_last_close() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let reboot = Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
     let _rule = dism.script(Rule::on(Function::AddPackage).answer(reboot));
     dism.open_session(IMAGE).unwrap();
@@ -458,7 +433,7 @@ fn nth_counts_since_the_rule_came_into_force() {
 
 #[test]
 fn nth_counts_only_the_calls_that_the_rule_means() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let other = dism.open_session(OTHER).unwrap();
     let _rule = dism.script(Rule::on(Function::AddPackage).session(session).nth(2).answer(BUSY));
     assert!(dism.perform(session, Function::AddPackage).is_ok());
@@ -488,7 +463,7 @@ fn after_and_times_go_together_in_either_order() {
 #[test]
 fn a_session_narrows_a_rule_to_its_operations_and_closes() {
     for function in [Function::AddPackage, Function::CloseSession] {
-        let (dism, session) = one_session();
+        let (dism, session) = one_session(Contract::Documented);
         let other = dism.open_session(OTHER).unwrap();
         let rule = dism.script(Rule::on(function).session(other).answer(BUSY));
         assert!(call(&dism, function, session, Memory::NULL).is_ok(), "{function}");
@@ -500,7 +475,7 @@ fn a_session_narrows_a_rule_to_its_operations_and_closes() {
 
 #[test]
 fn an_open_names_no_session() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let rule = Rule::on(Function::OpenSession).session(session).optional().answer(BUSY);
     let rule = dism.script(rule);
     assert_eq!(dism.open_session(IMAGE), Ok(session));
@@ -708,7 +683,7 @@ fn p5_a_dead_host_fails_every_operation() {
 
 #[test]
 fn p5_the_host_of_one_session_is_not_that_of_another() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let other = dism.open_session(OTHER).unwrap();
     let dead = dism.kill_host(session);
     assert_eq!(dism.perform(other, Function::GetFeatures), Ok(Hresult::S_OK));
@@ -717,7 +692,7 @@ fn p5_the_host_of_one_session_is_not_that_of_another() {
 
 #[test]
 fn p5_a_host_is_alive_again_once_its_guard_is_dropped() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let dead = dism.kill_host(session);
     dism.perform(session, Function::GetFeatures).unwrap_err();
     drop(dead);
@@ -746,11 +721,10 @@ fn a_guard_that_is_dropped_leaves_other_rules_in_force() {
 #[test]
 fn a_guard_that_is_dropped_by_a_panic_takes_its_rule_back() {
     let dism = up(Contract::Documented);
-    let panicked = catch_unwind(AssertUnwindSafe(|| {
+    failing(|| {
         let _rule = dism.script(Rule::on(Function::CleanupMountpoints).answer(BUSY));
         dism.call(Function::CleanupMountpoints).unwrap();
-    }));
-    assert!(panicked.is_err());
+    });
     assert!(dism.call(Function::CleanupMountpoints).is_ok());
 }
 
@@ -780,12 +754,6 @@ fn a_rule_survives_a_shutdown() {
     dism.shutdown().unwrap();
     dism.initialize().unwrap();
     assert!(dism.call(Function::CleanupMountpoints).is_err());
-}
-
-/// A client that makes no mistake, so that only rules are told of.
-fn blameless(dism: &Emulator) {
-    dism.initialize().unwrap();
-    dism.shutdown().unwrap();
 }
 
 #[test]
@@ -867,12 +835,11 @@ fn a_host_that_died_is_noticed_by_one_operation() {
 
 #[test]
 fn the_drop_of_the_last_handle_tells_of_a_rule_that_never_fired() {
-    let panicked = catch_unwind(|| {
+    let message = failing(|| {
         let dism = Emulator::new();
         let _guard = dism.script(Rule::on(Function::AddPackage));
         blameless(&dism);
     });
-    let message = said(panicked.unwrap_err());
     assert!(message.contains("DismAddPackage"), "{message}");
 }
 
@@ -936,7 +903,7 @@ fn run(dism: &Emulator, session: Session) -> (Vec<(u32, u32)>, Result<Hresult, E
 
 #[test]
 fn an_operation_reports_quarter_by_quarter() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let (seen, result) = run(&dism, session);
     assert_eq!(seen, [(0, 100), (25, 100), (50, 100), (75, 100), (100, 100)]);
     assert_eq!(result, Ok(Hresult::S_OK));
@@ -944,7 +911,7 @@ fn an_operation_reports_quarter_by_quarter() {
 
 #[test]
 fn an_operation_reports_the_progress_that_is_scripted() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let steps = [Progress::new(7, 9), Progress::new(3, 9), Progress::new(u32::MAX, 0)];
     let rule = Rule::on(Function::AddPackage).progress(steps).answer(BUSY);
     let _rule = dism.script(rule);
@@ -957,14 +924,14 @@ fn an_operation_reports_the_progress_that_is_scripted() {
 
 #[test]
 fn an_operation_can_be_scripted_to_report_nothing() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let _rule = dism.script(Rule::on(Function::AddPackage).progress([]));
     assert_eq!(run(&dism, session), (vec![], Ok(Hresult::S_OK)));
 }
 
 #[test]
 fn a_rule_without_progress_leaves_the_operation_its_own() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let _rule = dism.script(Rule::on(Function::AddPackage).answer(1_u32));
     let (seen, result) = run(&dism, session);
     assert_eq!(seen.len(), 5);
@@ -973,7 +940,7 @@ fn a_rule_without_progress_leaves_the_operation_its_own() {
 
 #[test]
 fn an_operation_that_is_scripted_to_be_cancelled_fails_after_its_steps() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let aborted = Hresult::ERROR_REQUEST_ABORTED;
     let rule = Rule::on(Function::AddPackage).progress([Progress::new(30, 100)]).answer(aborted);
     let _rule = dism.script(rule);
@@ -985,7 +952,7 @@ fn an_operation_that_is_scripted_to_be_cancelled_fails_after_its_steps() {
 
 #[test]
 fn a_callback_cancels_the_operation_with_break() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let mut calls = 0;
     let cancelled = dism.operation(session, Function::AddPackage).unwrap().run(|progress| {
         calls += 1;
@@ -1002,7 +969,7 @@ fn a_callback_cancels_the_operation_with_break() {
 
 #[test]
 fn a_cancel_wins_over_the_scripted_answer() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let rule = dism.script(Rule::on(Function::AddPackage).answer(3010_u32));
     let operation = dism.operation(session, Function::AddPackage).unwrap();
     let cancelled = operation.run(|_| ControlFlow::Break(()));
@@ -1015,7 +982,7 @@ fn a_cancel_wins_over_the_scripted_answer() {
 
 #[test]
 fn a_callback_is_called_on_the_thread_of_the_operation() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let caller = thread::current().id();
     let operation = dism.operation(session, Function::AddPackage).unwrap();
     let result = operation.run(|_| {
@@ -1027,7 +994,7 @@ fn a_callback_is_called_on_the_thread_of_the_operation() {
 
 #[test]
 fn a_callback_is_called_under_no_lock() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let operation = dism.operation(session, Function::AddPackage).unwrap();
     let result = operation.run(|_| {
         assert!(dism.state().is_initialized());
@@ -1046,7 +1013,7 @@ fn a_callback_is_called_under_no_lock() {
 
 #[test]
 fn p3_a_callback_cannot_operate_on_its_own_session() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let refused = Err(Error::PossibleDeadlock { session });
     let operation = dism.operation(session, Function::AddPackage).unwrap();
     let result = operation.run(|_| {
@@ -1058,7 +1025,7 @@ fn p3_a_callback_cannot_operate_on_its_own_session() {
 
 #[test]
 fn c7_a_callback_cannot_close_its_own_session() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let refused = Err(Error::PossibleDeadlock { session });
     let operation = dism.operation(session, Function::AddPackage).unwrap();
     let result = operation.run(|_| {
@@ -1071,7 +1038,7 @@ fn c7_a_callback_cannot_close_its_own_session() {
 
 #[test]
 fn p2_an_operation_is_performed_until_its_callback_is_through() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let operation = dism.operation(session, Function::AddPackage).unwrap();
     let before = dism.journal().steps().len();
     let _ = operation.run(|_| {
@@ -1083,13 +1050,13 @@ fn p2_an_operation_is_performed_until_its_callback_is_through() {
 
 #[test]
 fn x2_a_panic_in_a_callback_ends_the_operation_and_leaves_the_emulator_usable() {
-    let (dism, session) = one_session();
+    let (dism, session) = one_session(Contract::Documented);
     let _rule = dism.script(Rule::on(Function::AddPackage).times(1).answer(BUSY));
-    let panicked = catch_unwind(AssertUnwindSafe(|| {
+    let said = failing(|| {
         let operation = dism.operation(session, Function::AddPackage).unwrap();
         operation.run(|_| panic!("in the callback"))
-    }));
-    assert_eq!(said(panicked.unwrap_err()), "in the callback");
+    });
+    assert_eq!(said, "in the callback");
     let journal = dism.journal();
     let ended = journal.steps().last().unwrap();
     assert_eq!(ended.call, Call::EndOperation { session, result: BUSY });

@@ -4,22 +4,16 @@
 #![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
 
 pub mod client;
+mod process;
 pub mod reference;
 pub mod rules;
 
-use std::any::Any;
-
 use dism_emu::{
-    Builder, Call, Config, Contract, DISM_ONLINE_IMAGE, Emulator, Function, Hresult, ImagePath,
-    Memory, MountImage, OpenSession, Rule, Session,
+    Call, Config, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Memory, MountImage, OpenSession,
+    Rule, Session,
 };
 
-pub const CONTRACTS: [Contract; 2] = [Contract::Documented, Contract::Recorded];
-
-/// A process whose client may make mistakes, and leave everything as it is.
-pub fn unverified() -> Builder {
-    Emulator::builder().verify_on_drop(false)
-}
+pub use process::*;
 
 /// Spellings of few images, so that generated opens meet.
 pub const PATHS: &[&str] = &[
@@ -378,19 +372,4 @@ pub fn config(contract: usize, elevated: bool, codes: [usize; 3], last_session: 
     );
     config.last_session = last_session;
     config
-}
-
-/// What a verification reports, on one line however it is broken.
-#[track_caller]
-pub fn told(dism: &Emulator) -> String {
-    let report = dism.verify().expect_err("there is something to report").to_string();
-    report.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// What a thread said when it panicked.
-pub fn said(panic: Box<dyn Any + Send>) -> String {
-    match panic.downcast::<String>() {
-        Ok(said) => *said,
-        Err(panic) => panic.downcast_ref::<&str>().copied().unwrap_or_default().to_owned(),
-    }
 }
