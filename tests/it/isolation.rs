@@ -1,12 +1,17 @@
 //! Tests in one binary run at once and never see each other: each has its own emulator, and what
 //! it scripts, holds and reads is its own.
 
+use std::fmt::Debug;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Barrier;
 use std::thread;
 
 use dism_emu::{
-    Call, Emulator, Error, Function, Hold, Hresult, OpenSession, Rule, Session, ThreadId,
+    Call, Contract, Emulator, Error, Function, Hold, Hresult, Journal, Machine, OpenSession,
+    OwnedSession, Rule, Session, State, ThreadId,
 };
+
+use crate::support::{IMAGE, OTHER, up};
 
 /// What a client under test does with its own threads.
 fn client(dism: &Emulator, image: &str) -> Result<(), Error> {
@@ -135,4 +140,37 @@ fn two_processes_used_by_one_thread_share_nothing() {
     assert_eq!((one.journal().steps().len(), two.journal().steps().len()), (5, 5));
     // What was deleted in vain was the test's own mistake.
     drop(two.verify());
+}
+
+/// For statics, for threads, and for assertions that print.
+#[test]
+fn what_is_shared_can_be_shared() {
+    fn shared<T: Clone + Send + Sync + UnwindSafe + RefUnwindSafe + Debug>() {}
+    shared::<Emulator>();
+    shared::<Session>();
+    shared::<Journal>();
+    shared::<Machine>();
+    shared::<Error>();
+    fn sent<T: Send + Sync + UnwindSafe + Debug>() {}
+    sent::<OwnedSession>();
+}
+
+#[test]
+fn processes_side_by_side_know_nothing_of_each_other() {
+    let one = up(Contract::Documented);
+    let other = up(Contract::Recorded);
+    let same = one.clone();
+    let session = one.open_session(IMAGE).unwrap();
+    assert_eq!(other.open_session(OTHER), Ok(session));
+    one.open_session("").unwrap_err();
+    assert_eq!(other.last_error(), Ok(None));
+    same.close_session(session).unwrap();
+    same.shutdown().unwrap();
+    assert_eq!(one.state(), State::Down);
+    assert_eq!(other.state(), State::Up { count: 1, open_sessions: 1 });
+    assert_eq!(
+        format!("{one:?} {other:?}"),
+        "Emulator { contract: Documented, state: Down, .. } \
+         Emulator { contract: Recorded, state: Up { count: 1, open_sessions: 1 }, .. }"
+    );
 }

@@ -11,12 +11,25 @@ mod strategies;
 mod support;
 
 mod contract;
+mod correct_clients;
+mod drop;
+mod generated_clients;
+mod hand;
 mod holds;
+mod incomplete_journals;
 mod isolation;
+mod journal;
+#[cfg(feature = "serde")]
+mod json;
+mod methods;
 mod mistakes;
 mod pages;
+mod progress;
 mod properties;
 mod recordings;
+mod report;
 mod rivals;
 mod rules;
 mod sequences;
+mod timeline;
+mod vocabulary;

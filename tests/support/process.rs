@@ -16,6 +16,7 @@ pub const MOUNTED: &str = r"D:\mounted";
 
 /// What a test scripts unless the number is the claim: no call answers it by itself.
 pub const BUSY: Hresult = Hresult::DISMAPI_E_BUSY;
+pub const REBOOT: Hresult = Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
 
 /// A process whose client may make mistakes, and leave everything as it is.
 pub fn unverified() -> Builder {

@@ -1,0 +1,98 @@
+//! The last error: rules E1 to E5.
+
+use std::thread;
+
+use dism_emu::{Error, Function, Hresult, Session};
+
+use super::{down, while_closing};
+use crate::support::{CONTRACTS, IMAGE, OTHER, initialized, unverified, up};
+
+#[test]
+fn e1_the_last_error_is_per_thread() {
+    for contract in CONTRACTS {
+        let dism = up(contract);
+        dism.open_session("").unwrap_err();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                assert_eq!(dism.last_error(), Ok(None));
+                dism.close_session(Session::DEFAULT).unwrap_err();
+                let code = Hresult::DISMAPI_E_INVALID_DISM_SESSION;
+                assert_eq!(dism.last_error(), Ok(Some(code)));
+            });
+        });
+        assert_eq!(dism.last_error(), Ok(Some(Hresult::E_INVALIDARG)));
+    }
+}
+
+#[test]
+fn e2_every_failing_function_sets_the_last_error() {
+    let builder = unverified().last_session(2).closed_session(0x8000_0001_u32);
+    let dism = initialized(builder.closing_session(0x8000_0002_u32));
+    let last = || dism.last_error().unwrap().unwrap();
+    dism.initialize().unwrap_err();
+    assert_eq!(last(), Hresult::ERROR_ALREADY_INITIALIZED);
+    let session = dism.open_session(IMAGE).unwrap();
+    dism.open_session(OTHER).unwrap_err();
+    assert_eq!(last(), Hresult::E_OUTOFMEMORY);
+    dism.close_session(Session::DEFAULT).unwrap_err();
+    assert_eq!(last().number(), 0x8000_0001);
+    let operation = dism.operation(session, Function::GetFeatures).unwrap();
+    dism.close_session(session).unwrap_err();
+    assert_eq!(last(), Hresult::ERROR_POSSIBLE_DEADLOCK);
+    operation.end().unwrap();
+    dism.operation(session, Function::CommitImage).unwrap_err();
+    assert_eq!(last(), Hresult::E_INVALIDARG);
+    let closed = while_closing(&dism, session, |operation| {
+        dism.operation(session, Function::GetFeatures).unwrap_err();
+        assert_eq!(last().number(), 0x8000_0002);
+        operation.end_with(0x800F_080C_u32).unwrap_err();
+        assert_eq!(last(), Hresult::DISMAPI_E_UNKNOWN_FEATURE);
+    });
+    assert_eq!(closed, Ok(Hresult::S_OK));
+    // S7: but this one, and a failing last error itself, do not.
+    dism.shutdown().unwrap();
+    dism.shutdown().unwrap_err();
+    dism.last_error().unwrap_err();
+    dism.initialize().unwrap();
+    assert_eq!(last(), Hresult::DISMAPI_E_UNKNOWN_FEATURE);
+}
+
+#[test]
+fn e2_the_failure_of_the_first_initialize_can_be_read() {
+    let dism = unverified().elevated(false).build();
+    dism.initialize().unwrap_err();
+    // E5: before the first initialize the last error is there to be read.
+    assert_eq!(dism.last_error(), Ok(Some(Hresult::ERROR_ELEVATION_REQUIRED)));
+}
+
+#[test]
+fn e3_a_success_does_not_clear_the_last_error() {
+    for contract in CONTRACTS {
+        let dism = up(contract);
+        dism.open_session("").unwrap_err();
+        let session = dism.open_session(IMAGE).unwrap();
+        dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
+        dism.close_session(session).unwrap();
+        assert_eq!(dism.last_error(), Ok(Some(Hresult::E_INVALIDARG)));
+    }
+}
+
+#[test]
+fn e4_without_a_failure_there_is_none() {
+    for contract in CONTRACTS {
+        assert_eq!(down(contract).last_error(), Ok(None));
+        assert_eq!(up(contract).last_error(), Ok(None));
+    }
+}
+
+#[test]
+fn e5_after_a_last_shutdown_the_last_error_is_out_of_reach() {
+    for contract in CONTRACTS {
+        let dism = up(contract);
+        assert_eq!(dism.last_error(), Ok(None));
+        dism.shutdown().unwrap();
+        assert_eq!(dism.last_error(), Err(Error::NotInitialized));
+        dism.initialize().unwrap();
+        assert_eq!(dism.last_error(), Ok(None));
+    }
+}

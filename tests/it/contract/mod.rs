@@ -1,0 +1,62 @@
+//! The contract, rule by rule, with a file for each of its sections. The name of a test begins with
+//! the rule's id.
+
+mod close;
+mod initialize;
+mod last_error;
+mod memory;
+mod open;
+mod operations;
+mod shutdown;
+mod without_session;
+
+use std::sync::Barrier;
+use std::thread;
+
+use dism_emu::{Contract, Effect, Emulator, Error, Function, Hresult, Operation, Session, State};
+
+use crate::support::{unverified, wait_for};
+
+fn down(contract: Contract) -> Emulator {
+    unverified().contract(contract).build()
+}
+
+fn invalid(session: Session) -> Error {
+    Error::InvalidSession { session, code: Hresult::DISMAPI_E_INVALID_DISM_SESSION }
+}
+
+fn state(count: u32, open_sessions: usize) -> State {
+    State::Up { count, open_sessions }
+}
+
+/// Runs `meanwhile` inside an operation on the session, while another thread's close waits for that
+/// operation to end; gives what the close answered.
+#[track_caller]
+fn while_closing(
+    dism: &Emulator,
+    session: Session,
+    meanwhile: impl FnOnce(Operation<'_>),
+) -> Result<Hresult, Error> {
+    thread::scope(|scope| {
+        let operation = dism.operation(session, Function::AddPackage).unwrap();
+        let closer = scope.spawn(|| dism.close_session(session));
+        wait_for(dism, |step| step.outcome == Ok(Effect::Closing { ready: false }));
+        // Ends the operation also where an assertion fails, so that the scope can be left.
+        meanwhile(operation);
+        closer.join().unwrap()
+    })
+}
+
+/// Lets `threads` threads make the same call at once.
+fn at_once<T: Send>(threads: usize, call: impl Fn() -> T + Sync) -> Vec<T> {
+    let barrier = Barrier::new(threads);
+    let (barrier, call) = (&barrier, &call);
+    thread::scope(|scope| {
+        let start = || {
+            barrier.wait();
+            call()
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(start)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}

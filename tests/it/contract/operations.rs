@@ -1,0 +1,250 @@
+//! Operations: rules P1 to P5, and X2 inside one.
+
+use std::panic::catch_unwind;
+use std::sync::{Barrier, mpsc};
+use std::thread;
+
+use dism_emu::{
+    Call, Contract, Effect, Error, Function, Hresult, InvalidArgument, MountImage, Session,
+};
+
+use super::{state, while_closing};
+use crate::support::{CONTRACTS, IMAGE, OTHER, up, wait_for};
+
+#[test]
+fn p1_commit_has_a_code_of_its_own() {
+    for contract in CONTRACTS {
+        let dism = up(contract);
+        let session = dism.open_session(IMAGE).unwrap();
+        let refused = dism.operation(session, Function::CommitImage).unwrap_err();
+        assert_eq!(refused, Error::InvalidArgument(InvalidArgument::NotMounted { session }));
+        assert_eq!(refused.code(), Hresult::E_INVALIDARG);
+        for session in [0, 1, 99].map(Session::from_raw) {
+            let refused = dism.operation(session, Function::CommitImage).unwrap_err();
+            let code = Hresult::E_INVALIDARG;
+            assert_eq!(refused, Error::InvalidSession { session, code });
+        }
+        let closed = while_closing(&dism, session, |_operation| {
+            let refused = dism.operation(session, Function::CommitImage).unwrap_err();
+            let code = Hresult::E_INVALIDARG;
+            assert_eq!(refused, Error::SessionClosing { session, code });
+        });
+        assert_eq!(closed, Ok(Hresult::S_OK));
+    }
+}
+
+#[test]
+fn p1_a_commit_is_performed_on_a_mounted_image() {
+    for contract in CONTRACTS {
+        let dism = up(contract);
+        dism.mount_image(MountImage::new(IMAGE, "install.wim")).unwrap();
+        // O6: in any spelling.
+        let session = dism.open_session("c:/MOUNT/").unwrap();
+        assert_eq!(dism.perform(session, Function::CommitImage), Ok(Hresult::S_OK));
+        let other = dism.open_session(OTHER).unwrap();
+        let refused = dism.perform(other, Function::CommitImage).unwrap_err();
+        assert_eq!(refused, InvalidArgument::NotMounted { session: other }.into());
+        assert_eq!(refused.code(), Hresult::E_INVALIDARG);
+    }
+}
+
+#[test]
+fn p1_a_commit_that_waits_for_its_turn_needs_the_image_as_it_arrives() {
+    let dism = up(Contract::Documented);
+    let session = dism.open_session(IMAGE).unwrap();
+    let _operation = dism.operation(session, Function::AddPackage).unwrap();
+    thread::scope(|scope| {
+        // Were it accepted, it would wait for the operation of this thread for ever.
+        let commit = scope.spawn(|| dism.perform(session, Function::CommitImage).map(drop));
+        let refused = InvalidArgument::NotMounted { session };
+        assert_eq!(commit.join().unwrap(), Err(refused.into()));
+    });
+}
+
+#[test]
+fn p1_only_operations_are_performed_on_a_session() {
+    let dism = up(Contract::Documented);
+    let session = dism.open_session(IMAGE).unwrap();
+    for &function in Function::ALL {
+        let performed = dism.operation(session, function).map(|operation| {
+            assert_eq!((operation.function(), operation.session()), (function, session));
+            let shown = format!("Operation {{ function: {function:?}, session: Session(2), .. }}");
+            assert_eq!(format!("{operation:?}"), shown);
+        });
+        let refused = match function {
+            Function::CommitImage => InvalidArgument::NotMounted { session },
+            function if function.is_operation() => {
+                assert_eq!(performed, Ok(()), "{function}");
+                continue;
+            }
+            function => InvalidArgument::NotAnOperation { function },
+        };
+        assert_eq!(performed, Err(Error::InvalidArgument(refused)), "{function}");
+    }
+}
+
+#[test]
+fn p2_operations_on_one_session_run_one_at_a_time_in_the_order_of_arrival() {
+    for contract in CONTRACTS {
+        let dism = up(contract);
+        let session = dism.open_session(IMAGE).unwrap();
+        let first = dism.operation(session, Function::AddPackage).unwrap();
+        let (done, order) = mpsc::channel();
+        thread::scope(|scope| {
+            for number in 0..4 {
+                let done = done.clone();
+                let dism = &dism;
+                let functions = [
+                    Function::AddDriver,
+                    Function::GetDrivers,
+                    Function::GetPackages,
+                    Function::GetFeatures,
+                ];
+                let function = functions[number];
+                scope.spawn(move || {
+                    let operation = dism.operation(session, function).unwrap();
+                    done.send(number).unwrap();
+                    operation.end().unwrap();
+                });
+                // Each stands in the queue before the next one comes.
+                wait_for(dism, |step| {
+                    step.call == Call::BeginOperation { session, function }
+                        && step.outcome == Ok(Effect::Begun { ready: false })
+                });
+            }
+            assert!(order.try_recv().is_err(), "nobody is performed while the first one runs");
+            first.end().unwrap();
+        });
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+    }
+}
+
+#[test]
+fn p2_operations_on_different_sessions_run_in_parallel() {
+    let dism = up(Contract::Documented);
+    let one = dism.open_session(IMAGE).unwrap();
+    let other = dism.open_session(OTHER).unwrap();
+    let barrier = Barrier::new(2);
+    thread::scope(|scope| {
+        for session in [one, other] {
+            let (dism, barrier) = (&dism, &barrier);
+            scope.spawn(move || {
+                let _operation = dism.operation(session, Function::GetFeatures).unwrap();
+                // Neither passes before the other's operation was begun.
+                barrier.wait();
+            });
+        }
+    });
+}
+
+#[test]
+fn p3_an_operation_inside_one_of_the_same_session_and_thread_fails() {
+    for contract in CONTRACTS {
+        let dism = up(contract);
+        let session = dism.open_session(IMAGE).unwrap();
+        let other = dism.open_session(OTHER).unwrap();
+        let operation = dism.operation(session, Function::AddPackage).unwrap();
+        let refused = dism.operation(session, Function::GetFeatures).unwrap_err();
+        assert_eq!(refused, Error::PossibleDeadlock { session });
+        dism.operation(other, Function::GetFeatures).unwrap().end().unwrap();
+        operation.end().unwrap();
+        dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
+    }
+}
+
+#[test]
+fn p4_a_result_comes_back_unchanged_whatever_number_it_is() {
+    for contract in CONTRACTS {
+        let dism = up(contract);
+        let session = dism.open_session(IMAGE).unwrap();
+        let end = |number: u32| {
+            dism.operation(session, Function::EnableFeature).unwrap().end_with(number)
+        };
+        for number in [0, 1, 3010, 0x7FFF_FFFF] {
+            assert_eq!(end(number), Ok(Hresult::new(number)));
+        }
+        for code in [0x800F_080C, 0x8001_0108, 0x8007_06BE, 0x8000_0000].map(Hresult::new) {
+            assert_eq!(end(code.number()), Err(Error::OperationFailed { code }));
+            assert_eq!(Error::OperationFailed { code }.code(), code);
+        }
+    }
+}
+
+#[test]
+fn p5_a_failing_operation_leaves_the_session_open_and_closable() {
+    for contract in CONTRACTS {
+        let dism = up(contract);
+        let session = dism.open_session(IMAGE).unwrap();
+        for _ in 0..2 {
+            let operation = dism.operation(session, Function::DisableFeature).unwrap();
+            operation.end_with(0x8007_06BE_u32).unwrap_err();
+        }
+        assert_eq!(dism.state(), state(1, 1));
+        assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
+    }
+}
+
+#[test]
+fn x2_a_panic_inside_an_operation_leaves_the_emulator_usable() {
+    let dism = up(Contract::Documented);
+    let session = dism.open_session(IMAGE).unwrap();
+    let panicked = thread::scope(|scope| {
+        let callback = || {
+            let _operation = dism.operation(session, Function::AddPackage).unwrap();
+            panic!("a client's callback");
+        };
+        scope.spawn(callback).join()
+    });
+    assert!(panicked.is_err());
+    dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
+    let caught = catch_unwind(|| {
+        let _operation = dism.operation(session, Function::AddPackage).unwrap();
+        panic!("a callback that the client catches");
+    });
+    assert!(caught.is_err());
+    dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
+    assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
+    assert_eq!(dism.shutdown(), Ok(()));
+}
+
+#[test]
+fn x2_an_operation_ends_once() {
+    let dism = up(Contract::Documented);
+    let session = dism.open_session(IMAGE).unwrap();
+    let begin = || dism.operation(session, Function::GetFeatures).unwrap();
+    begin().end().unwrap();
+    drop(begin());
+    begin().end_with(Hresult::S_OK).unwrap();
+    let ends = |call: &Call| matches!(call, Call::EndOperation { .. });
+    let journal = dism.journal();
+    assert_eq!(journal.steps().iter().filter(|step| ends(&step.call)).count(), 3);
+    assert_eq!(dism.last_error(), Ok(None));
+}
+
+/// P1: what takes a session and is not the close, told apart by name and not by the table that is
+/// tested.
+#[test]
+fn p1_all_functions_are_operations_but_these() {
+    let others: Vec<_> = (Function::ALL.iter())
+        .filter(|function| !function.is_operation())
+        .map(|function| function.name())
+        .collect();
+    assert_eq!(
+        others,
+        [
+            "DismCleanupMountpoints",
+            "DismCloseSession",
+            "DismDelete",
+            "DismGetImageInfo",
+            "DismGetLastErrorMessage",
+            "DismGetMountedImageInfo",
+            "DismInitialize",
+            "DismMountImage",
+            "DismOpenSession",
+            "DismRemountImage",
+            "DismShutdown",
+            "DismUnmountImage",
+        ]
+    );
+    assert_eq!(Function::ALL.len(), 36 + 4 + 3);
+}

@@ -1,0 +1,191 @@
+//! Clients that are correct, whatever happens to them, have no mistake.
+
+use dism_emu::{Call, Contract, Function, Hresult, Session, Timeline};
+
+use crate::hand::Hand;
+use crate::mistakes::{makes, makes_under};
+use crate::support::{BUSY, CONTRACTS, REBOOT, unverified};
+
+#[test]
+fn a_correct_client_shuts_down_again_after_closing() {
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.shutdown(1).unwrap_err();
+        it.close(1, session).unwrap();
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// S5: losers of a race for the shutdown; on real threads.
+#[test]
+fn a_correct_client_races_for_the_shutdown() {
+    for contract in CONTRACTS {
+        let dism = unverified().contract(contract).build();
+        dism.initialize().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| dism.shutdown());
+            }
+        });
+        assert_eq!(dism.journal().mistakes(), []);
+    }
+}
+
+#[test]
+fn a_correct_client_gives_up_where_it_is_refused() {
+    makes_under(Contract::Documented, &[], |it| {
+        it.initialize(1).unwrap();
+        it.initialize(2).unwrap_err();
+        let memory = it.hand_out(2);
+        it.delete(2, memory).unwrap();
+        it.shutdown(1).unwrap();
+        // E5: too late to ask why, and no mistake.
+        it.take(2, Call::GetLastErrorMessage).unwrap_err();
+    });
+}
+
+#[test]
+fn a_correct_client_initializes_here_and_shuts_down_there() {
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(2);
+        it.close(3, session).unwrap();
+        it.shutdown(2).unwrap();
+    });
+}
+
+/// I3, O3, S3 as the recordings have them.
+#[test]
+fn a_correct_client_counts() {
+    makes_under(Contract::Recorded, &[], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.initialize(2).unwrap();
+        it.open(2);
+        it.shutdown(3).unwrap();
+        it.close(2, session).unwrap();
+        it.close(1, session).unwrap();
+        it.shutdown(3).unwrap();
+    });
+}
+
+/// P5, O7, C6: failures and remarks that it takes for what they are.
+#[test]
+fn a_correct_client_takes_what_comes() {
+    makes(&[], |it| {
+        it.scripted(1, Call::Initialize, Hresult::S_FALSE).unwrap();
+        let session = it.open(1);
+        it.operate(1, session, Hresult::RPC_S_CALL_FAILED).unwrap_err();
+        it.open_path(1, "");
+        it.operate(1, session, REBOOT).unwrap();
+        it.close(1, session).unwrap();
+        it.open_path(1, "");
+        it.shutdown(1).unwrap();
+    });
+}
+
+#[test]
+fn a_correct_client_stops_where_initialize_fails() {
+    makes(&[], |it| {
+        it.scripted(1, Call::Initialize, Hresult::ERROR_ELEVATION_REQUIRED).unwrap_err();
+        it.take(1, Call::GetLastErrorMessage).unwrap();
+        it.shutdown(1).unwrap_err();
+    });
+}
+
+/// What a test does not let it give back is not its fault.
+#[test]
+fn a_correct_client_is_not_to_blame_for_the_script() {
+    let shutdown = |it: &mut Hand| it.scripted(1, Call::Shutdown, BUSY).unwrap_err();
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        shutdown(it);
+    });
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.shutdown(1).unwrap_err();
+        it.close(1, session).unwrap();
+        shutdown(it);
+    });
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.scripted(1, Call::CloseSession { session }, BUSY).unwrap_err();
+        it.shutdown(1).unwrap_err();
+    });
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.open(1);
+        it.scripted(1, Call::CloseSession { session }, BUSY).unwrap_err();
+        it.close(1, session).unwrap();
+        it.shutdown(1).unwrap_err();
+    });
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let memory = it.hand_out(1);
+        it.scripted(1, Call::Delete { memory }, BUSY).unwrap_err();
+        it.shutdown(1).unwrap();
+    });
+    // D4: it tries again when it is too late, or in time for the next period.
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let memory = it.hand_out(1);
+        it.scripted(1, Call::Delete { memory }, BUSY).unwrap_err();
+        it.shutdown(1).unwrap();
+        it.delete(1, memory).unwrap_err();
+    });
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let memory = it.hand_out(1);
+        it.scripted(1, Call::Delete { memory }, BUSY).unwrap_err();
+        it.shutdown(1).unwrap();
+        it.initialize(1).unwrap();
+        it.delete(1, memory).unwrap();
+        it.shutdown(1).unwrap();
+    });
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        shutdown(it);
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// O1: a thread whose open loses against the shutdown, as long as it uses nothing of it.
+#[test]
+fn a_correct_client_loses_an_open() {
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        it.shutdown(1).unwrap();
+        it.open(2);
+        it.take(2, Call::CallWithoutSession { function: Function::GetImageInfo }).unwrap_err();
+    });
+}
+
+/// What many calls left behind is one mistake, and its timeline stays short.
+#[test]
+fn a_correct_client_of_many_calls_has_no_mistakes_until_it_is_cut_short() {
+    let mut hand = Hand::new(Contract::Recorded);
+    let session = Session::from_raw(2);
+    for _ in 0..2_000 {
+        hand.initialize(1).unwrap();
+        hand.open(1);
+    }
+    for thread in 0..2_000 {
+        hand.close(thread % 2 + 2, session).unwrap();
+    }
+    for _ in 0..2_000 {
+        hand.shutdown(2).unwrap();
+    }
+    assert_eq!(hand.found(), []);
+
+    hand.steps.truncate(4_000);
+    let journal = hand.journal();
+    let found = journal.mistakes();
+    assert_eq!((found.len(), found[0].collides_with.len()), (1, 3_999));
+    let text = Timeline::new(&journal, &found).to_string();
+    assert!(text.contains("calls 2, 3, 4, 5, 6, 7, 8, 9 and 3991 more"), "{text}");
+    assert!(text.lines().count() < 40, "{text}");
+}

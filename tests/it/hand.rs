@@ -1,0 +1,105 @@
+//! A machine that is driven by hand, and the mistakes in what it did.
+
+use dism_emu::{
+    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Function, Hresult, Journal, Machine, Memory,
+    OpenSession, Outcome, Session, Step, ThreadId,
+};
+
+/// A machine that is driven by hand, and the steps that it took.
+pub struct Hand {
+    pub machine: Machine,
+    pub steps: Vec<Step>,
+}
+
+impl Hand {
+    pub fn new(contract: Contract) -> Self {
+        let mut config = Config::default();
+        config.contract = contract;
+        Self::with(config)
+    }
+
+    pub fn with(config: Config) -> Self {
+        Self { machine: Machine::new(config), steps: Vec::new() }
+    }
+
+    pub fn contract(&self) -> Contract {
+        self.machine.config().contract
+    }
+
+    pub fn take(&mut self, thread: u64, call: Call) -> Outcome {
+        let thread = ThreadId::new(thread);
+        let outcome = self.machine.apply(thread, &call);
+        self.steps.push(Step { thread, call, outcome, place: None });
+        outcome
+    }
+
+    pub fn scripted(&mut self, thread: u64, call: Call, answer: Hresult) -> Outcome {
+        self.take(thread, Call::Scripted { call: Box::new(call), answer })
+    }
+
+    pub fn initialize(&mut self, thread: u64) -> Outcome {
+        self.take(thread, Call::Initialize)
+    }
+
+    pub fn shutdown(&mut self, thread: u64) -> Outcome {
+        self.take(thread, Call::Shutdown)
+    }
+
+    pub fn open(&mut self, thread: u64) -> Session {
+        self.open_path(thread, DISM_ONLINE_IMAGE)
+    }
+
+    /// 0, as in C, where it fails.
+    pub fn open_path(&mut self, thread: u64, path: &str) -> Session {
+        match self.take(thread, Call::OpenSession(OpenSession::new(path))) {
+            Ok(Effect::Opened { session, .. }) => session,
+            _ => Session::DEFAULT,
+        }
+    }
+
+    pub fn begin(&mut self, thread: u64, session: Session) -> Outcome {
+        let function = Function::GetFeatures;
+        self.take(thread, Call::BeginOperation { session, function })
+    }
+
+    pub fn end(&mut self, thread: u64, session: Session, result: Hresult) -> Outcome {
+        self.take(thread, Call::EndOperation { session, result })
+    }
+
+    pub fn operate(&mut self, thread: u64, session: Session, result: Hresult) -> Outcome {
+        self.begin(thread, session)?;
+        self.end(thread, session, result)
+    }
+
+    pub fn close(&mut self, thread: u64, session: Session) -> Outcome {
+        match self.take(thread, Call::CloseSession { session })? {
+            Effect::Closing { ready: true } => self.take(thread, Call::FinishClose { session }),
+            effect => Ok(effect),
+        }
+    }
+
+    pub fn hand_out(&mut self, thread: u64) -> Memory {
+        match self.take(thread, Call::HandOut { function: Function::GetFeatures }) {
+            Ok(Effect::HandedOut { memory }) => memory,
+            _ => Memory::NULL,
+        }
+    }
+
+    pub fn delete(&mut self, thread: u64, memory: Memory) -> Outcome {
+        self.take(thread, Call::Delete { memory })
+    }
+
+    pub fn journal(&self) -> Journal {
+        Journal::from_steps(*self.machine.config(), self.steps.clone())
+    }
+
+    /// The mistakes as number, step, and the steps that they collide with.
+    pub fn found(&self) -> Vec<(u32, usize, Vec<usize>)> {
+        found(&self.journal())
+    }
+}
+
+pub fn found(journal: &Journal) -> Vec<(u32, usize, Vec<usize>)> {
+    let mistakes = journal.mistakes().into_iter();
+    mistakes.map(|it| (it.mistake.number(), it.at, it.collides_with)).collect()
+}

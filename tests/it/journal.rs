@@ -1,0 +1,60 @@
+//! Journals: how much of what happened they keep, and that they replay.
+
+use dism_emu::{Contract, Effect, ReplayError};
+
+use crate::support::{IMAGE, initialized, unverified, up};
+
+#[test]
+fn a_limited_journal_keeps_the_latest_steps_and_says_that_it_cannot_replay() {
+    let dism = initialized(unverified().journal_limit(3));
+    assert_eq!(dism.journal().dropped(), 0);
+    dism.journal().replay().unwrap();
+    let session = dism.open_session(IMAGE).unwrap();
+    dism.close_session(session).unwrap();
+    dism.shutdown().unwrap();
+    let journal = dism.journal();
+    assert_eq!(journal.dropped(), 2);
+    assert_eq!(journal.steps().len(), 3);
+    assert_eq!(journal.replay().unwrap_err(), ReplayError::Incomplete { dropped: 2 });
+    let thread = journal.steps()[0].thread;
+    assert_eq!(
+        journal.to_string(),
+        format!(
+            "(2 earlier steps dropped)\n\
+             {thread} close session 2 -> closing\n\
+             {thread} finish closing session 2 -> closed\n\
+             {thread} shutdown -> shut down\n"
+        )
+    );
+
+    let whole = initialized(unverified().journal_limit(1));
+    assert_eq!(
+        whole.journal().to_string(),
+        format!("{thread} initialize -> initialized, count 1\n")
+    );
+
+    let off = initialized(unverified().journal_limit(0));
+    assert_eq!((off.journal().steps(), off.journal().dropped()), (&[][..], 0));
+    assert_eq!(off.journal().replay().unwrap_err(), ReplayError::Off);
+}
+
+#[test]
+fn a_journal_shows_the_first_step_that_differs() {
+    let dism = up(Contract::Documented);
+    dism.shutdown().unwrap();
+    dism.shutdown().unwrap_err();
+    let mut steps = dism.journal().steps().to_vec();
+    steps.swap(1, 2);
+    let differs = dism_emu::replay(*dism.journal().config(), &steps).unwrap_err();
+    let ReplayError::Differs { at: 1, step, replayed } = &differs else { panic!("{differs}") };
+    assert_eq!(**step, steps[1]);
+    assert_eq!(*replayed, Ok(Effect::ShutDown { count: 0 }));
+    let thread = steps[1].thread;
+    assert_eq!(
+        differs.to_string(),
+        format!(
+            "step 1, {thread} shutdown -> 0xC0040001 (DISMAPI_E_DISMAPI_NOT_INITIALIZED): the \
+             DISM API is not initialized in this process, replays as shut down"
+        )
+    );
+}

@@ -1,0 +1,41 @@
+//! Journals and findings as JSON.
+
+use dism_emu::{Call, Contract, Session};
+use serde_json::{json, to_value};
+
+use crate::hand::Hand;
+use crate::support::unverified;
+
+#[test]
+fn a_step_and_a_finding_as_json() {
+    let mut hand = Hand::new(Contract::Documented);
+    hand.initialize(1).unwrap();
+    hand.take(2, Call::FinishClose { session: Session::from_raw(9) }).unwrap_err();
+    let journal = to_value(hand.journal()).unwrap();
+    assert_eq!(
+        journal["steps"][0],
+        json!({
+            "thread": 1,
+            "call": "Initialize",
+            "outcome": { "Ok": { "Initialized": { "count": 1 } } },
+            "place": null,
+        })
+    );
+    assert_eq!(journal["config"]["contract"], "Documented");
+    assert!(journal["steps"][1]["outcome"]["Err"].is_object());
+    let found = to_value(hand.journal().mistakes()).unwrap();
+    assert_eq!(
+        found,
+        json!([{ "mistake": "NeverShutDown", "call": 1, "at": 0, "collides_with": [] }])
+    );
+}
+
+#[test]
+fn a_place_is_a_string() {
+    let dism = unverified().build();
+    dism.initialize().unwrap();
+    let journal = dism.journal();
+    let place = journal.steps()[0].place.unwrap();
+    let value = to_value(&journal).unwrap();
+    assert_eq!(value["steps"][0]["place"], place.to_string());
+}

@@ -1,0 +1,43 @@
+//! The client's mistakes: for each of the contract's list the programs that make it, under each
+//! contract in which they do; and their neighbours that make none.
+
+mod memory;
+mod periods;
+mod sessions;
+
+use dism_emu::Contract;
+
+use crate::hand::Hand;
+use crate::support::CONTRACTS;
+
+fn both(client: impl Fn(&mut Hand)) -> impl Iterator<Item = (Contract, Hand)> {
+    CONTRACTS.into_iter().map(move |contract| {
+        let mut hand = Hand::new(contract);
+        client(&mut hand);
+        (contract, hand)
+    })
+}
+
+/// The client makes these mistakes under both contracts.
+#[track_caller]
+pub fn makes(mistakes: &[(u32, usize, &[usize])], client: impl Fn(&mut Hand)) {
+    for (contract, hand) in both(client) {
+        let found = hand.found();
+        let found: Vec<_> = found.iter().map(|(it, at, with)| (*it, *at, &with[..])).collect();
+        assert_eq!(found, mistakes, "{contract:?}\n{}", hand.journal());
+    }
+}
+
+/// The client makes these mistakes under one contract.
+#[track_caller]
+pub fn makes_under(
+    contract: Contract,
+    mistakes: &[(u32, usize, &[usize])],
+    client: impl Fn(&mut Hand),
+) {
+    let mut hand = Hand::new(contract);
+    client(&mut hand);
+    let found = hand.found();
+    let found: Vec<_> = found.iter().map(|(it, at, with)| (*it, *at, &with[..])).collect();
+    assert_eq!(found, mistakes, "{}", hand.journal());
+}

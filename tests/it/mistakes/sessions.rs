@@ -1,0 +1,288 @@
+//! Mistakes with sessions.
+
+use dism_emu::{Call, DISM_ONLINE_IMAGE, Effect, Function, Hresult, OpenSession, Session};
+
+use super::makes;
+use crate::hand::{Hand, found};
+use crate::support::{BUSY, CONTRACTS, REBOOT, unverified};
+
+// 3: close twice (C2, C5)
+
+#[test]
+fn mistake_3_a_closed_handle_is_closed_again() {
+    makes(&[(3, 4, &[2])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.close(1, session).unwrap(); // 2, 3
+        it.close(1, session).unwrap_err(); // 4
+        it.shutdown(1).unwrap();
+    });
+}
+
+#[test]
+fn mistake_3_while_another_close_waits() {
+    makes(&[(3, 4, &[3])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.begin(2, session).unwrap();
+        it.take(1, Call::CloseSession { session }).unwrap(); // 3
+        it.close(3, session).unwrap_err(); // 4
+        it.end(2, session, Hresult::S_OK).unwrap();
+        it.take(1, Call::FinishClose { session }).unwrap();
+        it.shutdown(1).unwrap();
+    });
+}
+
+#[test]
+fn mistake_3_after_the_shutdown_and_in_the_next_period() {
+    makes(&[(3, 5, &[2]), (3, 7, &[2])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.close(1, session).unwrap(); // 2, 3
+        it.shutdown(1).unwrap();
+        it.close(1, session).unwrap_err(); // 5
+        it.initialize(1).unwrap();
+        it.close(1, session).unwrap_err(); // 7
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// The wrapper of the contract's list: a close and reopen fails at the reopen.
+#[test]
+fn mistake_3_by_a_finalizer_after_a_failed_reopen() {
+    makes(&[(3, 5, &[2])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.close(1, session).unwrap(); // 2, 3
+        let reopen = Call::OpenSession(OpenSession::new(DISM_ONLINE_IMAGE));
+        it.scripted(1, reopen, BUSY).unwrap_err(); // 4
+        it.close(2, session).unwrap_err(); // 5
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// C3: as many closes as references is no mistake, one more is.
+#[test]
+fn mistake_3_one_close_more_than_references() {
+    makes(&[(3, 6, &[4])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.open(1);
+        it.close(1, session).unwrap(); // 3
+        it.close(1, session).unwrap(); // 4, 5
+        it.close(1, session).unwrap_err(); // 6
+        it.shutdown(1).unwrap();
+    });
+}
+
+// 5: left after a failed open (O7)
+
+#[test]
+fn mistake_5_a_failed_open_returns_early() {
+    makes(&[(5, 1, &[0])], |it| {
+        it.initialize(1).unwrap();
+        let open = Call::OpenSession(OpenSession::new("image"));
+        it.scripted(1, open, Hresult::DISMAPI_E_NEEDS_REMOUNT).unwrap_err();
+        it.take(1, Call::GetLastErrorMessage).unwrap();
+    });
+}
+
+/// RAII closes on the way out what was opened before.
+#[test]
+fn mistake_5_where_another_session_is_closed_on_the_way_out() {
+    makes(&[(5, 2, &[0])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.scripted(1, Call::OpenSession(OpenSession::new("other")), BUSY).unwrap_err();
+        it.close(1, session).unwrap();
+    });
+}
+
+#[test]
+fn mistake_5_where_all_of_it_is_tried_again() {
+    let client = |it: &mut Hand| {
+        it.initialize(1).unwrap();
+        it.scripted(1, Call::OpenSession(OpenSession::new("image")), BUSY).unwrap_err();
+        if it.initialize(1).is_ok() {
+            let session = it.open(1);
+            it.close(1, session).unwrap();
+            it.shutdown(1).unwrap();
+        }
+    };
+    makes(&[(5, 1, &[0])], client);
+}
+
+/// O5: the contract's own refusal is as good as a scripted one.
+#[test]
+fn mistake_5_also_where_the_path_is_empty() {
+    makes(&[(5, 1, &[0])], |it| {
+        it.initialize(1).unwrap();
+        it.open_path(1, "");
+    });
+}
+
+// 8: 3010 taken for a failure (C6)
+
+#[test]
+fn mistake_8_closes_again() {
+    makes(&[(8, 6, &[4])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.operate(1, session, REBOOT).unwrap(); // 2, 3
+        it.close(1, session).unwrap(); // 4, 5
+        it.close(1, session).unwrap_err(); // 6
+        it.shutdown(1).unwrap();
+    });
+}
+
+#[test]
+fn mistake_8_where_another_session_is_closed_on_the_way_out() {
+    makes(&[(8, 3, &[0])], |it| {
+        it.initialize(1).unwrap();
+        let first = it.open(1);
+        let second = it.take(1, Call::OpenSession(OpenSession::new("other")));
+        let Ok(Effect::Opened { session: second, .. }) = second else { panic!("{second:?}") };
+        it.scripted(1, Call::CloseSession { session: first }, REBOOT).unwrap();
+        it.take(1, Call::FinishClose { session: first }).unwrap();
+        it.close(1, second).unwrap();
+    });
+}
+
+#[test]
+fn mistake_8_returns_early() {
+    makes(&[(8, 4, &[0])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.operate(1, session, REBOOT).unwrap(); // 2, 3
+        it.close(1, session).unwrap(); // 4, 5
+    });
+}
+
+/// What a test scripts for a close stands where it begins, not where the session is gone.
+#[test]
+fn mistake_8_after_a_scripted_3010() {
+    makes(&[(8, 2, &[0])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.scripted(1, Call::CloseSession { session }, REBOOT).unwrap(); // 2
+        it.take(1, Call::FinishClose { session }).unwrap();
+    });
+    makes(&[(8, 4, &[2])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.scripted(1, Call::CloseSession { session }, REBOOT).unwrap(); // 2
+        it.take(1, Call::FinishClose { session }).unwrap();
+        it.close(1, session).unwrap_err(); // 4
+        it.shutdown(1).unwrap();
+    });
+}
+
+// 9: call inside an operation (C7, P3)
+
+#[test]
+fn mistake_9_an_operation_and_a_close_from_inside_one() {
+    for contract in CONTRACTS {
+        let dism = unverified().contract(contract).build();
+        dism.initialize().unwrap();
+        let session = dism.open_session("image").unwrap();
+        let operation = dism.operation(session, Function::AddPackage).unwrap(); // 2
+        dism.operation(session, Function::GetPackages).unwrap_err(); // 3
+        dism.close_session(session).unwrap_err(); // 4
+        operation.end().unwrap();
+        dism.close_session(session).unwrap();
+        dism.shutdown().unwrap();
+        assert_eq!(found(&dism.journal()), [(9, 3, vec![2]), (9, 4, vec![2])]);
+    }
+}
+
+#[test]
+fn mistake_9_is_none_on_another_session() {
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let (one, two) = (it.open_path(1, "one"), it.open_path(1, "two"));
+        it.begin(1, one).unwrap();
+        it.operate(1, two, Hresult::S_OK).unwrap();
+        it.close(1, two).unwrap();
+        it.end(1, one, Hresult::S_OK).unwrap();
+        it.close(1, one).unwrap();
+        it.shutdown(1).unwrap();
+    });
+}
+
+// 10: handle not open (C2, C4, P1)
+
+#[test]
+fn mistake_10_after_the_close() {
+    makes(&[(10, 4, &[2]), (10, 6, &[2])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.close(1, session).unwrap(); // 2, 3
+        it.begin(1, session).unwrap_err(); // 4
+        it.shutdown(1).unwrap();
+        it.begin(1, session).unwrap_err(); // 6
+    });
+}
+
+#[test]
+fn mistake_10_while_another_thread_closes() {
+    makes(&[(10, 4, &[3])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.begin(2, session).unwrap();
+        it.take(1, Call::CloseSession { session }).unwrap(); // 3
+        it.begin(3, session).unwrap_err(); // 4
+        it.end(2, session, Hresult::S_OK).unwrap();
+        it.take(1, Call::FinishClose { session }).unwrap();
+        it.shutdown(1).unwrap();
+    });
+}
+
+#[test]
+fn mistake_10_before_the_open_and_made_up() {
+    makes(&[(10, 1, &[]), (10, 2, &[]), (10, 3, &[])], |it| {
+        it.initialize(1).unwrap();
+        it.begin(1, Session::DEFAULT).unwrap_err();
+        it.begin(1, Session::from_raw(77)).unwrap_err();
+        it.close(1, Session::from_raw(78)).unwrap_err();
+        it.shutdown(1).unwrap();
+    });
+}
+
+#[test]
+fn mistake_10_what_a_failed_open_left() {
+    makes(&[(10, 2, &[1]), (10, 3, &[1])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open_path(1, "");
+        it.begin(1, session).unwrap_err();
+        it.close(1, session).unwrap_err();
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// P1: only 0 is what a failed open leaves, and only in a variable of the same thread.
+#[test]
+fn mistake_10_is_not_explained_by_any_failed_open() {
+    makes(&[(10, 2, &[]), (10, 3, &[])], |it| {
+        it.initialize(1).unwrap();
+        it.open_path(2, ""); // 1
+        it.begin(2, Session::from_raw(77)).unwrap_err(); // 2
+        it.begin(1, Session::DEFAULT).unwrap_err(); // 3
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// P1: it has a code of its own for a handle that is not open, and for an image not mounted.
+#[test]
+fn mistake_10_of_commit_image_is_not_its_refusal_of_an_image() {
+    makes(&[(10, 4, &[2])], |it| {
+        let function = Function::CommitImage;
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.close(1, session).unwrap(); // 2, 3
+        it.take(1, Call::BeginOperation { session, function }).unwrap_err(); // 4
+        let session = it.open(1);
+        it.take(1, Call::BeginOperation { session, function }).unwrap_err();
+        it.close(1, session).unwrap();
+        it.shutdown(1).unwrap();
+    });
+}

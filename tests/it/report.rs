@@ -1,0 +1,96 @@
+//! The report, when it is asked for.
+
+use dism_emu::ThreadId;
+
+use crate::support::unverified;
+
+/// Ten sessions of images with paths that are long and would break a line.
+fn ten_sessions_left_open() -> String {
+    let dism = unverified().build();
+    dism.initialize().unwrap();
+    for number in 0..10 {
+        dism.open_session(format!("C:\\{number}\n\u{2028}{}", "bücher".repeat(40))).unwrap();
+    }
+    dism.shutdown().unwrap_err();
+    dism.verify().unwrap_err().to_string()
+}
+
+#[test]
+fn a_report_is_no_wider_than_100_columns_and_has_every_answer() {
+    let report = ten_sessions_left_open();
+    for line in report.lines() {
+        let width = line.chars().count();
+        // Nothing is cut off before it has to be.
+        assert!(if line.contains('…') { width == 100 } else { width <= 100 }, "{line}");
+    }
+    for session in 2..12 {
+        let told = 1 + usize::from(session < 10);
+        assert_eq!(report.matches(&format!("… -> session {session}\n")).count(), told, "{report}");
+    }
+}
+
+#[test]
+fn no_path_breaks_a_line_of_a_report() {
+    let report = ten_sessions_left_open();
+    assert_eq!(report.matches(r"\n\u{2028}b").count(), 8 + 10, "{report}");
+    assert!(!report.contains('\u{2028}'), "{report}");
+}
+
+#[test]
+fn a_report_tells_eight_of_many_calls_and_counts_the_others() {
+    let report = ten_sessions_left_open();
+    assert!(
+        report.starts_with("1 mistake under the contract Documented\n\nmistake 1,"),
+        "{report}"
+    );
+    assert_eq!(report.matches("\n    collides with call ").count(), 8, "{report}");
+    assert!(report.contains("\n    and with calls 10 and 11\n"), "{report}");
+}
+
+#[test]
+fn a_report_has_the_place_of_each_call_in_the_source_of_the_client() {
+    let dism = unverified().build();
+    dism.initialize().unwrap();
+    let opened = line!() + 1;
+    dism.open_session("image").unwrap();
+    let refused = line!() + 1;
+    dism.shutdown().unwrap_err();
+    let report = dism.verify().unwrap_err().to_string();
+    let thread = ThreadId::current();
+    for (call, line) in [(2, opened), (3, refused)] {
+        let header = format!("call {call} by {thread} at {}:{line}:", file!());
+        assert!(report.contains(&header), "{header}\n{report}");
+    }
+}
+
+/// A mistake in a loop is one mistake: it is told once, and its later rounds are folded away.
+#[test]
+fn a_report_tells_a_mistake_in_a_loop_once() {
+    let dism = unverified().build();
+    dism.initialize().unwrap();
+    for _ in 0..200 {
+        let session = dism.open_session("image").unwrap();
+        dism.close_session(session).unwrap();
+        dism.close_session(session).unwrap_err();
+    }
+    dism.shutdown().unwrap();
+    let report = dism.verify().unwrap_err();
+    assert_eq!(report.mistakes().len(), 200);
+    assert_eq!((report.mistakes()[1].call, report.mistakes()[1].at), (7, 8));
+    let text = report.to_string();
+    assert_eq!(text.matches("instead: ").count(), 1, "{text}");
+    assert!(
+        text.contains(
+            "the same, from the same place: calls 7, 10, 13, 16, 19, 22, 25, 28 and 191 more"
+        ),
+        "{text}"
+    );
+    assert!(text.lines().count() < 80, "{text}");
+}
+
+#[test]
+fn a_report_without_a_journal_does_not_say_that_there_are_no_mistakes() {
+    let dism = unverified().journal_limit(0).build();
+    let report = dism.verify().unwrap_err().to_string();
+    assert!(report.starts_with("mistakes were not looked for"), "{report}");
+}

@@ -1,0 +1,94 @@
+//! How calls and numbers read.
+
+use dism_emu::{
+    Call, DISM_ONLINE_IMAGE, Error, Function, Hresult, InvalidArgument, OpenSession, Session,
+    ThreadId,
+};
+
+use crate::support::IMAGE;
+
+#[test]
+fn calls_read_well() {
+    let thread = ThreadId::new(7);
+    assert_eq!((thread.number(), thread.to_string()), (7, "t7".to_owned()));
+    let shown = |open: OpenSession| Call::OpenSession(open).to_string();
+    assert_eq!(shown(OpenSession::new(DISM_ONLINE_IMAGE)), "open online");
+    let placed = OpenSession::new(IMAGE).windows_directory("W").system_drive("S:");
+    assert_eq!(shown(placed), r#"open "C:\mount" windows directory "W" system drive "S:""#);
+    let session = Session::from_raw(2);
+    let begin = Call::BeginOperation { session, function: Function::ExportDriver };
+    assert_eq!(begin.to_string(), "begin _DismExportDriver on session 2");
+    let end = Call::EndOperation { session, result: Hresult::new(3010) };
+    let shown = "end the operation on session 2 with 0x00000BC2 (ERROR_SUCCESS_REBOOT_REQUIRED)";
+    assert_eq!(end.to_string(), shown);
+}
+
+/// The contract's table of values, written a second time.
+#[test]
+fn numbers_are_those_of_the_header() {
+    let table = [
+        (0, "S_OK", false),
+        (1, "S_FALSE", true),
+        (3010, "ERROR_SUCCESS_REBOOT_REQUIRED", false),
+        (0xC004_0001, "DISMAPI_E_DISMAPI_NOT_INITIALIZED", true),
+        (0xC004_0002, "DISMAPI_E_SHUTDOWN_IN_PROGRESS", true),
+        (0xC004_0003, "DISMAPI_E_OPEN_SESSION_HANDLES", true),
+        (0xC004_0004, "DISMAPI_E_INVALID_DISM_SESSION", true),
+        (0xC004_0005, "DISMAPI_E_INVALID_IMAGE_INDEX", true),
+        (0xC004_0006, "DISMAPI_E_INVALID_IMAGE_NAME", true),
+        (0xC004_0007, "DISMAPI_E_UNABLE_TO_UNMOUNT_IMAGE_PATH", true),
+        (0xC004_0009, "DISMAPI_E_LOGGING_DISABLED", true),
+        (0xC004_000A, "DISMAPI_E_OPEN_HANDLES_UNABLE_TO_UNMOUNT_IMAGE_PATH", true),
+        (0xC004_000B, "DISMAPI_E_OPEN_HANDLES_UNABLE_TO_MOUNT_IMAGE_PATH", true),
+        (0xC004_000C, "DISMAPI_E_OPEN_HANDLES_UNABLE_TO_REMOUNT_IMAGE_PATH", true),
+        (0xC004_000D, "DISMAPI_E_PARENT_FEATURE_DISABLED", true),
+        (0xC004_000E, "DISMAPI_E_MUST_SPECIFY_ONLINE_IMAGE", true),
+        (0xC004_000F, "DISMAPI_E_INVALID_PRODUCT_KEY", false),
+        (0xC151_0114, "DISMAPI_E_NEEDS_REMOUNT", true),
+        (0x800F_080C, "DISMAPI_E_UNKNOWN_FEATURE", false),
+        (0x800F_0902, "DISMAPI_E_BUSY", false),
+        (0x8007_02E4, "ERROR_ELEVATION_REQUIRED", false),
+        (0x8007_00B7, "ERROR_ALREADY_EXISTS", false),
+        (0x8007_04DF, "ERROR_ALREADY_INITIALIZED", false),
+        (0x8007_0057, "E_INVALIDARG", false),
+        (0x8007_000E, "E_OUTOFMEMORY", false),
+        (0x8007_046B, "ERROR_POSSIBLE_DEADLOCK", false),
+    ];
+    for (number, name, has_text) in table {
+        let code = Hresult::new(number);
+        assert_eq!((code.name(), code.message().is_some()), (Some(name), has_text));
+    }
+    for gap in [2, 0xC004_0000, 0xC004_0008, 0xC004_0010] {
+        assert_eq!(Hresult::new(gap).name(), None);
+    }
+    // The names that the crate itself answers with.
+    assert_eq!(Error::NotInitialized.code(), Hresult::new(0xC004_0001));
+    assert_eq!(Error::OpenSessionHandles.code(), Hresult::new(0xC004_0003));
+    assert_eq!(Error::OutOfNumbers.code(), Hresult::new(0x8007_000E));
+    assert_eq!(Error::from(InvalidArgument::EmptyPath).code(), Hresult::new(0x8007_0057));
+    assert_eq!(Hresult::DISMAPI_E_SHUTDOWN_IN_PROGRESS.number(), 0xC004_0002);
+}
+
+#[test]
+fn names_and_texts_stand_in_one_table() {
+    let code = Hresult::DISMAPI_E_OPEN_SESSION_HANDLES;
+    assert_eq!(
+        format!("{code} {code:?}"),
+        "0xC0040003 0xC0040003 (DISMAPI_E_OPEN_SESSION_HANDLES)"
+    );
+    assert_eq!(
+        code.message(),
+        Some("A DismShutdown was called while there were open DismSession handles")
+    );
+    assert_eq!(format!("{:?}", Hresult::new(0x8BAD_F00D)), "0x8BADF00D");
+    assert_eq!(Hresult::new(0x8BAD_F00D).message(), None);
+    assert_eq!(Hresult::DISMAPI_S_RELOAD_IMAGE_SESSION_REQUIRED.name(), Some("S_FALSE"));
+    assert_eq!(i32::from(code), -1_073_479_677);
+    assert_eq!(Hresult::from(-1_073_479_677_i32), code);
+    assert_eq!(u32::from(code), 0xC004_0003);
+    for (number, is_success) in [(0, true), (0x7FFF_FFFF, true), (0x8000_0000, false)] {
+        let code = Hresult::new(number);
+        assert_eq!((code.is_success(), code.is_failure()), (is_success, !is_success));
+    }
+    assert_eq!(format!("{code:>12}|{code:<12}"), "  0xC0040003|0xC0040003  ");
+}
