@@ -55,7 +55,7 @@ proptest! {
 fn every_recorded_sequence_has_the_same_journal_through_the_c_functions() {
     for contract in [Contract::Recorded, Contract::Documented] {
         for sequence in SEQUENCES {
-            let (_, rust) = play(contract, sequence.lines, sequence.complete);
+            let (_, rust) = play(contract, sequence.lines);
             let c = play_in_c(contract, sequence.lines);
             assert_eq!(normal(&c), normal(&rust), "{contract:?}\n{:#?}", sequence.lines);
         }

@@ -1,42 +1,85 @@
-//! The genuine DLL's recordings, where they are at hand.
+//! Recordings of the genuine DLL, if they are at hand.
 //!
-//! `DISM_EMU_RECORDINGS` names the folder with the `.rec` files. Without it the test says that it
-//! was skipped; the distinct sequences among them are in `sequences.rs` and always run.
+//! `DISM_EMU_RECORDINGS` names a folder: the `.rec` files in it are read, and what lies in folders
+//! below it is not. Without it the tests say that they were skipped. The distinct sequences of one
+//! such file, `machines-a-b.rec`, are in `sequences.rs` and always run.
+//!
+//! A recording is a head, and a line for each call that the DLL logged:
+//!
+//! ```text
+//! recording a-002 build=10.0.18362.1 threads=2 end=shutdown
+//!   t1 initialize
+//!   t1 open online -> 2 new
+//!   t2 operation GetDriverInfo 2 x17
+//!   t1 close 2 -> refs 0
+//!   t1 shutdown -> done
+//! ```
+//!
+//! `happening` has every form that a line may have. Opens are of the online image alone.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::{env, fs};
 
 use dism_emu::{Contract, Function};
 
-use crate::sequences::{Happening, Happening::*, Line, SEQUENCES, differences, play};
+use crate::sequences::{Happening, Happening::*, Line, SEQUENCES, ends_as_recorded, play};
+
+/// The file whose distinct sequences are in `sequences.rs`.
+const MACHINES: &str = "machines-a-b.rec";
+
+/// The recorded files with their names; says so if there are none at hand.
+fn files() -> Option<BTreeMap<String, String>> {
+    let Some(folder) = env::var_os("DISM_EMU_RECORDINGS").map(PathBuf::from) else {
+        skipped("DISM_EMU_RECORDINGS does not name the folder of the recordings");
+        return None;
+    };
+    let there =
+        fs::read_dir(&folder).unwrap_or_else(|it| panic!("DISM_EMU_RECORDINGS: {folder:?}: {it}"));
+    let mut files = BTreeMap::new();
+    for file in there {
+        let file = file.expect("a readable folder").path();
+        if file.extension().is_some_and(|extension| extension == "rec") {
+            let name = file.file_name().expect("a file has a name").to_string_lossy();
+            let text = fs::read_to_string(&file).unwrap_or_else(|it| panic!("{name}: {it}"));
+            files.insert(name.into_owned(), text);
+        }
+    }
+    Some(files)
+}
+
+/// Not by a macro, whose output the test harness keeps to itself if a test passes.
+fn skipped(why: &str) {
+    io::stderr().write_all(format!("skipped: {why}\n").as_bytes()).expect("a place for messages");
+}
 
 #[test]
 fn every_recording_replays_under_recorded() {
-    let Some(folder) = env::var_os("DISM_EMU_RECORDINGS").map(PathBuf::from) else {
-        // Not by a macro, whose output the test harness keeps to itself where a test passes.
-        let skipped = b"skipped: DISM_EMU_RECORDINGS does not name the folder of the recordings\n";
-        return io::stderr().write_all(skipped).expect("a place for messages");
-    };
-    let mut recordings = Vec::new();
-    for file in fs::read_dir(&folder).expect("DISM_EMU_RECORDINGS is a folder") {
-        let file = file.expect("a readable folder").path();
-        if file.extension().is_some_and(|extension| extension == "rec") {
-            let text = fs::read_to_string(&file).expect("a readable recording");
-            recordings.extend(text.split("\n\n").filter(|it| !it.trim().is_empty()).map(parse));
+    let Some(files) = files() else { return };
+    assert!(!files.is_empty(), "no .rec file in the folder that DISM_EMU_RECORDINGS names");
+    let mut differing = Vec::new();
+    for (file, text) in &files {
+        for recording in read(file, text).unwrap_or_else(|unreadable| panic!("{unreadable}")) {
+            differing.extend(replay(file, &recording));
         }
     }
-    assert_eq!(recordings.len(), 226, "the recordings are not those that the contract names");
-    for recording in &recordings {
-        let differences = differences(Contract::Recorded, &recording.lines, recording.complete);
-        assert!(differences.is_empty(), "{}: {differences:#?}", recording.name);
-    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
 
-    let there: BTreeSet<_> = recordings.iter().map(|it| (it.complete, it.lines.clone())).collect();
-    let here: BTreeSet<_> = SEQUENCES.iter().map(|it| (it.complete, it.lines.to_vec())).collect();
-    assert!(here == there, "sequences.rs is not what the recordings hold");
-    println!("{} recordings, {} distinct sequences", recordings.len(), there.len());
+#[test]
+fn the_sequences_are_those_of_the_recorded_machines() {
+    let Some(files) = files() else { return };
+    let Some(text) = files.get(MACHINES) else {
+        return skipped(&format!("{MACHINES} is not in the folder of the recordings"));
+    };
+    let mut there = BTreeMap::new();
+    for recording in read(MACHINES, text).unwrap_or_else(|unreadable| panic!("{unreadable}")) {
+        *there.entry((recording.complete, recording.happenings())).or_default() += 1;
+    }
+    assert_eq!(there.values().sum::<u32>(), 226, "recordings in {MACHINES}");
+    let here = SEQUENCES.iter().map(|it| ((it.complete, it.lines.to_vec()), it.seen));
+    assert!(here.collect::<BTreeMap<_, _>>() == there, "sequences.rs is not what {MACHINES} holds");
 }
 
 /// Whatever client was recorded, it went to the end of its last shutdown: it left nothing behind
@@ -45,36 +88,80 @@ fn every_recording_replays_under_recorded() {
 fn a_correct_client_of_the_recordings_has_no_mistakes() {
     let mut complete = 0;
     for sequence in SEQUENCES.iter().filter(|it| it.complete) {
-        let (_, journal) = play(Contract::Recorded, sequence.lines, true);
+        let (_, journal) = play(Contract::Recorded, sequence.lines);
         assert_eq!(journal.mistakes(), [], "{journal}");
         complete += 1;
     }
     assert!(complete > 0);
 }
 
-struct Recording {
-    name: String,
+/// One initialized period of one process.
+struct Recording<'a> {
+    name: &'a str,
+    /// Whether it goes to the end of the last shutdown.
     complete: bool,
-    lines: Vec<Line>,
+    lines: Vec<Recorded<'a>>,
 }
 
-fn parse(text: &str) -> Recording {
-    let mut lines = text.lines();
-    let head: Vec<_> = lines.next().expect("a head line").split_whitespace().collect();
-    let ["recording", name, _build, _threads, end] = head[..] else { panic!("{head:?}") };
-    Recording {
-        name: name.to_owned(),
-        complete: match end {
-            "end=shutdown" => true,
-            "end=cut" => false,
-            _ => panic!("{name}: {end}"),
-        },
-        lines: lines.map(|line| parse_line(line).unwrap_or_else(|| panic!("{line}"))).collect(),
+/// A line of a file.
+struct Recorded<'a> {
+    number: usize,
+    text: &'a str,
+    line: Line,
+}
+
+impl Recording<'_> {
+    fn happenings(&self) -> Vec<Line> {
+        self.lines.iter().map(|it| it.line).collect()
     }
 }
 
-fn parse_line(line: &str) -> Option<Line> {
-    let words: Vec<_> = line.split_whitespace().collect();
+/// The recordings of a file, or what names the line that is none.
+fn read<'a>(file: &str, text: &'a str) -> Result<Vec<Recording<'a>>, String> {
+    let mut recordings: Vec<Recording<'a>> = Vec::new();
+    for (number, text) in (1..).zip(text.lines().map(str::trim)) {
+        let unreadable = || format!("{file}:{number}: unreadable: {text}");
+        let words: Vec<_> = text.split_whitespace().collect();
+        match words[..] {
+            [] => {}
+            ["recording", name, .., end] => {
+                let complete = match end {
+                    "end=shutdown" => true,
+                    "end=cut" => false,
+                    _ => return Err(unreadable()),
+                };
+                recordings.push(Recording { name, complete, lines: Vec::new() });
+            }
+            [..] => {
+                let recording = recordings.last_mut().ok_or_else(unreadable)?;
+                let line = line(&words).ok_or_else(unreadable)?;
+                recording.lines.push(Recorded { number, text, line });
+            }
+        }
+    }
+    Ok(recordings)
+}
+
+/// What comes out otherwise than it was recorded, a line each.
+fn replay(file: &str, recording: &Recording<'_>) -> Vec<String> {
+    let (name, happenings) = (recording.name, recording.happenings());
+    let (differences, journal) = play(Contract::Recorded, &happenings);
+    let mut differing: Vec<_> = differences
+        .into_iter()
+        .map(|difference| {
+            let Recorded { number, text, .. } = recording.lines[difference.at];
+            let (expected, answer) = (difference.expected, difference.answer);
+            format!("{file}:{number}: {name}: {text}: expected {expected:?}, got {answer:?}")
+        })
+        .collect();
+    if !ends_as_recorded(&journal, recording.complete) {
+        let shut_down = if recording.complete { "not shut down" } else { "shut down" };
+        differing.push(format!("{file}: {name}: {shut_down} at its end"));
+    }
+    differing
+}
+
+fn line(words: &[&str]) -> Option<Line> {
     let (thread, words) = words.split_first()?;
     let thread = thread.strip_prefix('t')?.parse().ok()?;
     Some((thread, happening(words)?))
@@ -117,4 +204,61 @@ fn function(name: &str) -> Option<Function> {
         it.name() == name || it.name().trim_start_matches('_').strip_prefix("Dism") == Some(name)
     };
     Function::ALL.iter().find(is_it).copied()
+}
+
+/// Everything that differs in a file, or the line that is unreadable.
+fn read_and_replay(text: &str) -> Result<Vec<String>, String> {
+    Ok(read("file.rec", text)?.iter().flat_map(|it| replay("file.rec", it)).collect())
+}
+
+const GOOD: &str = "\
+recording one build=1 threads=1 end=shutdown
+  t1 initialize
+  t1 open online -> 2 new
+  t2 operation GetFeatureInfo 2 x3
+  t2 failed GetFeatureInfo 0x800f080c
+  t1 close 2 -> refs 0
+  t1 shutdown -> done
+
+recording two build=1 threads=1 end=cut
+  t1 initialize
+";
+
+#[test]
+fn a_recording_that_replays_has_no_difference() {
+    assert_eq!(read_and_replay(GOOD), Ok(vec![]));
+    assert_eq!(read("file.rec", GOOD).unwrap().len(), 2);
+}
+
+#[test]
+fn a_difference_names_the_recording_and_the_line() {
+    let differing = read_and_replay(&GOOD.replace("-> 2 new", "-> 3 new")).unwrap();
+    assert_eq!(differing.len(), 1, "{differing:#?}");
+    let named = "file.rec:3: one: t1 open online -> 3 new: expected Ok(Opened";
+    assert!(differing[0].starts_with(named), "{differing:#?}");
+}
+
+#[test]
+fn a_recording_that_ends_otherwise_is_named() {
+    let swapped = GOOD.replace("end=shutdown", "end=?").replace("end=cut", "end=shutdown");
+    let differing = read_and_replay(&swapped.replace("end=?", "end=cut"));
+    let ends = ["file.rec: one: shut down at its end", "file.rec: two: not shut down at its end"];
+    assert_eq!(differing, Ok(ends.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn an_unreadable_line_is_named() {
+    let lines = [
+        ("t1 initialize\n  t1 open", "t1 initialise\n  t1 open", 2, "t1 initialise"),
+        ("open online -> 2 new", "open offline-1 -> 2 new", 3, "t1 open offline-1 -> 2 new"),
+        ("GetFeatureInfo 2 x3", "GetFeatureInfo 2 x", 4, "t2 operation GetFeatureInfo 2 x"),
+        ("0x800f080c", "800f080c", 5, "t2 failed GetFeatureInfo 800f080c"),
+        ("end=cut", "end=", 9, "recording two build=1 threads=1 end="),
+        ("recording one", "recorded one", 1, "recorded one build=1 threads=1 end=shutdown"),
+    ];
+    for (good, bad, number, text) in lines {
+        assert!(GOOD.contains(good), "{good}");
+        let unreadable = format!("file.rec:{number}: unreadable: {text}");
+        assert_eq!(read_and_replay(&GOOD.replace(good, bad)), Err(unreadable));
+    }
 }
