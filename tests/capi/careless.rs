@@ -10,9 +10,9 @@ use dism_emu::capi::{
 };
 use dism_emu::{Contract, Emulator, Function, Hold, Hresult, Mistake, Rule};
 
+use crate::c::{process, up};
 use crate::exports::wide;
-use crate::support::{failing, unverified};
-use crate::{IMAGE, process, up};
+use crate::support::{IMAGE, failing, unverified};
 
 fn found(process: &Process) -> Vec<Mistake> {
     process.emulator().journal().mistakes().iter().map(|it| it.mistake).collect()

@@ -2,9 +2,9 @@
 
 use dism_emu::{Call, Contract, Function, Hresult, Rule};
 
+use crate::c::{call, last_error, open, process, up};
 use crate::exports::{EXPORTS, Export, Given, code, export};
-use crate::support::{BUSY, CONTRACTS, MOUNTED, OTHER, unverified};
-use crate::{IMAGE, call, last_error, open, process, up};
+use crate::support::{BUSY, CONTRACTS, IMAGE, MOUNTED, OTHER, unverified};
 
 const DOWN: Hresult = Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED;
 

@@ -5,8 +5,9 @@ use std::ptr;
 use dism_emu::capi::*;
 use dism_emu::{Call, Contract, Effect, Function, Hresult, Rule};
 
+use crate::c::{call, last_error, open, process, up};
 use crate::exports::{EXPORTS, Given, code, first, text_at, units_at, unscripted, wide};
-use crate::{IMAGE, call, last_error, open, process, up};
+use crate::support::IMAGE;
 
 /// Operations that give a list: their names begin so, and they have a count.
 const LISTS: &[Function] = &[

@@ -1,32 +1,22 @@
 //! Memory that is handed out (rules D1 to D4).
 
-use std::ptr;
-use std::sync::Barrier;
-use std::thread;
-
+use dism_emu::capi::DismString;
 use dism_emu::{Call, Contract, Function, Hresult, Memory, Mistake};
 
-use crate::exports::Given;
-use crate::{IMAGE, call, last_error, open, up};
-
-fn delete(address: usize) -> Hresult {
-    let mut given = Given::new(0, "");
-    given.memory = ptr::with_exposed_provenance_mut(address);
-    call(Function::Delete, &given)
-}
+use crate::c::{call, close, delete, deletes_race, last_error, message, open, up};
+use crate::exports::{Given, first, text_at};
+use crate::support::IMAGE;
 
 /// A message that was handed out.
-fn message() -> usize {
-    call(Function::CloseSession, &Given::new(0, ""));
-    let given = Given::new(0, "");
-    assert_eq!(call(Function::GetLastErrorMessage, &given), Hresult::S_OK);
-    given.outs()[0]
+fn message_of_a_failure() -> usize {
+    close(0);
+    message()
 }
 
 #[test]
 fn d1_memory_is_given_back_once() {
     let process = up(Contract::Documented);
-    let address = message();
+    let address = message_of_a_failure();
     assert_eq!(delete(address), Hresult::S_OK);
     // D3; and it is the same memory, not just any, that is given back twice.
     assert_eq!(delete(address), Hresult::E_INVALIDARG);
@@ -45,7 +35,7 @@ fn d2_null_is_given_back_any_number_of_times() {
 #[test]
 fn d3_a_pointer_into_the_middle_or_made_up_is_refused() {
     let process = up(Contract::Documented);
-    let address = message();
+    let address = message_of_a_failure();
     let stack = 0_u64;
     for address in [address + 1, address + 8, address - 1, 1, usize::MAX, (&raw const stack).addr()]
     {
@@ -58,32 +48,18 @@ fn d3_a_pointer_into_the_middle_or_made_up_is_refused() {
 #[test]
 fn d3_of_two_threads_that_give_it_back_one_wins() {
     let process = up(Contract::Documented);
-    for _ in 0..50 {
-        let (address, both) = (message(), Barrier::new(2));
-        let one = || {
-            both.wait();
-            delete(address)
-        };
-        let mut codes = thread::scope(|scope| {
-            let other = scope.spawn(one);
-            [one(), other.join().unwrap()]
-        });
-        codes.sort();
-        assert_eq!(codes, [Hresult::S_OK, Hresult::E_INVALIDARG]);
-    }
+    (0..50).for_each(|_| deletes_race());
     process.emulator().journal().replay().unwrap();
 }
 
 #[test]
 fn d4_after_a_last_shutdown_it_stays_readable_and_is_a_mistake() {
     let process = up(Contract::Documented);
-    let address = message();
+    let address = message_of_a_failure();
     assert_eq!(call(Function::Shutdown, &Given::new(0, "")), Hresult::S_OK);
     assert_eq!(delete(address), Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED);
     // SAFETY: it was handed out and never given back.
-    let text = unsafe {
-        crate::exports::text_at(crate::exports::first::<dism_emu::capi::DismString>(address).Value)
-    };
+    let text = unsafe { text_at(first::<DismString>(address).Value) };
     assert!(text.starts_with("An invalid DismSession handle"), "{text}");
     assert!(!process.emulator().journal().mistakes().is_empty());
     assert_eq!(call(Function::Initialize, &Given::new(0, "")), Hresult::S_OK);
@@ -100,7 +76,7 @@ fn e2_a_delete_that_fails_is_no_last_error() {
 #[test]
 fn memory_of_one_process_is_nobodys_in_the_next() {
     let before = up(Contract::Documented);
-    let address = message();
+    let address = message_of_a_failure();
     let given = Given::new(0, IMAGE);
     drop(before);
     let _after = up(Contract::Documented);

@@ -1,36 +1,19 @@
 //! The guard that gives a test a process of its own, and the process that is there without it.
 
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::{env, thread};
 
 use dism_emu::capi::Process;
-use dism_emu::{Builder, Contract, Emulator, Function, Hresult, State};
+use dism_emu::{Builder, Contract, Emulator, Hresult, State};
 
-use crate::exports::Given;
-use crate::support::{failing, unverified};
-use crate::{IMAGE, call, open, process, up};
-
-fn initialize() -> Hresult {
-    call(Function::Initialize, &Given::new(0, ""))
-}
-
-fn shutdown() -> Hresult {
-    call(Function::Shutdown, &Given::new(0, ""))
-}
+use crate::c::{close, initialize, open, process, shutdown, takes_its_turn, up};
+use crate::support::{IMAGE, failing, unverified};
 
 #[test]
 fn tests_with_a_process_of_their_own_take_turns() {
     let inside = AtomicUsize::new(0);
-    let test = || {
-        for _ in 0..50 {
-            let process = process(Contract::Documented);
-            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "another test is in its process");
-            assert_eq!(initialize(), Hresult::S_OK);
-            assert_eq!(process.emulator().state(), State::Up { count: 1, open_sessions: 0 });
-            inside.fetch_sub(1, Ordering::SeqCst);
-        }
-    };
+    let test = || (0..50).for_each(|_| takes_its_turn(&inside));
     thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(test))));
 }
 
@@ -39,8 +22,7 @@ fn threads_that_the_code_under_test_starts_are_in_its_process() {
     let process = up(Contract::Documented);
     let session = thread::spawn(|| open(IMAGE)).join().unwrap();
     assert_eq!(process.emulator().state(), State::Up { count: 1, open_sessions: 1 });
-    let given = Given::new(session, "");
-    assert_eq!(call(Function::CloseSession, &given), Hresult::S_OK);
+    assert_eq!(close(session), Hresult::S_OK);
     assert_eq!(shutdown(), Hresult::S_OK);
 }
 
@@ -150,10 +132,10 @@ fn the_end_of_a_process_puts_back_what_was_there() {
         return in_a_child("the_end_of_a_process_puts_back_what_was_there", None);
     }
     assert_eq!(initialize(), Hresult::S_OK);
-    let session = Given::new(open(IMAGE), "");
+    let session = open(IMAGE);
     let process = process(Contract::Documented);
-    assert_eq!(call(Function::CloseSession, &session), Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED);
+    assert_eq!(close(session), Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED);
     drop(process);
-    assert_eq!(call(Function::CloseSession, &session), Hresult::S_OK);
+    assert_eq!(close(session), Hresult::S_OK);
     assert_eq!(shutdown(), Hresult::S_OK);
 }

@@ -5,9 +5,9 @@ use std::thread::{self, ThreadId};
 
 use dism_emu::{Contract, Function, Hresult, Progress, Rule, State};
 
+use crate::c::{call, open, up};
 use crate::exports::{EXPORTS, Given, code};
-use crate::support::CONTRACTS;
-use crate::{IMAGE, call, open, up};
+use crate::support::{CONTRACTS, IMAGE};
 
 /// What a callback has seen.
 #[derive(Default)]

@@ -5,6 +5,8 @@
 #![cfg(not(any(loom, dism_loom, shuttle, dism_shuttle)))]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
+#[path = "../support/races.rs"]
+mod races;
 #[path = "../support/strategies.rs"]
 mod strategies;
 #[path = "../support/mod.rs"]

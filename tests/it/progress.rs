@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 use std::thread;
 
-use dism_emu::{Call, Contract, Emulator, Error, Function, Hresult, Progress, Rule, Session};
+use dism_emu::{Contract, Emulator, Error, Function, Hresult, Progress, Rule, Session};
 
-use crate::support::{BUSY, OTHER, failing, one_session};
+use crate::races::a_callback_panics;
+use crate::support::{BUSY, OTHER, one_session};
 
 /// The steps that a running operation reports, and its result.
 fn run(dism: &Emulator, session: Session) -> (Vec<(u32, u32)>, Result<Hresult, Error>) {
@@ -166,21 +167,5 @@ fn p2_an_operation_is_performed_until_its_callback_is_through() {
 
 #[test]
 fn x2_a_panic_in_a_callback_ends_the_operation_and_leaves_the_emulator_usable() {
-    let (dism, session) = one_session(Contract::Documented);
-    let _rule = dism.script(Rule::on(Function::AddPackage).times(1).answer(BUSY));
-    let said = failing(|| {
-        let operation = dism.operation(session, Function::AddPackage).unwrap();
-        operation.run(|_| panic!("in the callback"))
-    });
-    assert_eq!(said, "in the callback");
-    let journal = dism.journal();
-    let ended = journal.steps().last().unwrap();
-    assert_eq!(ended.call, Call::EndOperation { session, result: BUSY });
-    // Also for another thread, which would have to wait for it.
-    thread::scope(|scope| {
-        scope.spawn(|| dism.perform(session, Function::AddPackage).unwrap());
-    });
-    assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
-    assert_eq!(dism.shutdown(), Ok(()));
-    dism.journal().replay().unwrap();
+    a_callback_panics(&Emulator::new());
 }

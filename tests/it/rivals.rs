@@ -1,7 +1,7 @@
 //! What [`dism_emu::docs::migration`] says of mocks and of hand-written fakes, and of the emulator
 //! beside them: one test for each half of a claim.
 
-use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use dism_emu::{
 };
 use mockall::automock;
 use mockall::predicate::eq;
+
+use crate::races::at_once;
 
 const RACERS: usize = 4;
 
@@ -28,26 +30,16 @@ trait Dism {
 }
 
 /// How many of the threads that make one call at the same time have success.
-fn winners(call: impl Fn() -> bool + Sync) -> usize {
-    let line = Barrier::new(RACERS);
-    thread::scope(|scope| {
-        let racers: Vec<_> = (0..RACERS)
-            .map(|_| {
-                scope.spawn(|| {
-                    line.wait();
-                    call()
-                })
-            })
-            .collect();
-        racers.into_iter().map(|it| usize::from(it.join().unwrap())).sum()
-    })
+fn winners(call: impl FnOnce() -> bool + Clone + Send + 'static) -> usize {
+    at_once(RACERS, call).into_iter().map(usize::from).sum()
 }
 
 #[test]
 fn every_racer_wins_the_shutdown_of_a_mock_that_returns_a_constant() {
     let mut mock = MockDism::new();
     mock.expect_shutdown().return_const(0);
-    assert_eq!(winners(|| mock.shutdown() == 0), RACERS);
+    let mock = Arc::new(mock);
+    assert_eq!(winners(move || mock.shutdown() == 0), RACERS);
 }
 
 /// S5.
@@ -55,7 +47,8 @@ fn every_racer_wins_the_shutdown_of_a_mock_that_returns_a_constant() {
 fn one_racer_wins_the_shutdown_of_the_emulator() {
     let dism = Emulator::new();
     dism.initialize().unwrap();
-    assert_eq!(winners(|| dism.shutdown().is_ok()), 1);
+    let racer = dism.clone();
+    assert_eq!(winners(move || racer.shutdown().is_ok()), 1);
 }
 
 /// A close that tells that it has begun and waits until it may return.

@@ -1,49 +1,26 @@
 //! What a test scripts and holds, in every schedule.
 
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dism_emu::{
-    Call, Config, Contract, Effect, Emulator, Error, Function, Hold, HoldGuard, Hresult, Machine,
-    Outcome, Rule, Session, State, ThreadId,
+    Call, Config, Effect, Emulator, Error, Function, Hold, HoldGuard, Hresult, Machine, Outcome,
+    Rule, State, ThreadId,
 };
 use loom::sync::{Condvar, Mutex};
-use loom::thread::{self, JoinHandle};
+use loom::thread;
 
 use crate::explore;
-use crate::named::{IMAGE, under_both};
-
-const OTHER: &str = r"D:\other";
-const BUSY: Hresult = Hresult::DISMAPI_E_BUSY;
-
-fn one_session(dism: &Emulator) -> Session {
-    dism.initialize().unwrap();
-    dism.open_session(IMAGE).unwrap()
-}
-
-/// Runs a call on a thread of its own.
-fn apart<T: 'static>(
-    dism: &Emulator,
-    call: impl FnOnce(&Emulator) -> T + 'static,
-) -> JoinHandle<T> {
-    let dism = dism.clone();
-    thread::spawn(move || call(&dism))
-}
-
-#[track_caller]
-fn replays(dism: &Emulator) {
-    let journal = dism.journal();
-    let machine = journal.replay().unwrap_or_else(|it| panic!("{it}\n{journal}"));
-    assert_eq!(machine.state(), dism.state(), "{journal}");
-}
+use crate::named::under_both;
+use crate::races::{ENDS, a_callback_panics, apart, held, shutdowns_during_a_close};
+use crate::support::{BUSY, CONTRACTS, IMAGE, OTHER, replays, start, unverified};
 
 /// `call` from two threads, with a rule that fails one call of the function.
-fn one_of_two_fails<T: 'static>(
+fn one_of_two_fails<T: Send + 'static>(
     dism: &Emulator,
     function: Function,
-    call: impl Fn(&Emulator) -> Result<T, Error> + Copy + 'static,
+    call: impl Fn(&Emulator) -> Result<T, Error> + Copy + Send + 'static,
 ) {
     let rule = dism.script(Rule::on(function).times(1).answer(BUSY));
     let other = apart(dism, call);
@@ -84,7 +61,7 @@ fn a_rule_fires_for_exactly_one_of_two_opens() {
 #[test]
 fn a_rule_fires_for_exactly_one_of_two_operations() {
     under_both("a rule for one of two operations", |dism| {
-        let session = one_session(&dism);
+        let session = start(&dism);
         let function = Function::AddPackage;
         one_of_two_fails(&dism, function, move |dism| dism.perform(session, function));
     });
@@ -93,7 +70,7 @@ fn a_rule_fires_for_exactly_one_of_two_operations() {
 #[test]
 fn p5_a_dead_host_disconnects_exactly_one_of_two_operations() {
     under_both("two operations on a dead host", |dism| {
-        let session = one_session(&dism);
+        let session = start(&dism);
         let dead = dism.kill_host(session);
         let function = Function::AddPackage;
         let other = apart(&dism, move |dism| dism.perform(session, function));
@@ -134,25 +111,6 @@ fn a_rule_counts_every_one_of_two_callers() {
     });
 }
 
-/// Holds a call of another thread, lets this thread act, and lets the other go, by a release or by
-/// a drop. Loom reports it where nobody is woken.
-fn held<T: 'static>(
-    dism: &Emulator,
-    hold: Hold,
-    call: impl Fn(&Emulator) -> T + 'static,
-    act: impl FnOnce(),
-    end: fn(HoldGuard),
-) -> T {
-    let hold = dism.hold(hold);
-    let other = apart(dism, call);
-    hold.wait();
-    act();
-    end(hold);
-    other.join().unwrap()
-}
-
-const ENDS: [fn(HoldGuard); 2] = [HoldGuard::release, drop];
-
 #[test]
 fn a_thread_is_held_before_its_call_and_let_go() {
     under_both("a hold before a shutdown", |dism| {
@@ -192,7 +150,7 @@ fn a_thread_is_held_before_it_returns_and_let_go() {
 #[test]
 fn p2_a_thread_is_held_in_an_operation_and_let_go() {
     under_both("a hold in an operation, another one waits", |dism| {
-        let session = one_session(&dism);
+        let session = start(&dism);
         let function = Function::AddPackage;
         let ended = Arc::new(AtomicBool::new(false));
         let flag = ended.clone();
@@ -218,23 +176,7 @@ fn p2_a_thread_is_held_in_an_operation_and_let_go() {
 
 #[test]
 fn s2_a_close_that_is_held_between_closing_and_gone_fails_every_shutdown() {
-    under_both("a hold in a close against shutdowns", |dism| {
-        dism.initialize().unwrap();
-        for end in ENDS {
-            let session = dism.open_session(IMAGE).unwrap();
-            let act = || {
-                let closing = Ok(Effect::Closing { ready: true });
-                assert_eq!(dism.journal().steps().last().unwrap().outcome, closing);
-                for _ in 0..2 {
-                    assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
-                }
-            };
-            let close = move |dism: &Emulator| dism.close_session(session);
-            assert_eq!(held(&dism, Hold::closing(), close, act, end), Ok(Hresult::S_OK));
-        }
-        assert_eq!(dism.shutdown(), Ok(()));
-        replays(&dism);
-    });
+    under_both("a hold in a close against shutdowns", |dism| shutdowns_during_a_close(&dism));
 }
 
 /// The shutdown comes from a third thread, at any time: it fails as long as the close is held, and
@@ -242,7 +184,7 @@ fn s2_a_close_that_is_held_between_closing_and_gone_fails_every_shutdown() {
 #[test]
 fn s2_a_close_that_is_held_races_a_shutdown() {
     under_both("a hold in a close, a shutdown at any time", |dism| {
-        let session = one_session(&dism);
+        let session = start(&dism);
         let hold = dism.hold(Hold::closing());
         let closer = apart(&dism, move |dism| dism.close_session(session));
         let shutdown = apart(&dism, Emulator::shutdown);
@@ -264,7 +206,7 @@ fn s2_a_close_that_is_held_races_a_shutdown() {
 #[test]
 fn c4_a_close_that_is_let_go_waits_for_the_operation_that_is_left() {
     under_both("a hold in a close against an operation", |dism| {
-        let session = one_session(&dism);
+        let session = start(&dism);
         let operation = dism.operation(session, Function::AddPackage).unwrap();
         let hold = dism.hold(Hold::closing());
         let closer = apart(&dism, move |dism| dism.close_session(session));
@@ -287,8 +229,8 @@ fn a_hold_that_is_dropped_meets_a_thread_or_does_not() {
     ];
     for (name, hold) in points {
         let schedules = explore(move || {
-            let dism = Emulator::builder().verify_on_drop(false).build();
-            let session = one_session(&dism);
+            let dism = unverified().build();
+            let session = start(&dism);
             let hold = dism.hold(hold.clone());
             let closer = apart(&dism, move |dism| dism.close_session(session));
             drop(hold);
@@ -303,7 +245,7 @@ fn a_hold_that_is_dropped_meets_a_thread_or_does_not() {
 #[test]
 fn a_hold_in_an_operation_that_is_dropped_meets_a_thread_or_does_not() {
     under_both("a hold in an operation dropped as a thread comes", |dism| {
-        let session = one_session(&dism);
+        let session = start(&dism);
         let hold = dism.hold(Hold::performing(Function::AddPackage));
         let other = apart(&dism, move |dism| dism.perform(session, Function::AddPackage));
         drop(hold);
@@ -415,7 +357,7 @@ fn d1_two_threads_are_never_handed_the_same_memory() {
 #[test]
 fn a_progress_callback_runs_under_no_lock() {
     under_both("a progress callback against an operation", |dism| {
-        let session = one_session(&dism);
+        let session = start(&dism);
         let other_session = dism.open_session(OTHER).unwrap();
         let performing = Arc::new(AtomicBool::new(false));
         let flag = performing.clone();
@@ -441,7 +383,7 @@ fn a_progress_callback_runs_under_no_lock() {
 }
 
 /// Two threads that use a session each, and make no mistake.
-fn blameless(dism: &Emulator) {
+fn two_blameless_threads(dism: &Emulator) {
     dism.initialize().unwrap();
     let other = apart(dism, |dism| {
         let session = dism.open_session(OTHER).unwrap();
@@ -456,7 +398,7 @@ fn blameless(dism: &Emulator) {
 #[test]
 fn a_client_is_verified_in_every_schedule() {
     under_both("verify", |dism| {
-        blameless(&dism);
+        two_blameless_threads(&dism);
         assert!(dism.verify().is_ok());
     });
 }
@@ -465,7 +407,7 @@ fn a_client_is_verified_in_every_schedule() {
 fn a_rule_that_never_fired_is_told_in_every_schedule() {
     under_both("verify with a rule", |dism| {
         dism.script(Rule::on(Function::CleanupMountpoints)).keep();
-        blameless(&dism);
+        two_blameless_threads(&dism);
         assert!(dism.verify().is_err());
     });
 }
@@ -473,7 +415,7 @@ fn a_rule_that_never_fired_is_told_in_every_schedule() {
 /// Whichever thread drops the last handle verifies, and trips over nothing of the model's.
 #[test]
 fn a_client_is_verified_where_the_last_handle_is_dropped() {
-    for contract in [Contract::Documented, Contract::Recorded] {
+    for contract in CONTRACTS {
         let schedules = explore(move || {
             let dism = Emulator::builder().contract(contract).build();
             let other = dism.clone();
@@ -566,30 +508,14 @@ fn a_hold_that_looks_before_it_sleeps_is_caught() {
 #[should_panic(expected = "deadlock")]
 fn a_hold_that_is_never_released_is_a_deadlock() {
     explore(|| {
-        let dism = Emulator::builder().verify_on_drop(false).build();
+        let dism = unverified().build();
         // Its drop calls loom as loom gives up, and must not hide what loom has to say.
         let _hold = dism.hold(Hold::before(Function::Initialize));
         dism.initialize().unwrap();
     });
 }
 
-/// X2: a panic that the client catches is no end of the schedule.
 #[test]
 fn x2_a_panic_in_a_callback_that_is_caught_ends_the_operation() {
-    explore(|| {
-        let dism = Emulator::new();
-        dism.initialize().unwrap();
-        let session = dism.open_session(IMAGE).unwrap();
-        let refused = Rule::on(Function::OpenSession).answer(Hresult::DISMAPI_E_BUSY).optional();
-        let caught = catch_unwind(AssertUnwindSafe(|| {
-            let _refused = dism.script(refused);
-            let operation = dism.operation(session, Function::AddPackage).unwrap();
-            operation.run(|_| panic!("a callback"))
-        }));
-        assert!(caught.is_err());
-        assert_eq!(dism.open_session(IMAGE), Ok(session));
-        dism.close_session(session).unwrap();
-        dism.close_session(session).unwrap();
-        dism.shutdown().unwrap();
-    });
+    explore(|| a_callback_panics(&Emulator::new()));
 }

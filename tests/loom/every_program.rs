@@ -1,9 +1,8 @@
 //! Every small program, in every schedule.
 
-use dism_emu::Contract;
-
 use crate::explore_program;
 use crate::programs::{ACTS, Act, Program, STARTS};
+use crate::support::CONTRACTS;
 
 /// Every pair of threads with one or two calls each, from every start, under both contracts; of
 /// two pairs that differ in the order of their threads, one.
@@ -33,7 +32,7 @@ fn every_three_threads_with_one_call() {
 fn explore_all(programs: impl Iterator<Item = Vec<Vec<Act>>>) -> usize {
     let (mut count, mut schedules, mut most) = (0, 0, (0, String::new()));
     for threads in programs {
-        for contract in [Contract::Documented, Contract::Recorded] {
+        for contract in CONTRACTS {
             for start in STARTS {
                 let program = Program { contract, start, threads: threads.clone() };
                 let name = program.to_string();

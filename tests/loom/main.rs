@@ -16,13 +16,23 @@
     reason = "a test binary has no outside"
 )]
 
+#[cfg(feature = "capi")]
+#[path = "../support/c.rs"]
+mod c;
+#[cfg(feature = "capi")]
+#[path = "../support/exports.rs"]
+mod exports;
 #[path = "../support/programs.rs"]
 mod programs;
+#[path = "../support/races.rs"]
+mod races;
+#[path = "../support/mod.rs"]
+mod support;
 
+#[cfg(feature = "capi")]
+mod capi;
 mod double;
 mod every_program;
-#[cfg(feature = "capi")]
-mod exports;
 mod guide;
 mod named;
 mod twins;

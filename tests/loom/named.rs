@@ -2,41 +2,23 @@
 
 use std::sync::Arc;
 
-use dism_emu::{Contract, Emulator, Error, Function, Hresult, Session, State};
+use dism_emu::{Contract, Emulator, Error, Function, Hresult, State};
 use loom::thread;
 
 use crate::programs::{Act, Act::*, Program, Start};
+use crate::races::{initializes_race, shutdowns_race, two_threads_fail};
+use crate::support::{CONTRACTS, IMAGE, unverified};
 use crate::{explore, explore_program};
-
-const CONTRACTS: [Contract; 2] = [Contract::Documented, Contract::Recorded];
-pub(crate) const IMAGE: &str = r"C:\mount";
 
 /// `model` under each contract, with a fresh process each time.
 pub(crate) fn under_both(name: &str, model: fn(Emulator)) {
     for contract in CONTRACTS {
         let schedules = explore(move || {
-            model(Emulator::builder().contract(contract).verify_on_drop(false).build());
+            model(unverified().contract(contract).build());
         });
         println!("{name}, {contract:?}: {schedules} schedules");
         assert!(schedules > 1, "a race has more than one schedule");
     }
-}
-
-/// S5: exactly one winner, every other caller gets NOT_INITIALIZED.
-fn shutdowns_race(dism: &Emulator, racers: usize) {
-    dism.initialize().unwrap();
-    let others: Vec<_> = (1..racers)
-        .map(|_| {
-            let dism = dism.clone();
-            thread::spawn(move || dism.shutdown())
-        })
-        .collect();
-    let mut results = vec![dism.shutdown()];
-    results.extend(others.into_iter().map(|racer| racer.join().unwrap()));
-    assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
-    let losers = results.iter().filter(|it| **it == Err(Error::NotInitialized)).count();
-    assert_eq!(losers, racers - 1);
-    assert_eq!(dism.state(), State::Down);
 }
 
 #[test]
@@ -56,18 +38,7 @@ fn s5_four_shutdowns_have_one_winner() {
 
 #[test]
 fn i5_two_initializes_have_one_first() {
-    under_both("two initializes", |dism| {
-        let other = dism.clone();
-        let other = thread::spawn(move || other.initialize());
-        let results = [dism.initialize(), other.join().unwrap()];
-        let firsts = results.iter().filter(|it| **it == Ok(Hresult::S_OK)).count();
-        let seconds = results.iter().filter(|it| **it == Ok(Hresult::S_FALSE)).count();
-        assert_eq!(firsts, 1);
-        match dism.state() {
-            State::Up { count: 1, .. } => assert_eq!(seconds, 0),
-            state => assert_eq!((seconds, state), (1, State::Up { count: 2, open_sessions: 0 })),
-        }
-    });
+    under_both("two initializes", |dism| initializes_race(&dism, 2));
 }
 
 #[test]
@@ -198,17 +169,7 @@ fn p2_operations_on_one_session_exclude_each_other() {
 
 #[test]
 fn e1_the_last_error_is_per_thread() {
-    under_both("last errors", |dism| {
-        dism.initialize().unwrap();
-        let other = dism.clone();
-        let other = thread::spawn(move || {
-            other.open_session("").unwrap_err();
-            assert_eq!(other.last_error(), Ok(Some(Hresult::E_INVALIDARG)));
-        });
-        dism.close_session(Session::DEFAULT).unwrap_err();
-        assert_eq!(dism.last_error(), Ok(Some(Hresult::DISMAPI_E_INVALID_DISM_SESSION)));
-        other.join().unwrap();
-    });
+    under_both("last errors", |dism| two_threads_fail(&dism));
 }
 
 /// Three threads, with everything that holds of every program.

@@ -15,15 +15,21 @@
 
 #[path = "../support/programs.rs"]
 mod programs;
+#[path = "../support/races.rs"]
+mod races;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::env;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dism_emu::{Contract, Effect, Emulator, Function, Hold, Hresult, Rule, State};
+use dism_emu::{Effect, Emulator, Function, Hold, Hresult, Rule};
 use programs::{ACTS, Program, STARTS, Seen};
+use races::{apart, at_once, shutdowns_race};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
+use support::{BUSY, CONTRACTS, unverified};
 
 const _: () = assert!(dism_emu::MODEL_CHECKED);
 
@@ -52,7 +58,7 @@ fn drawn_program() {
     let threads = (0..random.gen_range(3..=6))
         .map(|_| (0..random.gen_range(1..=6)).map(|_| ACTS[random.gen_range(0..5)]).collect())
         .collect();
-    let contract = [Contract::Documented, Contract::Recorded][random.gen_range(0..2)];
+    let contract = CONTRACTS[random.gen_range(0..2)];
     let program = Program { contract, start: STARTS[random.gen_range(0..4)], threads };
     program.run(|thread| {
         let handle = thread::spawn(thread);
@@ -77,17 +83,7 @@ fn drawn_programs_under_pct() {
 fn s5_sixteen_shutdowns_have_one_winner() {
     let seed = seed("sixteen shutdowns, PCT, depth 3");
     sample(PctScheduler::new_from_seed(seed, 3, ITERATIONS), || {
-        let dism = Emulator::new();
-        dism.initialize().unwrap();
-        let racers: Vec<_> = (0..16)
-            .map(|_| {
-                let dism = dism.clone();
-                thread::spawn(move || dism.shutdown().is_ok())
-            })
-            .collect();
-        let winners = racers.into_iter().map(|it| it.join().unwrap());
-        assert_eq!(winners.filter(|won| *won).count(), 1);
-        assert_eq!(dism.state(), State::Down);
+        shutdowns_race(&Emulator::new(), 16);
     });
 }
 
@@ -95,18 +91,13 @@ fn s5_sixteen_shutdowns_have_one_winner() {
 fn a_rule_for_three_calls_fires_for_three_of_eight_callers() {
     let seed = seed("a rule and eight callers, PCT, depth 3");
     sample(PctScheduler::new_from_seed(seed, 3, ITERATIONS), || {
-        let dism = Emulator::builder().verify_on_drop(false).build();
+        let dism = unverified().build();
         dism.initialize().unwrap();
         let rule = Rule::on(Function::CleanupMountpoints).after(2).times(3);
-        let rule = dism.script(rule.answer(Hresult::DISMAPI_E_BUSY));
-        let callers: Vec<_> = (0..8)
-            .map(|_| {
-                let dism = dism.clone();
-                thread::spawn(move || dism.call(Function::CleanupMountpoints).is_err())
-            })
-            .collect();
-        let failed = callers.into_iter().map(|it| it.join().unwrap());
-        assert_eq!(failed.filter(|failed| *failed).count(), 3);
+        let rule = dism.script(rule.answer(BUSY));
+        let caller = dism.clone();
+        let failed = at_once(8, move || caller.call(Function::CleanupMountpoints).is_err());
+        assert_eq!(failed.into_iter().filter(|failed| *failed).count(), 3);
         assert_eq!(rule.fired(), 3);
         let journal = dism.journal();
         journal.replay().unwrap();
@@ -123,7 +114,7 @@ fn a_rule_for_three_calls_fires_for_three_of_eight_callers() {
 fn six_threads_are_held_and_let_go_in_any_order() {
     let seed = seed("holds among six threads, random");
     sample(RandomScheduler::new_from_seed(seed, ITERATIONS), || {
-        let dism = Emulator::builder().verify_on_drop(false).build();
+        let dism = unverified().build();
         dism.initialize().unwrap();
         let sessions = ["C:", "D:"].map(|path| dism.open_session(path).unwrap());
         let function = Function::AddPackage;
@@ -162,18 +153,12 @@ fn six_threads_are_held_and_let_go_in_any_order() {
 fn s2_a_close_that_is_held_fails_five_shutdowns() {
     let seed = seed("a hold in a close against five shutdowns, PCT, depth 3");
     sample(PctScheduler::new_from_seed(seed, 3, ITERATIONS), || {
-        let dism = Emulator::builder().verify_on_drop(false).build();
+        let dism = unverified().build();
         dism.initialize().unwrap();
         let session = dism.open_session("C:").unwrap();
         let hold = dism.hold(Hold::closing());
-        let closer = dism.clone();
-        let closer = thread::spawn(move || closer.close_session(session));
-        let racers: Vec<_> = (0..5)
-            .map(|_| {
-                let dism = dism.clone();
-                thread::spawn(move || dism.shutdown().is_ok())
-            })
-            .collect();
+        let closer = apart(&dism, move |dism| dism.close_session(session));
+        let racers = [(); 5].map(|()| apart(&dism, |dism| dism.shutdown().is_ok()));
         hold.wait();
         let before_release = dism.journal().steps().len();
         hold.release();

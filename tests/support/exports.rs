@@ -1,6 +1,8 @@
 //! A program that calls the C functions: a table of all of them, and the calls of the one vocabulary
 //! made through it.
 
+#![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
+
 use std::cell::{Cell, UnsafeCell};
 use std::collections::BTreeMap;
 use std::ffi::c_void;

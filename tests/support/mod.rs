@@ -1,5 +1,5 @@
-//! What several test targets need: the two references, of the contract and of scripted answers, the
-//! alphabet of generated calls, and a client that makes them.
+//! What several test targets need: processes to begin with, the two references, of the contract and
+//! of scripted answers, the alphabet of generated calls, and a client that makes them.
 
 #![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
 

@@ -33,10 +33,16 @@ pub fn up(contract: Contract) -> Emulator {
     initialized(unverified().contract(contract))
 }
 
+/// Initializes the process and opens a session.
+pub fn start(dism: &Emulator) -> Session {
+    dism.initialize().unwrap();
+    dism.open_session(IMAGE).unwrap()
+}
+
 /// A process with one session open.
 pub fn one_session(contract: Contract) -> (Emulator, Session) {
-    let dism = up(contract);
-    let session = dism.open_session(IMAGE).unwrap();
+    let dism = unverified().contract(contract).build();
+    let session = start(&dism);
     (dism, session)
 }
 

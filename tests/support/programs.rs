@@ -9,6 +9,8 @@ use dism_emu::{
     Step, ThreadId,
 };
 
+use crate::support::{IMAGE, unverified};
+
 /// What a thread of a program does next. A session is the one that the thread itself opened last,
 /// or else the first that anybody opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,9 +69,6 @@ pub struct Seen {
     answers: Vec<Answer>,
 }
 
-/// The image of all opens.
-const IMAGE: &str = r"C:\mount";
-
 impl Program {
     /// Runs the program once, each thread but the first through `spawn`, which gives what joins
     /// it; then checks what must hold of every schedule.
@@ -77,7 +76,7 @@ impl Program {
         &self,
         mut spawn: impl FnMut(Box<dyn FnOnce() -> Seen + Send>) -> J,
     ) {
-        let dism = Emulator::builder().contract(self.contract).verify_on_drop(false).build();
+        let dism = unverified().contract(self.contract).build();
         let opens = match self.start {
             Start::Down | Start::Up => 0,
             Start::OneSession => 1,

@@ -2,7 +2,8 @@
 
 use dism_emu::{Contract, Error, Function, Hresult, State};
 
-use super::{at_once, down, invalid, state};
+use super::{down, invalid, state};
+use crate::races::initializes_race;
 use crate::support::{CONTRACTS, IMAGE, initialized, unverified, up};
 
 #[test]
@@ -72,13 +73,7 @@ fn i4_after_a_complete_shutdown_everything_starts_afresh() {
 
 #[test]
 fn i5_of_concurrent_initializes_exactly_one_gets_s_ok() {
-    let dism = down(Contract::Documented);
-    let results = at_once(8, || dism.initialize());
-    assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
-
-    let dism = down(Contract::Recorded);
-    let results = at_once(8, || dism.initialize().unwrap());
-    assert_eq!(results.iter().filter(|it| **it == Hresult::S_OK).count(), 1);
-    assert_eq!(results.iter().filter(|it| **it == Hresult::S_FALSE).count(), 7);
-    assert_eq!(dism.state(), state(8, 0));
+    for contract in CONTRACTS {
+        initializes_race(&down(contract), 8);
+    }
 }

@@ -1,26 +1,15 @@
 //! The last error: rules E1 to E5.
 
-use std::thread;
-
 use dism_emu::{Error, Function, Hresult, Session};
 
 use super::{down, while_closing};
+use crate::races::two_threads_fail;
 use crate::support::{CONTRACTS, IMAGE, OTHER, initialized, unverified, up};
 
 #[test]
 fn e1_the_last_error_is_per_thread() {
     for contract in CONTRACTS {
-        let dism = up(contract);
-        dism.open_session("").unwrap_err();
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                assert_eq!(dism.last_error(), Ok(None));
-                dism.close_session(Session::DEFAULT).unwrap_err();
-                let code = Hresult::DISMAPI_E_INVALID_DISM_SESSION;
-                assert_eq!(dism.last_error(), Ok(Some(code)));
-            });
-        });
-        assert_eq!(dism.last_error(), Ok(Some(Hresult::E_INVALIDARG)));
+        two_threads_fail(&down(contract));
     }
 }
 

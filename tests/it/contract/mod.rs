@@ -10,7 +10,6 @@ mod operations;
 mod shutdown;
 mod without_session;
 
-use std::sync::Barrier;
 use std::thread;
 
 use dism_emu::{Contract, Effect, Emulator, Error, Function, Hresult, Operation, Session, State};
@@ -44,19 +43,5 @@ fn while_closing(
         // Ends the operation also where an assertion fails, so that the scope can be left.
         meanwhile(operation);
         closer.join().unwrap()
-    })
-}
-
-/// Lets `threads` threads make the same call at once.
-fn at_once<T: Send>(threads: usize, call: impl Fn() -> T + Sync) -> Vec<T> {
-    let barrier = Barrier::new(threads);
-    let (barrier, call) = (&barrier, &call);
-    thread::scope(|scope| {
-        let start = || {
-            barrier.wait();
-            call()
-        };
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(start)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
 }

@@ -2,7 +2,8 @@
 
 use dism_emu::{Call, Contract, Error, Function, Hresult, Session, State};
 
-use super::{at_once, down, state, while_closing};
+use super::{down, state, while_closing};
+use crate::races::{at_once, shutdowns_race};
 use crate::support::{CONTRACTS, IMAGE, up};
 
 #[test]
@@ -87,10 +88,7 @@ fn s4_after_the_last_shutdown_everything_fails_until_the_next_initialize() {
 #[test]
 fn s5_of_concurrent_shutdowns_exactly_one_wins() {
     for contract in CONTRACTS {
-        let dism = up(contract);
-        let results = at_once(8, || dism.shutdown());
-        assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
-        assert_eq!(results.iter().filter(|it| **it == Err(Error::NotInitialized)).count(), 7);
+        shutdowns_race(&down(contract), 8);
     }
 }
 
@@ -99,7 +97,8 @@ fn s5_recorded_shutdowns_succeed_as_often_as_initializes() {
     let dism = up(Contract::Recorded);
     dism.initialize().unwrap();
     dism.initialize().unwrap();
-    let results = at_once(8, || dism.shutdown());
+    let racer = dism.clone();
+    let results = at_once(8, move || racer.shutdown());
     assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 3);
     assert_eq!(dism.state(), State::Down);
 }

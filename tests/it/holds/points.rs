@@ -11,6 +11,7 @@ use dism_emu::{
 
 use super::{SHORT, line_of_panic, steps, while_held};
 use crate::methods::{call, ready_for};
+use crate::races::shutdowns_during_a_close;
 use crate::support::{CONTRACTS, IMAGE, OTHER, one_session, unverified, wait_for};
 
 #[test]
@@ -187,21 +188,7 @@ fn an_operation_that_is_refused_is_never_performed() {
 #[test]
 fn s2_a_session_between_closing_and_gone_counts_as_open() {
     for contract in CONTRACTS {
-        let (dism, session) = one_session(contract);
-        let closed = while_held(
-            &dism,
-            Hold::closing(),
-            || dism.close_session(session),
-            || {
-                for _ in 0..3 {
-                    assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
-                    assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
-                }
-            },
-        );
-        assert_eq!(closed, Ok(Hresult::S_OK));
-        assert_eq!(dism.shutdown(), Ok(()));
-        dism.journal().replay().unwrap();
+        shutdowns_during_a_close(&unverified().contract(contract).build());
     }
 }
 

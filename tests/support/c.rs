@@ -1,0 +1,86 @@
+//! What programs in C do in several tests, and their races.
+
+#![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
+
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dism_emu::capi::{DismString, Process};
+use dism_emu::{Contract, Function, Hresult, State};
+
+use crate::exports::{Given, code, export, first, text_at};
+use crate::races::at_once;
+use crate::support::unverified;
+
+/// A process of which nobody verifies anything.
+pub fn process(contract: Contract) -> Process {
+    Process::start(unverified().contract(contract))
+}
+
+pub fn up(contract: Contract) -> Process {
+    let process = process(contract);
+    assert_eq!(initialize(), Hresult::S_OK);
+    process
+}
+
+pub fn call(function: Function, given: &Given) -> Hresult {
+    code((export(function).call)(given))
+}
+
+pub fn initialize() -> Hresult {
+    call(Function::Initialize, &Given::new(0, ""))
+}
+
+pub fn shutdown() -> Hresult {
+    call(Function::Shutdown, &Given::new(0, ""))
+}
+
+/// Opens a session on a path.
+pub fn open(path: &str) -> u32 {
+    let given = Given::new(0, path);
+    assert_eq!(call(Function::OpenSession, &given), Hresult::S_OK);
+    given.number_at(0)
+}
+
+pub fn close(session: u32) -> Hresult {
+    call(Function::CloseSession, &Given::new(session, ""))
+}
+
+pub fn delete(address: usize) -> Hresult {
+    let mut given = Given::new(0, "");
+    given.memory = ptr::with_exposed_provenance_mut(address);
+    call(Function::Delete, &given)
+}
+
+/// The address of this thread's last error message, which is handed out; 0 if there is none.
+pub fn message() -> usize {
+    let given = Given::new(0, "");
+    assert_eq!(call(Function::GetLastErrorMessage, &given), Hresult::S_OK);
+    given.outs()[0]
+}
+
+/// The text of this thread's last error, if there is one.
+pub fn last_error() -> Option<String> {
+    let address = message();
+    // SAFETY: what is not NULL was just handed out.
+    (address != 0).then(|| unsafe { text_at(first::<DismString>(address).Value) })
+}
+
+/// D3: of two threads that delete one pointer one wins.
+pub fn deletes_race() {
+    close(0);
+    let address = message();
+    let mut codes = at_once(2, move || delete(address));
+    codes.sort();
+    assert_eq!(codes, [Hresult::S_OK, Hresult::E_INVALIDARG]);
+}
+
+/// A test in a process of its own, `inside` which no other is meanwhile.
+pub fn takes_its_turn(inside: &AtomicUsize) {
+    let process = process(Contract::Documented);
+    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "another test is in its process");
+    assert_eq!(initialize(), Hresult::S_OK);
+    assert_eq!(process.emulator().state(), State::Up { count: 1, open_sessions: 0 });
+    assert_eq!(process.emulator().journal().steps().len(), 1);
+    inside.fetch_sub(1, Ordering::SeqCst);
+}

@@ -1,0 +1,151 @@
+//! What threads do at the same time, written once for every world: on plain threads it runs as it
+//! comes, under loom in every schedule, and under shuttle in many.
+
+#![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
+
+use std::sync::{Arc, Barrier};
+
+use dism_emu::{
+    Call, Contract, Effect, Emulator, Error, Function, Hold, HoldGuard, Hresult, MODEL_CHECKED,
+    Rule, Session, State,
+};
+#[cfg(any(loom, dism_loom))]
+use loom::thread::{self, JoinHandle};
+#[cfg(any(shuttle, dism_shuttle))]
+use shuttle::thread::{self, JoinHandle};
+#[cfg(not(any(loom, dism_loom, shuttle, dism_shuttle)))]
+use std::thread::{self, JoinHandle};
+
+use crate::support::{BUSY, IMAGE, failing, replays, start};
+
+/// Makes a call on a thread of its own.
+pub fn apart<T: Send + 'static>(
+    dism: &Emulator,
+    call: impl FnOnce(&Emulator) -> T + Send + 'static,
+) -> JoinHandle<T> {
+    let dism = dism.clone();
+    thread::spawn(move || call(&dism))
+}
+
+/// Makes the same call on so many threads, of which this is one.
+pub fn at_once<T: Send + 'static>(
+    threads: usize,
+    call: impl FnOnce() -> T + Clone + Send + 'static,
+) -> Vec<T> {
+    let line = Arc::new(Barrier::new(threads));
+    let call = move || {
+        // A model tries every order anyway, and sees no barrier but its own.
+        if !MODEL_CHECKED {
+            line.wait();
+        }
+        call()
+    };
+    let others: Vec<_> = (1..threads).map(|_| thread::spawn(call.clone())).collect();
+    let mut results = vec![call()];
+    results.extend(others.into_iter().map(|other| other.join().unwrap()));
+    results
+}
+
+/// I5: exactly one is the first; the others are refused or counted (I3).
+pub fn initializes_race(dism: &Emulator, racers: u32) {
+    let racer = dism.clone();
+    let results = at_once(racers as usize, move || racer.initialize());
+    let of = |result| results.iter().filter(|it| **it == result).count() as u32;
+    let code = Hresult::ERROR_ALREADY_INITIALIZED;
+    let (others, count) = match dism.journal().config().contract {
+        Contract::Recorded => (Ok(Hresult::S_FALSE), racers),
+        _ => (Err(Error::AlreadyInitialized { code }), 1),
+    };
+    assert_eq!((of(Ok(Hresult::S_OK)), of(others)), (1, racers - 1));
+    assert_eq!(dism.state(), State::Up { count, open_sessions: 0 });
+}
+
+/// S5: exactly one winner, every other caller gets NOT_INITIALIZED.
+pub fn shutdowns_race(dism: &Emulator, racers: usize) {
+    dism.initialize().unwrap();
+    let racer = dism.clone();
+    let results = at_once(racers, move || racer.shutdown());
+    assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
+    let losers = results.iter().filter(|it| **it == Err(Error::NotInitialized)).count();
+    assert_eq!(losers, racers - 1);
+    assert_eq!(dism.state(), State::Down);
+}
+
+/// E1: another thread's failure does not show, whenever it comes.
+pub fn two_threads_fail(dism: &Emulator) {
+    dism.initialize().unwrap();
+    dism.open_session("").unwrap_err();
+    let other = apart(dism, |dism| {
+        assert_eq!(dism.last_error(), Ok(None));
+        dism.close_session(Session::DEFAULT).unwrap_err();
+        let code = Hresult::DISMAPI_E_INVALID_DISM_SESSION;
+        assert_eq!(dism.last_error(), Ok(Some(code)));
+    });
+    dism.unmount_image(IMAGE).unwrap_err();
+    let code = Hresult::DISMAPI_E_UNABLE_TO_UNMOUNT_IMAGE_PATH;
+    assert_eq!(dism.last_error(), Ok(Some(code)));
+    other.join().unwrap();
+    assert_eq!(dism.last_error(), Ok(Some(code)));
+}
+
+/// Both ways in which a guard lets its thread go.
+pub const ENDS: [fn(HoldGuard); 2] = [HoldGuard::release, drop];
+
+/// Holds a call of another thread, lets this thread act, and lets the other go.
+pub fn held<T: Send + 'static>(
+    dism: &Emulator,
+    hold: Hold,
+    call: impl FnOnce(&Emulator) -> T + Send + 'static,
+    act: impl FnOnce(),
+    end: fn(HoldGuard),
+) -> T {
+    let hold = dism.hold(hold);
+    let other = apart(dism, call);
+    hold.wait();
+    act();
+    end(hold);
+    other.join().unwrap()
+}
+
+/// S2: a session between closing and gone counts as open.
+pub fn shutdowns_during_a_close(dism: &Emulator) {
+    dism.initialize().unwrap();
+    for end in ENDS {
+        let session = dism.open_session(IMAGE).unwrap();
+        let act = || {
+            let closing = Ok(Effect::Closing { ready: true });
+            assert_eq!(dism.journal().steps().last().unwrap().outcome, closing);
+            for _ in 0..2 {
+                assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
+                assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
+            }
+        };
+        let close = move |dism: &Emulator| dism.close_session(session);
+        assert_eq!(held(dism, Hold::closing(), close, act, end), Ok(Hresult::S_OK));
+    }
+    assert_eq!(dism.shutdown(), Ok(()));
+    replays(dism);
+}
+
+/// X2: a panic in a callback ends its operation as scripted, takes back the rules whose guards it
+/// drops, and leaves the session usable for every thread.
+pub fn a_callback_panics(dism: &Emulator) {
+    let session = start(dism);
+    let _fails = dism.script(Rule::on(Function::AddPackage).times(1).answer(BUSY));
+    let said = failing(|| {
+        let _refused = dism.script(Rule::on(Function::OpenSession).answer(BUSY).optional());
+        let operation = dism.operation(session, Function::AddPackage).unwrap();
+        operation.run(|_| panic!("in the callback"))
+    });
+    assert_eq!(said, "in the callback");
+    let ended = dism.journal().steps().last().unwrap().call.clone();
+    assert_eq!(ended, Call::EndOperation { session, result: BUSY });
+    // It would have to wait for an operation that has not ended.
+    let other = apart(dism, move |dism| dism.perform(session, Function::AddPackage));
+    assert_eq!(dism.open_session(IMAGE), Ok(session));
+    assert_eq!(other.join().unwrap(), Ok(Hresult::S_OK));
+    dism.close_session(session).unwrap();
+    dism.close_session(session).unwrap();
+    assert_eq!(dism.shutdown(), Ok(()));
+    replays(dism);
+}
