@@ -1,6 +1,7 @@
 //! The guard that gives a test a process of its own, and the process that is there without it.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::{env, thread};
 
@@ -8,13 +9,13 @@ use dism_emu::capi::Process;
 use dism_emu::{Builder, Contract, Emulator, Hresult, State};
 
 use crate::c::{close, initialize, open, process, shutdown, takes_its_turn, up};
+use crate::races::at_once;
 use crate::support::{IMAGE, failing, unverified};
 
 #[test]
 fn tests_with_a_process_of_their_own_take_turns() {
-    let inside = AtomicUsize::new(0);
-    let test = || (0..50).for_each(|_| takes_its_turn(&inside));
-    thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(test))));
+    let inside = Arc::new(AtomicUsize::new(0));
+    at_once(4, move || (0..50).for_each(|_| takes_its_turn(&inside)));
 }
 
 #[test]
