@@ -12,7 +12,7 @@
 //!
 //! Plain functions of bytes, so that the corpus can be replayed without a fuzzer.
 
-#[allow(unsafe_code, dead_code, unreachable_pub, reason = "a program that calls C functions")]
+#[allow(unsafe_code, reason = "a program that calls C functions")]
 #[path = "../../tests/support/exports.rs"]
 mod exports;
 #[path = "../../tests/support/mod.rs"]
