@@ -4,31 +4,27 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dism_emu::{
-    Call, Config, Effect, Emulator, Error, Function, Hold, HoldGuard, Hresult, Machine, Outcome,
-    Rule, State, ThreadId,
-};
-use loom::sync::{Condvar, Mutex};
+use dism_emu::{Emulator, Error, Function, Hold, Hresult, Rule, Session, State};
 use loom::thread;
 
 use crate::explore;
 use crate::named::under_both;
 use crate::races::{ENDS, a_callback_panics, apart, held, shutdowns_during_a_close};
-use crate::support::{BUSY, CONTRACTS, IMAGE, OTHER, replays, start, unverified};
+use crate::support::{BUSY, CONTRACTS, Guard, IMAGE, Lifecycle, OTHER, replays, start, unverified};
 
 /// `call` from two threads, with a rule that fails one call of the function.
-fn one_of_two_fails<T: Send + 'static>(
-    dism: &Emulator,
+fn one_of_two_fails<D: Lifecycle, T: Send + 'static>(
+    dism: &D,
     function: Function,
-    call: impl Fn(&Emulator) -> Result<T, Error> + Copy + Send + 'static,
+    call: impl Fn(&D) -> Result<T, Error> + Copy + Send + 'static,
 ) {
-    let rule = dism.script(Rule::on(function).times(1).answer(BUSY));
+    let fired = dism.fail_once(function);
     let other = apart(dism, call);
     let results = [call(dism).err(), other.join().unwrap().err()];
     let failed = results.iter().flatten().filter(|it| it.code() == BUSY).count();
-    assert_eq!(failed, 1, "{results:?}");
+    assert_eq!(failed, 1, "fired for {results:?}");
     assert!(results.contains(&None), "{results:?}");
-    assert_eq!(rule.fired(), 1);
+    assert_eq!(fired(), 1);
     replays(dism);
 }
 
@@ -40,13 +36,15 @@ fn a_rule_fires_for_exactly_one_of_two_initializes() {
     });
 }
 
+pub(crate) fn a_rule_for_one_of_two_shutdowns(dism: impl Lifecycle) {
+    dism.initialize().unwrap();
+    one_of_two_fails(&dism, Function::Shutdown, Lifecycle::shutdown);
+    assert_eq!(dism.state(), State::Down);
+}
+
 #[test]
 fn a_rule_fires_for_exactly_one_of_two_shutdowns() {
-    under_both("a rule for one of two shutdowns", |dism| {
-        dism.initialize().unwrap();
-        one_of_two_fails(&dism, Function::Shutdown, Emulator::shutdown);
-        assert_eq!(dism.state(), State::Down);
-    });
+    under_both("a rule for one of two shutdowns", a_rule_for_one_of_two_shutdowns);
 }
 
 #[test]
@@ -111,22 +109,24 @@ fn a_rule_counts_every_one_of_two_callers() {
     });
 }
 
+pub(crate) fn a_hold_before_a_shutdown(dism: impl Lifecycle) {
+    for end in [Guard::release, drop] {
+        dism.initialize().unwrap();
+        let act = || {
+            assert!(dism.state().is_initialized());
+            assert_eq!(dism.shutdown(), Ok(()));
+        };
+        let hold = dism.hold_before(Function::Shutdown);
+        // The hold catches one thread, and that is the other one by now.
+        let shut_down = held(&dism, hold, Lifecycle::shutdown, act, end);
+        assert_eq!(shut_down, Err(Error::NotInitialized));
+    }
+    replays(&dism);
+}
+
 #[test]
 fn a_thread_is_held_before_its_call_and_let_go() {
-    under_both("a hold before a shutdown", |dism| {
-        for end in ENDS {
-            dism.initialize().unwrap();
-            let act = || {
-                assert!(dism.state().is_initialized());
-                assert_eq!(dism.shutdown(), Ok(()));
-            };
-            let hold = Hold::before(Function::Shutdown);
-            // The hold catches one thread, and that is the other one by now.
-            let shut_down = held(&dism, hold, Emulator::shutdown, act, end);
-            assert_eq!(shut_down, Err(Error::NotInitialized));
-        }
-        replays(&dism);
-    });
+    under_both("a hold before a shutdown", a_hold_before_a_shutdown);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_thread_is_held_before_it_returns_and_let_go() {
                 assert_eq!(dism.state(), State::Down);
                 dism.initialize().unwrap();
             };
-            let hold = Hold::returning(Function::Shutdown);
+            let hold = dism.hold(Hold::returning(Function::Shutdown));
             assert_eq!(held(&dism, hold, Emulator::shutdown, act, end), Ok(()));
             assert!(dism.state().is_initialized());
             dism.shutdown().unwrap();
@@ -203,21 +203,39 @@ fn s2_a_close_that_is_held_races_a_shutdown() {
     });
 }
 
-#[test]
-fn c4_a_close_that_is_let_go_waits_for_the_operation_that_is_left() {
-    under_both("a hold in a close against an operation", |dism| {
-        let session = start(&dism);
-        let operation = dism.operation(session, Function::AddPackage).unwrap();
-        let hold = dism.hold(Hold::closing());
-        let closer = apart(&dism, move |dism| dism.close_session(session));
+pub(crate) fn a_hold_in_a_close_against_an_operation(dism: impl Lifecycle) {
+    let session = start(&dism);
+    let hold = dism.hold_closing();
+    let mut others = None;
+    let operated = dism.operate(session, || {
+        let closer = apart(&dism, move |dism| dism.close(session));
         hold.wait();
         // Both may wake the closer, and only both together let it go.
-        let releaser = thread::spawn(move || hold.release());
-        operation.end().unwrap();
-        releaser.join().unwrap();
-        assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
-        replays(&dism);
+        others = Some((closer, thread::spawn(move || hold.release())));
     });
+    operated.unwrap();
+    let (closer, releaser) = others.unwrap();
+    releaser.join().unwrap();
+    assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
+    assert_eq!(dism.state().open_sessions(), 0, "closed, and not gone");
+    replays(&dism);
+}
+
+#[test]
+fn c4_a_close_that_is_let_go_waits_for_the_operation_that_is_left() {
+    under_both("a hold in a close against an operation", a_hold_in_a_close_against_an_operation);
+}
+
+fn a_hold_dropped<D: Lifecycle>(dism: &D, session: Session, hold: D::Guard) {
+    let closer = apart(dism, move |dism| dism.close(session));
+    drop(hold);
+    assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
+    replays(dism);
+}
+
+pub(crate) fn a_hold_dropped_before_a_close(dism: impl Lifecycle) {
+    let session = start(&dism);
+    a_hold_dropped(&dism, session, dism.hold_before(Function::CloseSession));
 }
 
 #[test]
@@ -229,13 +247,9 @@ fn a_hold_that_is_dropped_meets_a_thread_or_does_not() {
     ];
     for (name, hold) in points {
         let schedules = explore(move || {
-            let dism = unverified().build();
+            let dism = Emulator::builder().verify_on_drop(false).build();
             let session = start(&dism);
-            let hold = dism.hold(hold.clone());
-            let closer = apart(&dism, move |dism| dism.close_session(session));
-            drop(hold);
-            assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
-            replays(&dism);
+            a_hold_dropped(&dism, session, dism.hold(hold.clone()));
         });
         println!("a hold dropped as a thread comes, {name}: {schedules} schedules");
         assert!(schedules > 1, "a race has more than one schedule");
@@ -253,53 +267,57 @@ fn a_hold_in_an_operation_that_is_dropped_meets_a_thread_or_does_not() {
     });
 }
 
+pub(crate) fn a_hold_on_two_threads(dism: impl Lifecycle) {
+    dism.initialize().unwrap();
+    let hold = dism.hold_before(Function::CleanupMountpoints);
+    let through = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let callers = [0, 1].map(|at| {
+        let through = through[at].clone();
+        apart(&dism, move |dism| {
+            dism.call(Function::CleanupMountpoints).unwrap();
+            through.store(true, Ordering::SeqCst);
+        })
+    });
+    hold.wait();
+    let passed = through.iter().filter(|it| it.load(Ordering::SeqCst)).count();
+    assert!(passed < 2, "nobody is held");
+    // The third to come: were it caught too, nobody would be left to let it go.
+    dism.call(Function::CleanupMountpoints).unwrap();
+    hold.release();
+    callers.into_iter().for_each(|caller| caller.join().unwrap());
+}
+
 #[test]
 fn a_hold_catches_exactly_one_of_two_threads() {
-    under_both("a hold on two threads", |dism| {
-        dism.initialize().unwrap();
-        let hold = dism.hold(Hold::before(Function::CleanupMountpoints));
-        let through = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
-        let callers = [0, 1].map(|at| {
-            let through = through[at].clone();
-            apart(&dism, move |dism| {
-                dism.call(Function::CleanupMountpoints).unwrap();
-                through.store(true, Ordering::SeqCst);
-            })
-        });
-        hold.wait();
-        let passed = through.iter().filter(|it| it.load(Ordering::SeqCst)).count();
-        assert!(passed < 2, "nobody is held");
-        // The third to come: were it caught too, nobody would be left to let it go.
-        dism.call(Function::CleanupMountpoints).unwrap();
-        hold.release();
-        callers.into_iter().for_each(|caller| caller.join().unwrap());
-    });
+    under_both("a hold on two threads", a_hold_on_two_threads);
 }
 
 /// Each hold wakes its own thread, in whatever order they are released: who wakes only one of
 /// those that wait may wake the wrong one.
+pub(crate) fn two_holds(dism: impl Lifecycle) {
+    dism.initialize().unwrap();
+    let functions = [Function::CleanupMountpoints, Function::GetImageInfo];
+    let holds = functions.map(|function| dism.hold_before(function));
+    let through = Arc::new(AtomicBool::new(false));
+    let flag = through.clone();
+    let one = apart(&dism, move |dism| {
+        let answer = dism.call(Function::CleanupMountpoints);
+        flag.store(true, Ordering::SeqCst);
+        answer
+    });
+    let two = apart(&dism, |dism| dism.call(Function::GetImageInfo));
+    holds.iter().for_each(Guard::wait);
+    let [first, second] = holds;
+    second.release();
+    assert_eq!(two.join().unwrap(), Ok(Hresult::S_OK));
+    assert!(!through.load(Ordering::SeqCst), "it was let go by another's hold");
+    first.release();
+    assert_eq!(one.join().unwrap(), Ok(Hresult::S_OK));
+}
+
 #[test]
 fn two_holds_let_go_one_thread_each() {
-    under_both("two holds, the second released first", |dism| {
-        dism.initialize().unwrap();
-        let functions = [Function::CleanupMountpoints, Function::GetImageInfo];
-        let holds = functions.map(|function| dism.hold(Hold::before(function)));
-        let through = Arc::new(AtomicBool::new(false));
-        let flag = through.clone();
-        let one = apart(&dism, move |dism| {
-            let answer = dism.call(Function::CleanupMountpoints);
-            flag.store(true, Ordering::SeqCst);
-            answer
-        });
-        let two = apart(&dism, |dism| dism.call(Function::GetImageInfo));
-        holds.iter().for_each(HoldGuard::wait);
-        let [first, second] = holds;
-        second.release();
-        assert_eq!(two.join().unwrap(), Ok(Hresult::S_OK));
-        assert!(!through.load(Ordering::SeqCst), "it was let go by another's hold");
-        first.release();
-        assert_eq!(one.join().unwrap(), Ok(Hresult::S_OK));
-    });
+    under_both("two holds, the second released first", two_holds);
 }
 
 #[test]
@@ -323,35 +341,39 @@ fn e1_the_last_error_of_a_scripted_failure_is_per_thread() {
     });
 }
 
+pub(crate) fn two_deletes(dism: impl Lifecycle) {
+    dism.initialize().unwrap();
+    let memory = dism.hand_out().unwrap();
+    let other = apart(&dism, move |dism| dism.delete(memory).map_err(|it| it.code()));
+    let mine = dism.delete(memory).map_err(|it| it.code());
+    let results = [mine, other.join().unwrap()];
+    assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1, "winners");
+    assert!(results.contains(&Err(Hresult::E_INVALIDARG)));
+    replays(&dism);
+}
+
 #[test]
 fn d3_memory_that_two_threads_delete_has_one_winner() {
-    under_both("two deletes", |dism| {
-        dism.initialize().unwrap();
-        let memory = dism.hand_out(Function::GetImageInfo).unwrap();
-        let other = apart(&dism, move |dism| dism.delete(memory).map_err(|it| it.code()));
-        let mine = dism.delete(memory).map_err(|it| it.code());
-        let results = [mine, other.join().unwrap()];
-        assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
-        assert!(results.contains(&Err(Hresult::E_INVALIDARG)));
-        replays(&dism);
-    });
+    under_both("two deletes", two_deletes);
+}
+
+pub(crate) fn two_hand_outs(dism: impl Lifecycle) {
+    dism.initialize().unwrap();
+    let other = apart(&dism, |dism| dism.hand_out());
+    let mine = dism.hand_out().unwrap();
+    let shut_down = dism.shutdown();
+    match other.join().unwrap() {
+        Ok(theirs) => assert_ne!(mine, theirs),
+        // D4.
+        refused => assert_eq!(refused, Err(Error::NotInitialized)),
+    }
+    assert_eq!(shut_down, Ok(()));
+    replays(&dism);
 }
 
 #[test]
 fn d1_two_threads_are_never_handed_the_same_memory() {
-    under_both("two hand-outs against a shutdown", |dism| {
-        dism.initialize().unwrap();
-        let other = apart(&dism, |dism| dism.hand_out(Function::GetImageInfo));
-        let mine = dism.hand_out(Function::GetImageInfo).unwrap();
-        let shut_down = dism.shutdown();
-        match other.join().unwrap() {
-            Ok(theirs) => assert_ne!(mine, theirs),
-            // D4.
-            refused => assert_eq!(refused, Err(Error::NotInitialized)),
-        }
-        assert_eq!(shut_down, Ok(()));
-        replays(&dism);
-    });
+    under_both("two hand-outs against a shutdown", two_hand_outs);
 }
 
 #[test]
@@ -427,80 +449,6 @@ fn a_client_is_verified_where_the_last_handle_is_dropped() {
         println!("verified at the drop, {contract:?}: {schedules} schedules");
         assert!(schedules > 1, "either thread can be the last");
     }
-}
-
-/// A rule of somebody else's making around the public machine: wrong, since it looks at how often
-/// it may fire under one lock and takes one off under another.
-struct CountedApart {
-    machine: Mutex<Machine>,
-    times: Mutex<u32>,
-}
-
-impl CountedApart {
-    fn initialize(&self) -> Outcome {
-        let fires = *self.times.lock().unwrap() > 0;
-        let call = if fires {
-            let mut times = self.times.lock().unwrap();
-            *times = times.saturating_sub(1);
-            Call::Scripted { call: Box::new(Call::Initialize), answer: BUSY }
-        } else {
-            Call::Initialize
-        };
-        self.machine.lock().unwrap().apply(ThreadId::current(), &call)
-    }
-}
-
-#[test]
-#[should_panic(expected = "fired for both")]
-fn a_rule_that_looks_before_it_counts_is_caught() {
-    explore(|| {
-        let machine = Mutex::new(Machine::new(Config::default()));
-        let twin = Arc::new(CountedApart { machine, times: Mutex::new(1) });
-        let other = twin.clone();
-        let other = thread::spawn(move || other.initialize());
-        let results = [twin.initialize(), other.join().unwrap()];
-        let initialized = Ok(Effect::Initialized { count: 1 });
-        assert!(results.contains(&initialized), "it fired for both: {results:?}");
-    });
-}
-
-/// A hold of somebody else's making: wrong, since it looks whether it was released under one lock
-/// and goes to sleep under another, so that the wake-up in between is lost.
-struct LosesWakeUps {
-    released: Mutex<bool>,
-    sleep: Mutex<()>,
-    held: Condvar,
-}
-
-impl LosesWakeUps {
-    fn stop(&self) {
-        let is_released = *self.released.lock().unwrap();
-        if !is_released {
-            let sleep = self.sleep.lock().unwrap();
-            drop(self.held.wait(sleep).unwrap());
-        }
-    }
-
-    fn release(&self) {
-        *self.released.lock().unwrap() = true;
-        self.held.notify_all();
-    }
-}
-
-#[test]
-#[should_panic(expected = "deadlock")]
-fn a_hold_that_looks_before_it_sleeps_is_caught() {
-    explore(|| {
-        let twin = Arc::new(LosesWakeUps {
-            released: Mutex::new(false),
-            sleep: Mutex::new(()),
-            held: Condvar::new(),
-        });
-        let other = twin.clone();
-        let other = thread::spawn(move || other.stop());
-        twin.release();
-        other.join().unwrap();
-    });
 }
 
 /// That a hold which nobody releases is found, as its docs say: a model has no deadline.

@@ -59,11 +59,12 @@ pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) -> usize {
     schedules.load(Ordering::Relaxed)
 }
 
+/// Runs a thread of a program and gives what joins it.
+pub(crate) fn spawn(thread: Box<dyn FnOnce() -> Seen + Send>) -> impl FnOnce() -> Seen {
+    let handle = loom::thread::spawn(thread);
+    || handle.join().expect("no thread panics")
+}
+
 pub(crate) fn explore_program(program: Program) -> usize {
-    explore(move || {
-        program.run(|thread| {
-            let handle = loom::thread::spawn(thread);
-            || -> Seen { handle.join().expect("no thread panics") }
-        });
-    })
+    explore(move || program.run(spawn))
 }

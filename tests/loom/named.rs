@@ -7,7 +7,7 @@ use loom::thread;
 
 use crate::programs::{Act, Act::*, Program, Start};
 use crate::races::{initializes_race, shutdowns_race, two_threads_fail};
-use crate::support::{CONTRACTS, IMAGE, unverified};
+use crate::support::{CONTRACTS, IMAGE, Lifecycle, unverified};
 use crate::{explore, explore_program};
 
 /// `model` under each contract, with a fresh process each time.
@@ -21,9 +21,13 @@ pub(crate) fn under_both(name: &str, model: fn(Emulator)) {
     }
 }
 
+pub(crate) fn two_shutdowns(dism: impl Lifecycle) {
+    shutdowns_race(&dism, 2);
+}
+
 #[test]
 fn s5_two_shutdowns_have_one_winner() {
-    under_both("two shutdowns", |dism| shutdowns_race(&dism, 2));
+    under_both("two shutdowns", two_shutdowns);
 }
 
 #[test]
@@ -36,9 +40,13 @@ fn s5_four_shutdowns_have_one_winner() {
     under_both("four shutdowns", |dism| shutdowns_race(&dism, 4));
 }
 
+pub(crate) fn two_initializes(dism: impl Lifecycle) {
+    initializes_race(&dism, 2);
+}
+
 #[test]
 fn i5_two_initializes_have_one_first() {
-    under_both("two initializes", |dism| initializes_race(&dism, 2));
+    under_both("two initializes", two_initializes);
 }
 
 #[test]
@@ -63,47 +71,50 @@ fn s2_a_shutdown_that_fails_changes_nothing() {
     });
 }
 
+pub(crate) fn open_against_shutdown(dism: impl Lifecycle) {
+    dism.initialize().unwrap();
+    let other = dism.clone();
+    let opener = thread::spawn(move || other.open(IMAGE));
+    match (dism.shutdown(), opener.join().unwrap()) {
+        (Ok(()), Err(Error::NotInitialized)) => assert_eq!(dism.state(), State::Down),
+        (Err(Error::OpenSessionHandles), Ok(_)) => {
+            assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn s2_open_and_shutdown_never_both_succeed() {
-    under_both("open against shutdown", |dism| {
-        dism.initialize().unwrap();
-        let other = dism.clone();
-        let opener = thread::spawn(move || other.open_session(IMAGE));
-        match (dism.shutdown(), opener.join().unwrap()) {
-            (Ok(()), Err(Error::NotInitialized)) => assert_eq!(dism.state(), State::Down),
-            (Err(Error::OpenSessionHandles), Ok(_)) => {
-                assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
-            }
-            other => panic!("{other:?}"),
-        }
+    under_both("open against shutdown", open_against_shutdown);
+}
+
+pub(crate) fn close_against_an_operation(dism: impl Lifecycle) {
+    dism.initialize().unwrap();
+    let session = dism.open(IMAGE).unwrap();
+    // Not seen by the model: it orders nothing.
+    let performing = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let flag = performing.clone();
+    let other = dism.clone();
+    let operator = thread::spawn(move || {
+        other.operate(session, || {
+            flag.store(true, std::sync::atomic::Ordering::SeqCst);
+            thread::yield_now();
+            flag.store(false, std::sync::atomic::Ordering::SeqCst);
+        })
     });
+    assert_eq!(dism.close(session), Ok(Hresult::S_OK));
+    assert!(!performing.load(std::sync::atomic::Ordering::SeqCst), "closed while in use");
+    match operator.join().unwrap() {
+        Ok(Hresult::S_OK) | Err(Error::InvalidSession { .. } | Error::SessionClosing { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(dism.shutdown(), Ok(()));
 }
 
 #[test]
 fn c4_close_drains() {
-    under_both("close against an operation", |dism| {
-        dism.initialize().unwrap();
-        let session = dism.open_session(IMAGE).unwrap();
-        // Not seen by the model: it orders nothing.
-        let performing = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let flag = performing.clone();
-        let other = dism.clone();
-        let operator = thread::spawn(move || {
-            let operation = other.operation(session, Function::AddPackage)?;
-            flag.store(true, std::sync::atomic::Ordering::SeqCst);
-            thread::yield_now();
-            flag.store(false, std::sync::atomic::Ordering::SeqCst);
-            operation.end_with(Hresult::S_OK)
-        });
-        assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
-        assert!(!performing.load(std::sync::atomic::Ordering::SeqCst), "closed while in use");
-        match operator.join().unwrap() {
-            Ok(Hresult::S_OK)
-            | Err(Error::InvalidSession { .. } | Error::SessionClosing { .. }) => {}
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(dism.shutdown(), Ok(()));
-    });
+    under_both("close against an operation", close_against_an_operation);
 }
 
 #[test]
@@ -127,49 +138,59 @@ fn c5_two_closes_of_one_reference_have_one_winner() {
 
 /// Two threads wait for different sessions, so whoever passes a turn on must not wake only the
 /// other one.
+pub(crate) fn turns_on_two_sessions(dism: impl Lifecycle) {
+    dism.initialize().unwrap();
+    let sessions = [IMAGE, "D:"].map(|path| dism.open(path).unwrap());
+    let mut waiters = Vec::new();
+    let wait = |session| {
+        let dism = dism.clone();
+        thread::spawn(move || dism.operate(session, || {}))
+    };
+    dism.operate(sessions[0], || {
+        dism.operate(sessions[1], || waiters.extend(sessions.map(wait))).unwrap();
+    })
+    .unwrap();
+    for waiter in waiters {
+        assert_eq!(waiter.join().unwrap(), Ok(Hresult::S_OK));
+    }
+}
+
 #[test]
 fn p2_a_turn_wakes_whoever_waits_for_it() {
-    under_both("turns on two sessions", |dism| {
-        dism.initialize().unwrap();
-        let sessions = [IMAGE, "D:"].map(|path| dism.open_session(path).unwrap());
-        let operations = sessions.map(|it| dism.operation(it, Function::GetFeatures).unwrap());
-        let waiters = sessions.map(|session| {
-            let dism = dism.clone();
-            thread::spawn(move || {
-                dism.operation(session, Function::GetFeatures)?.end_with(Hresult::S_OK)
-            })
+    under_both("turns on two sessions", turns_on_two_sessions);
+}
+
+pub(crate) fn two_operations(dism: impl Lifecycle) {
+    dism.initialize().unwrap();
+    let session = dism.open(IMAGE).unwrap();
+    let performing = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let operate = move |dism: &_, performing: &std::sync::atomic::AtomicUsize| {
+        let operated = Lifecycle::operate(dism, session, || {
+            let before = performing.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            assert_eq!(before, 0, "two operations at once");
+            thread::yield_now();
+            performing.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
         });
-        operations.into_iter().rev().for_each(drop);
-        for waiter in waiters {
-            assert_eq!(waiter.join().unwrap(), Ok(Hresult::S_OK));
-        }
-    });
+        assert_eq!(operated, Ok(Hresult::S_OK));
+    };
+    let (other, flag) = (dism.clone(), performing.clone());
+    let other = thread::spawn(move || operate(&other, &flag));
+    operate(&dism, &performing);
+    other.join().unwrap();
 }
 
 #[test]
 fn p2_operations_on_one_session_exclude_each_other() {
-    under_both("two operations", |dism| {
-        dism.initialize().unwrap();
-        let session = dism.open_session(IMAGE).unwrap();
-        let performing = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let operate = |dism: Emulator, performing: Arc<std::sync::atomic::AtomicUsize>| {
-            move || {
-                let _operation = dism.operation(session, Function::GetFeatures).unwrap();
-                let before = performing.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-                assert_eq!(before, 0, "two operations at once");
-                thread::yield_now();
-                performing.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
-            }
-        };
-        let other = thread::spawn(operate(dism.clone(), performing.clone()));
-        operate(dism, performing)();
-        other.join().unwrap();
-    });
+    under_both("two operations", two_operations);
+}
+
+pub(crate) fn last_errors(dism: impl Lifecycle) {
+    two_threads_fail(&dism);
 }
 
 #[test]
 fn e1_the_last_error_is_per_thread() {
-    under_both("last errors", |dism| two_threads_fail(&dism));
+    under_both("last errors", last_errors);
 }
 
 /// Three threads, with everything that holds of every program.

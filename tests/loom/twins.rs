@@ -1,71 +1,452 @@
-//! Emulators that are wrong in one place each: the models here have to catch them, or they would
-//! prove nothing of the right one.
+//! Emulators that are wrong in one place each: the models have to catch them, or they would prove
+//! nothing of the right one.
 
 use std::sync::Arc;
 
-use dism_emu::{Call, Config, Machine, Outcome, Step, ThreadId, replay};
-use loom::sync::Mutex;
-use loom::thread;
+use dism_emu::{
+    Call, Config, Contract, Effect, Error, Function, Hresult, Machine, Memory, OpenSession,
+    Outcome, Session, State, Step, ThreadId,
+};
+use loom::sync::{Condvar, Mutex, MutexGuard};
 
-use crate::explore;
+use crate::double::*;
+use crate::named::*;
+use crate::programs::{Act, Act::*, Program, Start};
+use crate::support::{Answer, BUSY, Guard, Lifecycle};
+use crate::{explore, spawn};
 
-/// A machine behind a lock, as anybody might write it around the public one.
-struct Twin {
-    machine: Mutex<Machine>,
-    journal: Mutex<Vec<Step>>,
+/// Where a twin is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flaw {
+    None,
+
+    /// Decides under one lock and acts under another.
+    DecidesApart,
+    /// Writes the journal after the state's lock was let go.
+    JournalsApart,
+    /// Takes all threads for one.
+    OneThread,
+
+    /// Performs an operation before it is its turn.
+    OperatesAtOnce,
+    /// Closes without a wait for operations.
+    ClosesAtOnce,
+    /// Looks whether it is its turn only before it sleeps.
+    TakesAnyTurn,
+    /// Looks whether it is its turn under one lock and goes to sleep under another.
+    SleepsThroughItsTurn,
+    TurnWakesNobody,
+    TurnWakesOne,
+    /// Wakes the others before it ends its operation.
+    TurnWakesTooSoon,
+
+    /// Looks how often a rule has fired under one lock and counts under another.
+    CountsApart,
+
+    /// A hold catches every thread that comes.
+    CatchesAll,
+    /// Does not wait for a thread to come to a hold.
+    WaitsForNobody,
+    ArrivalWakesNobody,
+    /// Goes on when it is woken, whatever its hold says.
+    LeavesAnyHold,
+    /// Looks whether its hold was released under one lock and goes to sleep under another.
+    SleepsThroughItsRelease,
+    ReleaseWakesNobody,
+    /// Wakes the held thread before it takes the hold away.
+    ReleaseWakesTooSoon,
+    /// Takes all holds away.
+    ReleasesAll,
+    DropDoesNotRelease,
+}
+
+/// The public machine behind a lock, as anybody might write it.
+#[derive(Clone)]
+struct Twin(Arc<Shared>);
+
+struct Shared {
+    flaw: Flaw,
+    core: Mutex<Core>,
+    /// An operation has ended.
+    turn: Condvar,
+    /// A thread came to a hold, or a hold was released.
+    held: Condvar,
+}
+
+struct Core {
+    machine: Machine,
+    steps: Vec<Step>,
+    /// Who waits, and for which session.
+    waits: Vec<(ThreadId, Session)>,
+    /// The function whose next call fails.
+    rule: Option<Function>,
+    fired: u64,
+    holds: Vec<Hold>,
+    last_hold: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Point {
+    Before(Function),
+    Closing,
+}
+
+struct Hold {
+    id: usize,
+    point: Point,
+    has_thread: bool,
 }
 
 impl Twin {
-    fn new() -> Arc<Self> {
-        let machine = Mutex::new(Machine::new(Config::default()));
-        Arc::new(Self { machine, journal: Mutex::new(Vec::new()) })
+    fn new(flaw: Flaw) -> Self {
+        let core = Core {
+            machine: Machine::new(Config::default()),
+            steps: Vec::new(),
+            waits: Vec::new(),
+            rule: None,
+            fired: 0,
+            holds: Vec::new(),
+            last_hold: 0,
+        };
+        let (turn, held) = (Condvar::new(), Condvar::new());
+        Self(Arc::new(Shared { flaw, core: Mutex::new(core), turn, held }))
     }
 
-    fn apply(&self, call: Call) -> Outcome {
-        self.machine.lock().unwrap().apply(ThreadId::current(), &call)
+    fn is(&self, flaw: Flaw) -> bool {
+        self.0.flaw == flaw
     }
 
-    /// Wrong: writes the journal after the state's lock was let go.
-    fn apply_and_journal_outside_the_lock(&self, call: Call) {
-        let outcome = self.apply(call.clone());
-        let step = Step { thread: ThreadId::current(), call, outcome, place: None };
-        self.journal.lock().unwrap().push(step);
+    fn lock(&self) -> MutexGuard<'_, Core> {
+        self.0.core.lock().unwrap()
     }
 
-    /// Wrong: looks first, and acts under another lock.
-    fn shutdown_if_it_looks_possible(&self) -> bool {
-        let is_up = self.machine.lock().unwrap().state().is_initialized();
-        if is_up {
-            let _ = self.apply(Call::Shutdown);
+    fn again<'a>(&'a self, core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
+        drop(core);
+        self.lock()
+    }
+
+    fn thread(&self) -> ThreadId {
+        if self.is(Flaw::OneThread) { ThreadId::new(1) } else { ThreadId::current() }
+    }
+
+    /// A call that begins here.
+    fn take(&self, function: Function, mut call: Call) -> Outcome {
+        let mut core = self.stop(self.lock(), Point::Before(function));
+        if core.rule == Some(function) {
+            if self.is(Flaw::CountsApart) {
+                core = self.again(core);
+            }
+            core.rule = None;
+            core.fired += 1;
+            call = Call::Scripted { call: Box::new(call), answer: BUSY };
         }
-        is_up
+        self.step(core, call).1
+    }
+
+    fn step<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core>,
+        call: Call,
+    ) -> (MutexGuard<'a, Core>, Outcome) {
+        let thread = self.thread();
+        let mut decided = None;
+        if self.is(Flaw::DecidesApart) {
+            decided = Some(core.machine.clone().apply(thread, &call));
+            core = self.again(core);
+        }
+        let outcome = core.machine.apply(thread, &call);
+        if self.is(Flaw::JournalsApart) {
+            core = self.again(core);
+        }
+        core.steps.push(Step { thread, call, outcome, place: None });
+        (core, decided.unwrap_or(outcome))
+    }
+
+    /// Waits for the thread's turn.
+    fn wait(&self, session: Session) {
+        let wait = (self.thread(), session);
+        let mut core = self.lock();
+        core.waits.push(wait);
+        while !core.machine.is_ready(wait.0, session) {
+            if self.is(Flaw::SleepsThroughItsTurn) {
+                core = self.again(core);
+            }
+            core = self.0.turn.wait(core).unwrap();
+            if self.is(Flaw::TakesAnyTurn) {
+                break;
+            }
+        }
+        core.waits.retain(|it| *it != wait);
+    }
+
+    /// Stops the thread here if a hold says so.
+    fn stop<'a>(&'a self, mut core: MutexGuard<'a, Core>, point: Point) -> MutexGuard<'a, Core> {
+        let catches_all = self.is(Flaw::CatchesAll);
+        let mut holds = core.holds.iter_mut();
+        let caught = holds.find(|it| it.point == point && (!it.has_thread || catches_all));
+        let Some(Hold { id, has_thread, .. }) = caught else { return core };
+        let id = *id;
+        *has_thread = true;
+        if !self.is(Flaw::ArrivalWakesNobody) {
+            self.0.held.notify_all();
+        }
+        while core.holds.iter().any(|it| it.id == id) {
+            if self.is(Flaw::SleepsThroughItsRelease) {
+                core = self.again(core);
+            }
+            core = self.0.held.wait(core).unwrap();
+            if self.is(Flaw::LeavesAnyHold) {
+                break;
+            }
+        }
+        core
+    }
+
+    fn hold(&self, point: Point) -> TwinGuard {
+        let mut core = self.lock();
+        core.last_hold += 1;
+        let id = core.last_hold;
+        core.holds.push(Hold { id, point, has_thread: false });
+        TwinGuard { twin: self.clone(), id }
     }
 }
 
-#[test]
-#[should_panic(expected = "a journal that does not replay")]
-fn x1_a_journal_written_outside_the_lock_is_caught() {
-    explore(|| {
-        let twin = Twin::new();
-        let other = twin.clone();
-        let other =
-            thread::spawn(move || other.apply_and_journal_outside_the_lock(Call::Initialize));
-        twin.apply_and_journal_outside_the_lock(Call::Shutdown);
-        other.join().unwrap();
-        let journal = twin.journal.lock().unwrap();
-        assert!(replay(Config::default(), &*journal).is_ok(), "a journal that does not replay");
-    });
+impl Lifecycle for Twin {
+    type Guard = TwinGuard;
+
+    fn initialize(&self) -> Answer {
+        self.take(Function::Initialize, Call::Initialize).map(|effect| effect.code())
+    }
+
+    fn open(&self, path: &str) -> Result<Session, Error> {
+        let call = Call::OpenSession(OpenSession::new(path));
+        match self.take(Function::OpenSession, call)? {
+            Effect::Opened { session, .. } => Ok(session),
+            effect => panic!("{effect:?}"),
+        }
+    }
+
+    fn operate(&self, session: Session, meanwhile: impl FnOnce()) -> Answer {
+        let function = Function::GetFeatures;
+        self.take(function, Call::BeginOperation { session, function })?;
+        if !self.is(Flaw::OperatesAtOnce) {
+            self.wait(session);
+        }
+        meanwhile();
+        let result = Hresult::S_OK;
+        if self.is(Flaw::TurnWakesTooSoon) {
+            self.0.turn.notify_all();
+        }
+        let (core, ended) = self.step(self.lock(), Call::EndOperation { session, result });
+        let mut waits = core.waits.iter();
+        if waits.any(|(thread, on)| *on == session && core.machine.is_ready(*thread, session)) {
+            match self.0.flaw {
+                Flaw::TurnWakesNobody | Flaw::TurnWakesTooSoon => {}
+                Flaw::TurnWakesOne => self.0.turn.notify_one(),
+                _ => self.0.turn.notify_all(),
+            }
+        }
+        ended.map(|effect| effect.code())
+    }
+
+    fn close(&self, session: Session) -> Answer {
+        let closed = self.take(Function::CloseSession, Call::CloseSession { session })?;
+        if let Effect::Closing { ready } = closed {
+            drop(self.stop(self.lock(), Point::Closing));
+            if self.is(Flaw::ClosesAtOnce) && !ready {
+                return Ok(closed.code());
+            }
+            self.wait(session);
+            let gone = self.step(self.lock(), Call::FinishClose { session }).1?;
+            return Ok(gone.code());
+        }
+        Ok(closed.code())
+    }
+
+    fn shutdown(&self) -> Result<(), Error> {
+        self.take(Function::Shutdown, Call::Shutdown).map(drop)
+    }
+
+    fn state(&self) -> State {
+        self.lock().machine.state()
+    }
+
+    fn config(&self) -> Config {
+        *self.lock().machine.config()
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        self.lock().steps.clone()
+    }
+
+    fn call(&self, function: Function) -> Answer {
+        self.take(function, Call::CallWithoutSession { function }).map(|effect| effect.code())
+    }
+
+    fn last_error(&self) -> Result<Option<Hresult>, Error> {
+        match self.take(Function::GetLastErrorMessage, Call::GetLastErrorMessage)? {
+            Effect::LastError(error) => Ok(error),
+            effect => panic!("{effect:?}"),
+        }
+    }
+
+    fn hand_out(&self) -> Result<Memory, Error> {
+        match self.step(self.lock(), Call::HandOut { function: Function::GetImageInfo }).1? {
+            Effect::HandedOut { memory } => Ok(memory),
+            effect => panic!("{effect:?}"),
+        }
+    }
+
+    fn delete(&self, memory: Memory) -> Result<(), Error> {
+        self.take(Function::Delete, Call::Delete { memory }).map(drop)
+    }
+
+    fn fail_once(&self, function: Function) -> impl Fn() -> u64 {
+        self.lock().rule = Some(function);
+        || self.lock().fired
+    }
+
+    fn hold_before(&self, function: Function) -> TwinGuard {
+        self.hold(Point::Before(function))
+    }
+
+    fn hold_closing(&self) -> TwinGuard {
+        self.hold(Point::Closing)
+    }
 }
 
+struct TwinGuard {
+    twin: Twin,
+    id: usize,
+}
+
+impl TwinGuard {
+    fn end(&self) {
+        let Self { twin, id } = self;
+        if twin.is(Flaw::ReleaseWakesTooSoon) {
+            twin.0.held.notify_all();
+        }
+        twin.lock().holds.retain(|it| it.id != *id && !twin.is(Flaw::ReleasesAll));
+        match twin.0.flaw {
+            Flaw::ReleaseWakesNobody | Flaw::ReleaseWakesTooSoon => {}
+            _ => twin.0.held.notify_all(),
+        }
+    }
+}
+
+impl Guard for TwinGuard {
+    fn wait(&self) {
+        let mut core = self.twin.lock();
+        while core.holds.iter().any(|it| it.id == self.id && !it.has_thread)
+            && !self.twin.is(Flaw::WaitsForNobody)
+        {
+            core = self.twin.0.held.wait(core).unwrap();
+        }
+    }
+
+    fn release(self) {
+        self.end();
+    }
+}
+
+impl Drop for TwinGuard {
+    fn drop(&mut self) {
+        // A model that was given up has no lock any more.
+        if !self.twin.is(Flaw::DropDoesNotRelease) && !std::thread::panicking() {
+            self.end();
+        }
+    }
+}
+
+fn program(twin: &Twin, start: Start, threads: &[&[Act]]) {
+    let threads = threads.iter().map(|acts| acts.to_vec()).collect();
+    Program { contract: Contract::Documented, start, threads }.run_on(twin, spawn);
+}
+
+fn two_shutdowns_as_a_program(twin: Twin) {
+    program(&twin, Start::Up, &[&[Shutdown], &[Shutdown]]);
+}
+
+fn an_open_and_a_shutdown_as_a_program(twin: Twin) {
+    program(&twin, Start::Up, &[&[Open], &[Shutdown]]);
+}
+
+fn two_operations_and_a_close(twin: Twin) {
+    program(&twin, Start::OneSession, &[&[Operate], &[Operate], &[Close]]);
+}
+
+/// What the models catch in a twin is its flaw. Without two holds: they have millions of schedules.
 #[test]
-#[should_panic(expected = "two winners")]
-fn s5_a_shutdown_that_checks_before_it_acts_is_caught() {
-    explore(|| {
-        let twin = Twin::new();
-        twin.apply(Call::Initialize).unwrap();
-        let other = twin.clone();
-        let other = thread::spawn(move || other.shutdown_if_it_looks_possible());
-        let won = [twin.shutdown_if_it_looks_possible(), other.join().unwrap()];
-        assert!(won != [true, true], "two winners");
-    });
+fn a_twin_without_a_flaw_is_right() {
+    let models: [fn(Twin); 17] = [
+        two_initializes,
+        open_against_shutdown,
+        two_shutdowns,
+        two_hand_outs,
+        two_deletes,
+        two_shutdowns_as_a_program,
+        an_open_and_a_shutdown_as_a_program,
+        last_errors,
+        two_operations,
+        turns_on_two_sessions,
+        close_against_an_operation,
+        two_operations_and_a_close,
+        a_hold_in_a_close_against_an_operation,
+        a_rule_for_one_of_two_shutdowns,
+        a_hold_on_two_threads,
+        a_hold_before_a_shutdown,
+        a_hold_dropped_before_a_close,
+    ];
+    for model in models {
+        assert!(explore(move || model(Twin::new(Flaw::None))) > 1);
+    }
+}
+
+/// A test for each twin: its flaw, the model that catches it, and what that says.
+macro_rules! twins {
+    ($($test:ident: $flaw:ident, $model:ident, $says:literal;)+) => {
+        $(
+            #[test]
+            #[should_panic(expected = $says)]
+            fn $test() {
+                explore(|| $model(Twin::new(Flaw::$flaw)));
+            }
+        )+
+    };
+}
+
+twins! {
+    i5_an_initialize_that_decides_before_it_acts: DecidesApart, two_initializes, "firsts";
+    s2_a_shutdown_that_looks_before_it_acts: DecidesApart, open_against_shutdown, "(Ok(()), Ok(";
+    s5_a_shutdown_that_decides_before_it_acts: DecidesApart, two_shutdowns, "winners";
+    d1_a_hand_out_that_decides_before_it_acts: DecidesApart, two_hand_outs, "left != right";
+    d3_a_delete_that_looks_before_it_acts: DecidesApart, two_deletes, "winners";
+    x1_a_shutdown_journaled_outside_the_lock: JournalsApart, two_shutdowns_as_a_program, "replay";
+    x1_an_open_journaled_outside_the_lock:
+        JournalsApart, an_open_and_a_shutdown_as_a_program, "replay";
+    e1_one_thread_number_for_all: OneThread, last_errors, "left == right";
+
+    p2_two_operations_at_once: OperatesAtOnce, two_operations, "two operations at once";
+    c4_a_close_that_does_not_wait: ClosesAtOnce, close_against_an_operation, "closed while in use";
+    c4_a_close_that_was_held_does_not_wait:
+        ClosesAtOnce, a_hold_in_a_close_against_an_operation, "closed, and not gone";
+    c4_a_close_that_overtakes: TakesAnyTurn, two_operations_and_a_close, "out of turn";
+    p2_no_second_look: TakesAnyTurn, turns_on_two_sessions, "NothingToEnd";
+    p2_a_lost_wake_up: SleepsThroughItsTurn, two_operations, "deadlock";
+    p2_a_turn_that_wakes_nobody: TurnWakesNobody, close_against_an_operation, "deadlock";
+    p2_a_turn_that_wakes_one: TurnWakesOne, turns_on_two_sessions, "deadlock";
+    p2_a_turn_that_wakes_too_soon: TurnWakesTooSoon, two_operations, "deadlock";
+
+    a_rule_that_looks_before_it_counts: CountsApart, a_rule_for_one_of_two_shutdowns, "fired for";
+
+    a_hold_that_catches_all: CatchesAll, a_hold_on_two_threads, "deadlock";
+    a_wait_that_does_not_wait: WaitsForNobody, a_hold_before_a_shutdown, "deadlock";
+    an_arrival_that_wakes_nobody: ArrivalWakesNobody, a_hold_before_a_shutdown, "deadlock";
+    a_held_thread_without_a_second_look: LeavesAnyHold, two_holds, "let go by another's hold";
+    a_hold_that_looks_before_it_sleeps:
+        SleepsThroughItsRelease, a_hold_dropped_before_a_close, "deadlock";
+    a_release_that_wakes_nobody: ReleaseWakesNobody, a_hold_before_a_shutdown, "deadlock";
+    a_release_that_wakes_too_soon: ReleaseWakesTooSoon, a_hold_dropped_before_a_close, "deadlock";
+    a_release_of_all_holds: ReleasesAll, two_holds, "let go by another's hold";
+    a_drop_that_does_not_release: DropDoesNotRelease, a_hold_dropped_before_a_close, "deadlock";
 }

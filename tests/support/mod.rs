@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
 
 pub mod client;
+mod lifecycle;
 mod process;
 pub mod reference;
 pub mod rules;
@@ -13,6 +14,7 @@ use dism_emu::{
     Rule, Session,
 };
 
+pub use lifecycle::*;
 pub use process::*;
 
 /// Spellings of few images, so that generated opens meet.

@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dism_emu::{Builder, Contract, Emulator, Hresult, Session, Step};
+use dism_emu::{Builder, Contract, Emulator, Hresult, Session, Step, replay};
+
+use super::Lifecycle;
 
 pub const CONTRACTS: [Contract; 2] = [Contract::Documented, Contract::Recorded];
 
@@ -34,9 +36,9 @@ pub fn up(contract: Contract) -> Emulator {
 }
 
 /// Initializes the process and opens a session.
-pub fn start(dism: &Emulator) -> Session {
+pub fn start(dism: &impl Lifecycle) -> Session {
     dism.initialize().unwrap();
-    dism.open_session(IMAGE).unwrap()
+    dism.open(IMAGE).unwrap()
 }
 
 /// A process with one session open.
@@ -64,10 +66,15 @@ pub fn wait_for(dism: &Emulator, is_it: impl Fn(&Step) -> bool) {
 
 /// The journal replays, and leads to the state that the process is in.
 #[track_caller]
-pub fn replays(dism: &Emulator) {
-    let journal = dism.journal();
-    let machine = journal.replay().unwrap_or_else(|it| panic!("{it}\n{journal}"));
-    assert_eq!(machine.state(), dism.state(), "{journal}");
+pub fn replays(dism: &impl Lifecycle) {
+    let machine = replay(dism.config(), &dism.steps());
+    let machine = machine.unwrap_or_else(|it| panic!("{it}\n{}", shown(dism)));
+    assert_eq!(machine.state(), dism.state(), "{}", shown(dism));
+}
+
+/// The journal, a line a step.
+pub fn shown(dism: &impl Lifecycle) -> String {
+    dism.steps().iter().map(|step| format!("{step}\n")).collect()
 }
 
 /// What a verification reports, on one line however it is broken.

@@ -5,11 +5,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use dism_emu::{
-    Call, Contract, Effect, Emulator, Error, Function, Hresult, InvalidArgument, Session, State,
-    Step, ThreadId,
+    Call, Contract, Effect, Error, Hresult, InvalidArgument, Session, State, Step, ThreadId,
 };
 
-use crate::support::{IMAGE, unverified};
+use crate::support::{Answer, IMAGE, Lifecycle, replays, shown, unverified};
 
 /// What a thread of a program does next. A session is the one that the thread itself opened last,
 /// or else the first that anybody opened.
@@ -51,8 +50,6 @@ impl fmt::Display for Program {
     }
 }
 
-type Answer = Result<Hresult, Error>;
-
 /// When calls started and returned, in the order in which it really happened. A lock that the
 /// model checker does not see: it adds no schedule and takes none away.
 type Clock = Arc<Mutex<Vec<(ThreadId, Instant)>>>;
@@ -74,9 +71,18 @@ impl Program {
     /// it; then checks what must hold of every schedule.
     pub fn run<J: FnOnce() -> Seen>(
         &self,
-        mut spawn: impl FnMut(Box<dyn FnOnce() -> Seen + Send>) -> J,
+        spawn: impl FnMut(Box<dyn FnOnce() -> Seen + Send>) -> J,
     ) {
         let dism = unverified().contract(self.contract).build();
+        self.run_on(&dism, spawn);
+    }
+
+    /// The same on a process of its contract.
+    pub fn run_on<J: FnOnce() -> Seen>(
+        &self,
+        dism: &impl Lifecycle,
+        mut spawn: impl FnMut(Box<dyn FnOnce() -> Seen + Send>) -> J,
+    ) {
         let opens = match self.start {
             Start::Down | Start::Up => 0,
             Start::OneSession => 1,
@@ -86,9 +92,9 @@ impl Program {
             dism.initialize().expect("it is down");
         }
         for _ in 0..opens {
-            dism.open_session(IMAGE).expect("it is up");
+            dism.open(IMAGE).expect("it is up");
         }
-        let before = dism.journal().steps().len();
+        let before = dism.steps().len();
 
         let clock = Clock::default();
         let mut threads = self.threads.iter().map(|acts| {
@@ -100,32 +106,28 @@ impl Program {
         let mut seen = vec![first()];
         seen.extend(others.into_iter().map(|join| join()));
 
-        let journal = dism.journal();
         let clock = clock.lock().expect("no thread panicked");
-        self.check(&dism, journal.steps(), before, &seen, &clock);
+        self.check(dism, &dism.steps(), before, &seen, &clock);
     }
 
     fn check(
         &self,
-        dism: &Emulator,
+        dism: &impl Lifecycle,
         steps: &[Step],
         before: usize,
         seen: &[Seen],
         clock: &[(ThreadId, Instant)],
     ) {
-        let shown = || format!("{self}\n{}", dism.journal());
+        let shown = || format!("{self}\n{}", shown(dism));
 
-        // The order of the journal is one that the sequential rules allow, and leads to where
-        // things stand.
-        let machine = dism.journal().replay().unwrap_or_else(|it| panic!("{it}\n{}", shown()));
-        assert_eq!(machine.state(), dism.state(), "{}", shown());
+        replays(dism);
 
         // No thread ended what was not its turn yet: the machine would have refused.
         let out_of_turn = steps.iter().any(|step| {
             let refused = step.outcome.err();
             matches!(refused, Some(Error::InvalidArgument(InvalidArgument::NothingToEnd { .. })))
         });
-        assert!(!out_of_turn, "{}", shown());
+        assert!(!out_of_turn, "out of turn in {}", shown());
 
         // Every thread got what the journal says of it, call by call. Where in the journal each
         // call took effect: its first and its last step.
@@ -185,7 +187,7 @@ impl Program {
     }
 }
 
-fn perform(dism: &Emulator, clock: &Clock, acts: &[Act]) -> Seen {
+fn perform(dism: &impl Lifecycle, clock: &Clock, acts: &[Act]) -> Seen {
     let thread = ThreadId::current();
     let tick = |instant| clock.lock().expect("no thread panicked").push((thread, instant));
     let mut session = Session::from_raw(2);
@@ -194,13 +196,12 @@ fn perform(dism: &Emulator, clock: &Clock, acts: &[Act]) -> Seen {
         tick(Instant::Started(at));
         answers.push(match act {
             Act::Initialize => dism.initialize(),
-            Act::Open => dism.open_session(IMAGE).map(|opened| {
+            Act::Open => dism.open(IMAGE).map(|opened| {
                 session = opened;
                 Hresult::S_OK
             }),
-            Act::Operate => (dism.operation(session, Function::GetFeatures))
-                .and_then(|operation| operation.end_with(Hresult::S_OK)),
-            Act::Close => dism.close_session(session),
+            Act::Operate => dism.operate(session, || {}),
+            Act::Close => dism.close(session),
             Act::Shutdown => dism.shutdown().map(|()| Hresult::S_OK),
         });
         tick(Instant::Returned(at));

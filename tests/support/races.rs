@@ -6,8 +6,8 @@
 use std::sync::{Arc, Barrier};
 
 use dism_emu::{
-    Call, Contract, Effect, Emulator, Error, Function, Hold, HoldGuard, Hresult, MODEL_CHECKED,
-    Rule, Session, State,
+    Call, Contract, Effect, Emulator, Error, Function, HoldGuard, Hresult, MODEL_CHECKED, Rule,
+    Session, State,
 };
 #[cfg(any(loom, dism_loom))]
 use loom::thread::{self, JoinHandle};
@@ -16,12 +16,12 @@ use shuttle::thread::{self, JoinHandle};
 #[cfg(not(any(loom, dism_loom, shuttle, dism_shuttle)))]
 use std::thread::{self, JoinHandle};
 
-use crate::support::{BUSY, IMAGE, failing, replays, start};
+use crate::support::{BUSY, Guard, IMAGE, Lifecycle, failing, replays, start};
 
 /// Makes a call on a thread of its own.
-pub fn apart<T: Send + 'static>(
-    dism: &Emulator,
-    call: impl FnOnce(&Emulator) -> T + Send + 'static,
+pub fn apart<D: Lifecycle, T: Send + 'static>(
+    dism: &D,
+    call: impl FnOnce(&D) -> T + Send + 'static,
 ) -> JoinHandle<T> {
     let dism = dism.clone();
     thread::spawn(move || call(&dism))
@@ -47,42 +47,42 @@ pub fn at_once<T: Send + 'static>(
 }
 
 /// I5: exactly one is the first; the others are refused or counted (I3).
-pub fn initializes_race(dism: &Emulator, racers: u32) {
+pub fn initializes_race(dism: &impl Lifecycle, racers: u32) {
     let racer = dism.clone();
     let results = at_once(racers as usize, move || racer.initialize());
     let of = |result| results.iter().filter(|it| **it == result).count() as u32;
     let code = Hresult::ERROR_ALREADY_INITIALIZED;
-    let (others, count) = match dism.journal().config().contract {
+    let (others, count) = match dism.config().contract {
         Contract::Recorded => (Ok(Hresult::S_FALSE), racers),
         _ => (Err(Error::AlreadyInitialized { code }), 1),
     };
-    assert_eq!((of(Ok(Hresult::S_OK)), of(others)), (1, racers - 1));
+    assert_eq!((of(Ok(Hresult::S_OK)), of(others)), (1, racers - 1), "firsts, and others");
     assert_eq!(dism.state(), State::Up { count, open_sessions: 0 });
 }
 
 /// S5: exactly one winner, every other caller gets NOT_INITIALIZED.
-pub fn shutdowns_race(dism: &Emulator, racers: usize) {
+pub fn shutdowns_race(dism: &impl Lifecycle, racers: usize) {
     dism.initialize().unwrap();
     let racer = dism.clone();
     let results = at_once(racers, move || racer.shutdown());
-    assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
+    assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1, "winners");
     let losers = results.iter().filter(|it| **it == Err(Error::NotInitialized)).count();
     assert_eq!(losers, racers - 1);
     assert_eq!(dism.state(), State::Down);
 }
 
 /// E1: another thread's failure does not show, whenever it comes.
-pub fn two_threads_fail(dism: &Emulator) {
+pub fn two_threads_fail<D: Lifecycle>(dism: &D) {
     dism.initialize().unwrap();
-    dism.open_session("").unwrap_err();
-    let other = apart(dism, |dism| {
+    dism.open("").unwrap_err();
+    let other = apart(dism, |dism: &D| {
         assert_eq!(dism.last_error(), Ok(None));
-        dism.close_session(Session::DEFAULT).unwrap_err();
+        dism.close(Session::DEFAULT).unwrap_err();
         let code = Hresult::DISMAPI_E_INVALID_DISM_SESSION;
         assert_eq!(dism.last_error(), Ok(Some(code)));
     });
-    dism.unmount_image(IMAGE).unwrap_err();
-    let code = Hresult::DISMAPI_E_UNABLE_TO_UNMOUNT_IMAGE_PATH;
+    dism.call(Function::AddPackage).unwrap_err();
+    let code = Hresult::E_INVALIDARG;
     assert_eq!(dism.last_error(), Ok(Some(code)));
     other.join().unwrap();
     assert_eq!(dism.last_error(), Ok(Some(code)));
@@ -92,14 +92,13 @@ pub fn two_threads_fail(dism: &Emulator) {
 pub const ENDS: [fn(HoldGuard); 2] = [HoldGuard::release, drop];
 
 /// Holds a call of another thread, lets this thread act, and lets the other go.
-pub fn held<T: Send + 'static>(
-    dism: &Emulator,
-    hold: Hold,
-    call: impl FnOnce(&Emulator) -> T + Send + 'static,
+pub fn held<D: Lifecycle, T: Send + 'static>(
+    dism: &D,
+    hold: D::Guard,
+    call: impl FnOnce(&D) -> T + Send + 'static,
     act: impl FnOnce(),
-    end: fn(HoldGuard),
+    end: fn(D::Guard),
 ) -> T {
-    let hold = dism.hold(hold);
     let other = apart(dism, call);
     hold.wait();
     act();
@@ -121,7 +120,7 @@ pub fn shutdowns_during_a_close(dism: &Emulator) {
             }
         };
         let close = move |dism: &Emulator| dism.close_session(session);
-        assert_eq!(held(dism, Hold::closing(), close, act, end), Ok(Hresult::S_OK));
+        assert_eq!(held(dism, dism.hold_closing(), close, act, end), Ok(Hresult::S_OK));
     }
     assert_eq!(dism.shutdown(), Ok(()));
     replays(dism);

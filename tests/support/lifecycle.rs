@@ -1,0 +1,118 @@
+//! What a body asks of the process it runs on, so that one that is wrong runs through it, too.
+
+use dism_emu::{
+    Config, Emulator, Error, Function, Hold, HoldGuard, Hresult, Memory, Rule, Session, State, Step,
+};
+
+use super::BUSY;
+
+pub type Answer = Result<Hresult, Error>;
+
+/// A process with the lifecycle of the API: the emulator, or one that is wrong.
+pub trait Lifecycle: Clone + Send + 'static {
+    type Guard: Guard;
+
+    fn initialize(&self) -> Answer;
+    fn open(&self, path: &str) -> Result<Session, Error>;
+    /// Performs an operation that lasts as long as `meanwhile`.
+    fn operate(&self, session: Session, meanwhile: impl FnOnce()) -> Answer;
+    fn close(&self, session: Session) -> Answer;
+    fn shutdown(&self) -> Result<(), Error>;
+    fn call(&self, function: Function) -> Answer;
+    fn last_error(&self) -> Result<Option<Hresult>, Error>;
+    fn hand_out(&self) -> Result<Memory, Error>;
+    fn delete(&self, memory: Memory) -> Result<(), Error>;
+
+    /// Makes one call of the function fail. Returns what tells how many did.
+    fn fail_once(&self, function: Function) -> impl Fn() -> u64;
+    fn hold_before(&self, function: Function) -> Self::Guard;
+    fn hold_closing(&self) -> Self::Guard;
+
+    fn state(&self) -> State;
+    fn config(&self) -> Config;
+    /// Its journal.
+    fn steps(&self) -> Vec<Step>;
+}
+
+/// A hold that is set, and released by its drop, too.
+pub trait Guard {
+    fn wait(&self);
+    fn release(self);
+}
+
+impl Lifecycle for Emulator {
+    type Guard = HoldGuard;
+
+    fn initialize(&self) -> Answer {
+        self.initialize()
+    }
+
+    fn open(&self, path: &str) -> Result<Session, Error> {
+        self.open_session(path)
+    }
+
+    fn operate(&self, session: Session, meanwhile: impl FnOnce()) -> Answer {
+        let operation = self.operation(session, Function::GetFeatures)?;
+        meanwhile();
+        operation.end_with(Hresult::S_OK)
+    }
+
+    fn close(&self, session: Session) -> Answer {
+        self.close_session(session)
+    }
+
+    fn shutdown(&self) -> Result<(), Error> {
+        self.shutdown()
+    }
+
+    fn call(&self, function: Function) -> Answer {
+        self.call(function)
+    }
+
+    fn last_error(&self) -> Result<Option<Hresult>, Error> {
+        self.last_error()
+    }
+
+    fn hand_out(&self) -> Result<Memory, Error> {
+        self.hand_out(Function::GetImageInfo)
+    }
+
+    fn delete(&self, memory: Memory) -> Result<(), Error> {
+        self.delete(memory)
+    }
+
+    fn fail_once(&self, function: Function) -> impl Fn() -> u64 {
+        let rule = self.script(Rule::on(function).times(1).answer(BUSY));
+        move || rule.fired()
+    }
+
+    fn hold_before(&self, function: Function) -> HoldGuard {
+        self.hold(Hold::before(function))
+    }
+
+    fn hold_closing(&self) -> HoldGuard {
+        self.hold(Hold::closing())
+    }
+
+    fn state(&self) -> State {
+        self.state()
+    }
+
+    fn config(&self) -> Config {
+        *self.journal().config()
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        self.journal().steps().to_vec()
+    }
+}
+
+impl Guard for HoldGuard {
+    fn wait(&self) {
+        self.wait();
+    }
+
+    fn release(self) {
+        self.release();
+    }
+}
