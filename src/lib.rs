@@ -1,29 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "capi"), forbid(unsafe_code))]
 
-mod audit;
 mod call;
-mod calls;
 #[cfg(feature = "capi")]
 pub mod capi;
-mod config;
 mod emulator;
-mod error;
-mod function;
-mod hold;
-mod hresult;
-mod image;
-mod index;
-mod journal;
+mod evidence;
 mod machine;
-mod mistake;
-mod operation;
-mod report;
-mod rule;
-mod session;
-mod sessions;
+mod script;
 mod sync;
-mod timeline;
 
 /// Pages beside the reference.
 pub mod docs {
@@ -47,24 +32,14 @@ pub mod docs {
     pub mod models {}
 }
 
-pub use audit::Finding;
 pub use call::{
-    Call, DISM_ONLINE_IMAGE, Effect, ImageIdentifier, Memory, MountImage, MountMode, OpenSession,
-    Outcome, Session, ThreadId,
+    Call, DISM_ONLINE_IMAGE, Effect, Error, Function, Hresult, ImageIdentifier, ImagePath,
+    InvalidArgument, Memory, MountImage, MountMode, OpenSession, Outcome, Session, ThreadId,
 };
-pub use config::{Config, Contract};
-pub use emulator::{Builder, Emulator};
-pub use error::{Error, InvalidArgument};
-pub use function::Function;
-pub use hold::{Hold, HoldGuard};
-pub use hresult::Hresult;
-pub use image::ImagePath;
-pub use journal::{Journal, ReplayError, Step, replay};
-pub use machine::{Machine, State};
-pub use mistake::Mistake;
-pub use operation::Operation;
-pub use report::{Remark, Report};
-pub use rule::{Progress, Rule, RuleGuard};
-pub use session::OwnedSession;
+pub use emulator::{Builder, Emulator, Operation, OwnedSession};
+pub use evidence::{
+    Finding, Journal, Mistake, Remark, ReplayError, Report, Step, Timeline, replay,
+};
+pub use machine::{Config, Contract, Machine, State};
+pub use script::{Hold, HoldGuard, Progress, Rule, RuleGuard};
 pub use sync::MODEL_CHECKED;
-pub use timeline::Timeline;

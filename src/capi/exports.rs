@@ -9,11 +9,12 @@ use super::memory::{Block, give, text};
 use super::process::{Loaded, with_current};
 use super::types::*;
 use crate::call::OpenRequest;
-use crate::image::{SHORT, wtf8};
-use crate::rule::Answer;
-use crate::{
-    Error, Function, Hresult, ImagePath, MountImage, MountMode, OpenSession, Progress, Session,
+use crate::call::image::{SHORT, wtf8};
+use crate::call::{
+    Error, Function, Hresult, ImagePath, MountImage, MountMode, OpenSession, Session,
 };
+use crate::script::Progress;
+use crate::script::rule::Answer;
 
 /// Each function: no panic of ours crosses into the caller (rule X2), and a failure is its code.
 macro_rules! exports {
@@ -300,10 +301,10 @@ exports! {
         // SAFETY: the caller's, for both.
         let (file, path) = unsafe { (text(ImageFilePath), text(MountPath)) };
         let image = match ImageIdentifier {
-            DismImageIndex => Some(crate::ImageIdentifier::Index(ImageIndex)),
+            DismImageIndex => Some(crate::call::ImageIdentifier::Index(ImageIndex)),
             // SAFETY: the caller's, since it is by the name that the image is meant.
             DismImageName => (unsafe { text(ImageName) })
-                .map(|name| crate::ImageIdentifier::Name(ImagePath::from_wide(&name))),
+                .map(|name| crate::call::ImageIdentifier::Name(ImagePath::from_wide(&name))),
             _ => None,
         };
         let (Some(file), Some(path), Some(image)) = (file, path, image) else {
@@ -369,8 +370,8 @@ exports! {
             ImageFilePath,
             // A name has no number; the first image is as good as any.
             ImageIndex: match mounted[at].image {
-                crate::ImageIdentifier::Index(index) => index,
-                crate::ImageIdentifier::Name(_) => 1,
+                crate::call::ImageIdentifier::Index(index) => index,
+                crate::call::ImageIdentifier::Name(_) => 1,
             },
             MountMode: match mounted[at].mode {
                 MountMode::ReadWrite => DismReadWrite,

@@ -8,8 +8,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::memory::Block;
+use crate::call::{Error, Function, Hresult, Memory, ThreadId};
+use crate::emulator::{Builder, Emulator};
+use crate::machine::Contract;
 use crate::sync::{Global, Mutex, MutexGuard, global, seen};
-use crate::{Builder, Contract, Emulator, Error, Function, Hresult, Memory, ThreadId};
 
 /// An emulated process, and the memory that its C functions have handed out.
 pub(super) struct Loaded {

@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-use crate::Hresult;
+use crate::call::Hresult;
 
 /// `PCWSTR`: 16-bit units up to a 0, on every platform.
 pub type PCWSTR = *const u16;

@@ -4,9 +4,10 @@ use std::panic::Location;
 
 use thiserror::Error;
 
-use crate::audit;
-use crate::calls::{Calls, OneCall, numbers};
-use crate::{Contract, Finding, Journal, Mistake, Timeline};
+use super::audit;
+use super::paired::{Calls, OneCall, numbers};
+use super::{Finding, Journal, Mistake, Timeline};
+use crate::machine::Contract;
 
 /// What is wrong after a test: the client's mistakes, remarks about the test itself, and the
 /// journal that shows both.
@@ -267,8 +268,10 @@ mod machine_readable {
     use serde::{Serialize, Serializer};
 
     use super::{Remark, Report};
-    use crate::calls::{Calls, OneCall};
-    use crate::{Contract, Finding, Function, Hresult, Session, ThreadId};
+    use crate::call::{Function, Hresult, Session, ThreadId};
+    use crate::evidence::Finding;
+    use crate::evidence::paired::{Calls, OneCall};
+    use crate::machine::Contract;
 
     #[derive(Serialize)]
     struct Flat<'a> {
@@ -285,7 +288,7 @@ mod machine_readable {
         name: &'static str,
         call: usize,
         thread: ThreadId,
-        #[serde(serialize_with = "crate::journal::place_as_text")]
+        #[serde(serialize_with = "crate::evidence::journal::place_as_text")]
         place: Option<&'static Location<'static>>,
         function: Option<Function>,
         session: Option<Session>,
@@ -298,7 +301,7 @@ mod machine_readable {
     struct FlatCall {
         call: usize,
         thread: ThreadId,
-        #[serde(serialize_with = "crate::journal::place_as_text")]
+        #[serde(serialize_with = "crate::evidence::journal::place_as_text")]
         place: Option<&'static Location<'static>>,
         text: String,
         function: Option<Function>,
@@ -356,7 +359,9 @@ mod machine_readable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Call, Config, Contract, Effect, Hresult, Machine, OpenSession, Step, ThreadId};
+    use crate::call::{Call, Effect, Hresult, OpenSession, ThreadId};
+    use crate::evidence::Step;
+    use crate::machine::{Config, Contract, Machine};
 
     /// A second close by another thread, which also forgets its initialization.
     fn journal() -> Journal {

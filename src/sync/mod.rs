@@ -10,7 +10,7 @@ pub(crate) use world::{Global, Seen};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ThreadId;
+use crate::call::ThreadId;
 
 #[cfg(all(
     all(any(loom, dism_loom), feature = "loom"),

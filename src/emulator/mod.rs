@@ -1,18 +1,26 @@
+mod operation;
+mod owned_session;
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use crate::call::OpenRequest;
-use crate::hold::{Holds, Missed, Point};
-use crate::journal::Recorder;
-use crate::rule::{Answer, Asked, Rules};
-use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, current_thread};
-use crate::{
-    Call, Config, Contract, Effect, Error, Function, Hold, HoldGuard, Hresult, ImagePath, Journal,
-    Machine, Memory, MountImage, OpenSession, Operation, Outcome, OwnedSession, Remark, Report,
-    Rule, RuleGuard, Session, State, ThreadId,
+use crate::call::{
+    Call, Effect, Error, Function, Hresult, ImagePath, Memory, MountImage, OpenSession, Outcome,
+    Session, ThreadId,
 };
+use crate::evidence::journal::Recorder;
+use crate::script::hold::{Holds, Missed, Point};
+use crate::script::rule::{Answer, Asked, Rules};
+use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, current_thread};
+
+pub use self::operation::Operation;
+pub use self::owned_session::OwnedSession;
+use crate::evidence::{Journal, Remark, Report};
+use crate::machine::{Config, Contract, Machine, State};
+use crate::script::{Hold, HoldGuard, Rule, RuleGuard};
 
 /// One emulated process that has loaded `DismApi.dll`.
 ///

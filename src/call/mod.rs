@@ -1,11 +1,20 @@
 //! The one vocabulary of calls and outcomes: the machine, the journal, property tests, fuzz
 //! targets and the replay of recordings all speak it.
 
+mod error;
+mod function;
+mod hresult;
+pub(crate) mod image;
+
 use std::ffi::OsStr;
 use std::fmt;
 
-use crate::image::ImageKey;
-use crate::{Error, Function, Hresult, ImagePath};
+use self::image::ImageKey;
+
+pub use self::error::{Error, InvalidArgument};
+pub use self::function::Function;
+pub use self::hresult::Hresult;
+pub use self::image::ImagePath;
 
 /// The path that means the running system: `DISM_ONLINE_IMAGE` of the header.
 pub const DISM_ONLINE_IMAGE: &str = "DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}";

@@ -5,9 +5,11 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::panic::Location;
 
-use crate::image::ImageKey;
+use crate::call::image::ImageKey;
+use crate::call::{Function, Hresult, ImagePath, Session};
+use crate::emulator::Emulator;
+use crate::evidence::Remark;
 use crate::sync::in_drop;
-use crate::{Emulator, Function, Hresult, ImagePath, Remark, Session};
 
 /// Answers certain calls in place of the emulator: a fault, another success, progress in steps.
 ///

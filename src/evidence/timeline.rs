@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::calls::{Calls, cut, numbers};
-use crate::report::groups;
-use crate::{Finding, Journal, ThreadId};
+use super::paired::{Calls, cut, numbers};
+use super::report::groups;
+use super::{Finding, Journal};
+use crate::call::ThreadId;
 
 /// A journal for people: one line a call, a column a thread, and under a mistake its name.
 ///

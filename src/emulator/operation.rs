@@ -4,9 +4,11 @@ use std::mem;
 use std::ops::ControlFlow;
 use std::panic::Location;
 
-use crate::rule::Answer;
+use super::Emulator;
+use crate::call::{Error, Function, Hresult, Session};
+use crate::script::Progress;
+use crate::script::rule::Answer;
 use crate::sync::in_drop;
-use crate::{Emulator, Error, Function, Hresult, Progress, Session};
 
 /// An operation that is being performed, as long as this lives.
 ///

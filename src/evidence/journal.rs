@@ -4,9 +4,11 @@ use std::panic::Location;
 
 use thiserror::Error;
 
-use crate::audit::{self, Finding};
-use crate::calls::Calls;
-use crate::{Call, Config, Effect, Hresult, Machine, Outcome, Remark, ThreadId, Timeline};
+use super::audit::{self, Finding};
+use super::paired::Calls;
+use super::{Remark, Timeline};
+use crate::call::{Call, Effect, Hresult, Outcome, ThreadId};
+use crate::machine::{Config, Machine};
 
 /// One entry of a [`Journal`]: which thread took which step, how it came out, and where in the
 /// caller's source the call stands.

@@ -170,7 +170,7 @@ impl<'a> ImageKey<'a> {
     }
 
     pub(crate) fn is_online(self) -> bool {
-        self.names(crate::DISM_ONLINE_IMAGE.as_bytes())
+        self.names(super::DISM_ONLINE_IMAGE.as_bytes())
     }
 }
 

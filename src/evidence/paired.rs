@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::{Call, Effect, Error, Function, Hresult, Session, Step, ThreadId};
+use super::Step;
+use crate::call::{Call, Effect, Error, Function, Hresult, Session, ThreadId};
 
 /// One call: the step at which it took effect, and for an operation or a last close the second.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,10 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::call::{Function, Session, ThreadId};
+use crate::emulator::Emulator;
+use crate::evidence::Remark;
 use crate::sync::in_drop;
-use crate::{Emulator, Function, Remark, Session, ThreadId};
 
 /// Stops the next call of a function at a given point, so that a test can make an interleaving
 /// happen that would otherwise be a matter of luck.

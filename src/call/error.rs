@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use crate::{Function, Hresult, Memory, Session};
+use super::{Function, Hresult, Memory, Session};
 
 /// Why a call failed.
 ///

@@ -2,8 +2,9 @@ use std::fmt;
 use std::mem;
 use std::panic::Location;
 
+use super::Emulator;
+use crate::call::{Error, Hresult, Session};
 use crate::sync::in_drop;
-use crate::{Emulator, Error, Hresult, Session};
 
 /// A session that closes itself when it is dropped.
 ///

@@ -1,12 +1,18 @@
+mod config;
+mod index;
+mod sessions;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::sessions::{Sessions, Slot};
 use crate::call::OpenRequest;
-use crate::image::ImageKey;
-use crate::sessions::{Sessions, Slot};
-use crate::{
-    Call, Config, Contract, Effect, Error, Function, Hresult, ImageIdentifier, InvalidArgument,
-    Memory, MountImage, Outcome, Session, ThreadId,
+use crate::call::image::ImageKey;
+use crate::call::{
+    Call, Effect, Error, Function, Hresult, ImageIdentifier, InvalidArgument, Memory, MountImage,
+    Outcome, Session, ThreadId,
 };
+
+pub use self::config::{Config, Contract};
 
 /// The state of one process that has loaded the DLL, as a pure state machine.
 ///
@@ -644,7 +650,7 @@ impl Phase {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::OpenSession;
+    use crate::call::OpenSession;
 
     const THREAD: ThreadId = ThreadId::new(1);
 

@@ -1,8 +1,8 @@
 //! The sessions of one initialized period, and who performs or awaits what on them.
 
-use crate::image::ImageKey;
-use crate::index::Index;
-use crate::{Session, ThreadId};
+use super::index::Index;
+use crate::call::image::ImageKey;
+use crate::call::{Session, ThreadId};
 
 /// Handle 1 belongs to the DLL itself (rule O2).
 const FIRST: u32 = 2;

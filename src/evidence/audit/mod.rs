@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::calls::Calls;
-use crate::{
-    Call, Effect, Error, Function, Hresult, InvalidArgument, Journal, Memory, Mistake, Session,
-    Step, ThreadId,
+use crate::call::{
+    Call, Effect, Error, Function, Hresult, InvalidArgument, Memory, Session, ThreadId,
 };
+use crate::evidence::paired::Calls;
+use crate::evidence::{Journal, Mistake, Step};
 
 /// A mistake of the client, and where in the journal it stands.
 ///

@@ -1,4 +1,4 @@
-use crate::Hresult;
+use crate::call::Hresult;
 
 /// Which of the two contracts the emulated DLL keeps.
 ///
