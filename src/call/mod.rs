@@ -1,353 +1,24 @@
 //! The one vocabulary of calls and outcomes: the machine, the journal, property tests, fuzz
 //! targets and the replay of recordings all speak it.
 
+pub(crate) mod arguments;
 mod error;
 mod function;
+mod handle;
 mod hresult;
 pub(crate) mod image;
 
-use std::ffi::OsStr;
 use std::fmt;
 
-use self::image::ImageKey;
-
+pub use self::arguments::{ImageIdentifier, MountImage, MountMode, OpenSession};
 pub use self::error::{Error, InvalidArgument};
 pub use self::function::Function;
+pub use self::handle::{Memory, Session, ThreadId};
 pub use self::hresult::Hresult;
 pub use self::image::ImagePath;
 
 /// The path that means the running system: `DISM_ONLINE_IMAGE` of the header.
 pub const DISM_ONLINE_IMAGE: &str = "DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}";
-
-/// A raw session handle, `DismSession`: a number, copied freely, valid or not.
-///
-/// Like the real thing it proves nothing: it can be closed twice, used after the close, or made
-/// up. [`Emulator::open_owned_session`](crate::Emulator::open_owned_session) gives one that
-/// closes itself.
-///
-/// ```
-/// use dism_emu::{Emulator, Error, Session};
-///
-/// let dism = Emulator::builder().verify_on_drop(false).build();
-/// dism.initialize()?;
-/// assert!(matches!(dism.close_session(Session::DEFAULT), Err(Error::InvalidSession { .. })));
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[repr(transparent)]
-pub struct Session(u32);
-
-impl Session {
-    /// `DISM_SESSION_DEFAULT`: 0, which is never an open session.
-    pub const DEFAULT: Self = Self(0);
-
-    /// The handle with this number.
-    #[must_use]
-    pub const fn from_raw(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn raw(self) -> u32 {
-        self.0
-    }
-}
-
-/// Writes `session 2`.
-impl fmt::Display for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "session {}", self.0)
-    }
-}
-
-/// Memory that a function handed out, to be given back with
-/// [`Emulator::delete`](crate::Emulator::delete): what a pointer is in C.
-///
-/// A number, copied freely, valid or not: it can be given back twice, too late, or never (mistake
-/// 11 of [`docs::mistakes`](crate::docs::mistakes)).
-///
-/// ```
-/// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Memory};
-///
-/// let dism = Emulator::new();
-/// dism.initialize()?;
-/// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
-/// dism.operation(session, Function::GetFeatures)?.end()?;
-/// let features: Memory = dism.hand_out(Function::GetFeatures)?;
-/// dism.delete(features)?;
-/// dism.close_session(session)?;
-/// dism.shutdown()?;
-/// # Ok::<(), dism_emu::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[repr(transparent)]
-pub struct Memory(u32);
-
-impl Memory {
-    /// `NULL`: deleting it is a success (rule D2).
-    pub const NULL: Self = Self(0);
-
-    /// The memory with this number.
-    #[must_use]
-    pub const fn from_raw(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// The number: 1, 2, 3, … as it was handed out.
-    #[must_use]
-    pub const fn raw(self) -> u32 {
-        self.0
-    }
-}
-
-/// Writes `memory 1`, or `NULL`; the last number is that of a pointer that nobody handed out.
-impl fmt::Display for Memory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::NULL => f.write_str("NULL"),
-            Self(u32::MAX) => f.write_str("memory that was never handed out"),
-            Self(number) => write!(f, "memory {number}"),
-        }
-    }
-}
-
-/// The number of a thread: what the machine tells callers apart by.
-///
-/// The [`Emulator`](crate::Emulator) numbers threads as they first call one, the whole process
-/// over; who drives a [`Machine`](crate::Machine) by hand may choose numbers of their own.
-///
-/// ```
-/// use dism_emu::{Emulator, ThreadId};
-///
-/// let dism = Emulator::new();
-/// dism.initialize()?;
-/// assert_eq!(dism.journal().steps()[0].thread, ThreadId::current());
-/// dism.shutdown()?;
-/// # Ok::<(), dism_emu::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct ThreadId(u64);
-
-impl ThreadId {
-    /// The thread with this number.
-    #[must_use]
-    pub const fn new(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// The calling thread, as the journals of all emulators name it.
-    #[must_use]
-    pub fn current() -> Self {
-        crate::sync::current_thread()
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-}
-
-/// Writes `t7`.
-impl fmt::Display for ThreadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "t{}", self.0)
-    }
-}
-
-/// The arguments of `DismOpenSession`: a path, and for an offline image optionally where in it
-/// Windows lies.
-///
-/// ```
-/// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Hresult, OpenSession};
-///
-/// let dism = Emulator::new();
-/// dism.initialize()?;
-/// let offline = OpenSession::new(r"D:\").windows_directory("Windows.old");
-/// dism.close_session(dism.open_session_with(offline)?)?;
-///
-/// // Rule O4: the online image takes neither.
-/// let online = OpenSession::new(DISM_ONLINE_IMAGE).system_drive("S:");
-/// assert_eq!(dism.open_session_with(online).unwrap_err().code(), Hresult::E_INVALIDARG);
-/// dism.shutdown()?;
-/// # Ok::<(), dism_emu::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct OpenSession {
-    pub(crate) path: ImagePath,
-    /// Boxed, since almost nobody says it and every journal entry would have the room for it.
-    pub(crate) placement: Option<Box<Placement>>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub(crate) struct Placement {
-    windows_directory: Option<ImagePath>,
-    system_drive: Option<ImagePath>,
-}
-
-impl OpenSession {
-    /// Opens the image at `path`; [`DISM_ONLINE_IMAGE`] for the running system.
-    pub fn new(path: impl AsRef<OsStr>) -> Self {
-        Self::from_bytes(path.as_ref().as_encoded_bytes())
-    }
-
-    pub(crate) fn from_bytes(path: &[u8]) -> Self {
-        Self { path: ImagePath::from_bytes(path), placement: None }
-    }
-
-    #[cfg(feature = "capi")]
-    pub(crate) fn placed(path: &[u8], directory: Option<&[u16]>, drive: Option<&[u16]>) -> Self {
-        let path = ImagePath::from_bytes(path);
-        if directory.is_none() && drive.is_none() {
-            return Self { path, placement: None };
-        }
-        let placement = Placement {
-            windows_directory: directory.map(ImagePath::from_wide),
-            system_drive: drive.map(ImagePath::from_wide),
-        };
-        Self { path, placement: Some(Box::new(placement)) }
-    }
-
-    pub(crate) fn request(&self) -> OpenRequest<'_> {
-        OpenRequest::new(self.path.as_bytes(), self.placement.is_some())
-    }
-
-    /// The Windows directory, relative to the path.
-    #[must_use]
-    pub fn windows_directory(mut self, directory: impl AsRef<OsStr>) -> Self {
-        self.placement.get_or_insert_default().windows_directory = Some(ImagePath::new(directory));
-        self
-    }
-
-    /// The drive with the boot manager.
-    #[must_use]
-    pub fn system_drive(mut self, drive: impl AsRef<OsStr>) -> Self {
-        self.placement.get_or_insert_default().system_drive = Some(ImagePath::new(drive));
-        self
-    }
-
-    /// The image's path as it was passed.
-    #[must_use]
-    pub fn path(&self) -> &ImagePath {
-        &self.path
-    }
-}
-
-/// The arguments of `DismMountImage`: where, which image of which file, and how.
-///
-/// ```
-/// use dism_emu::{Emulator, MountImage};
-///
-/// let dism = Emulator::new();
-/// dism.initialize()?;
-/// dism.mount_image(MountImage::new(r"C:\mount", r"D:\sources\install.wim").index(2).read_only())?;
-/// assert_eq!(dism.mounted_images()?.len(), 1);
-/// dism.unmount_image(r"C:\mount")?;
-/// dism.shutdown()?;
-/// # Ok::<(), dism_emu::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct MountImage {
-    pub(crate) path: ImagePath,
-    pub(crate) file: ImagePath,
-    pub(crate) image: ImageIdentifier,
-    pub(crate) mode: MountMode,
-}
-
-impl MountImage {
-    /// Mounts the first image of `file` at `path`, for reading and writing.
-    pub fn new(path: impl AsRef<OsStr>, file: impl AsRef<OsStr>) -> Self {
-        Self {
-            path: ImagePath::new(path),
-            file: ImagePath::new(file),
-            image: ImageIdentifier::Index(1),
-            mode: MountMode::ReadWrite,
-        }
-    }
-
-    /// Another image, by its number in the file, from 1.
-    #[must_use]
-    pub fn index(mut self, index: u32) -> Self {
-        self.image = ImageIdentifier::Index(index);
-        self
-    }
-
-    /// Another image, by its name.
-    #[must_use]
-    pub fn name(mut self, name: impl AsRef<OsStr>) -> Self {
-        self.image = ImageIdentifier::Name(ImagePath::new(name));
-        self
-    }
-
-    /// For reading only.
-    #[must_use]
-    pub fn read_only(mut self) -> Self {
-        self.mode = MountMode::ReadOnly;
-        self
-    }
-
-    /// Where it is to be mounted, as it was passed.
-    #[must_use]
-    pub const fn path(&self) -> &ImagePath {
-        &self.path
-    }
-
-    /// The file with the image.
-    #[must_use]
-    pub const fn file(&self) -> &ImagePath {
-        &self.file
-    }
-
-    /// Which image of the file.
-    #[must_use]
-    pub const fn image(&self) -> &ImageIdentifier {
-        &self.image
-    }
-
-    /// How it is mounted.
-    #[must_use]
-    pub const fn mode(&self) -> MountMode {
-        self.mode
-    }
-}
-
-/// Which image of a file: `DismImageIdentifier`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub enum ImageIdentifier {
-    /// By its number, from 1.
-    Index(u32),
-    /// By its name.
-    Name(ImagePath),
-}
-
-/// Writes `image 2`, or `image "Windows 11 Pro"`.
-impl fmt::Display for ImageIdentifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Index(index) => write!(f, "image {index}"),
-            Self::Name(name) => write!(f, "image {name:?}"),
-        }
-    }
-}
-
-/// How an image is mounted: `DismMountMode`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub enum MountMode {
-    /// For reading and writing.
-    #[default]
-    ReadWrite,
-    /// For reading only.
-    ReadOnly,
-}
 
 /// One step of a DISM process: what a call asks for at one instant (rule X1).
 ///
@@ -471,17 +142,7 @@ impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Initialize => f.write_str("initialize"),
-            Self::OpenSession(open) => {
-                write!(f, "open {}", open.path)?;
-                let Some(placement) = &open.placement else { return Ok(()) };
-                if let Some(directory) = &placement.windows_directory {
-                    write!(f, " windows directory {directory}")?;
-                }
-                if let Some(drive) = &placement.system_drive {
-                    write!(f, " system drive {drive}")?;
-                }
-                Ok(())
-            }
+            Self::OpenSession(open) => write!(f, "open {open}"),
             Self::BeginOperation { session, function } => {
                 write!(f, "begin {function} on {session}")
             }
@@ -492,14 +153,7 @@ impl fmt::Display for Call {
             Self::FinishClose { session } => write!(f, "finish closing {session}"),
             Self::Shutdown => f.write_str("shutdown"),
             Self::GetLastErrorMessage => f.write_str("get last error"),
-            Self::MountImage(mount) => {
-                let MountImage { path, file, image, mode } = mount;
-                write!(f, "mount {image} of {file} at {path}")?;
-                match mode {
-                    MountMode::ReadWrite => Ok(()),
-                    MountMode::ReadOnly => f.write_str(" read-only"),
-                }
-            }
+            Self::MountImage(mount) => write!(f, "mount {mount}"),
             Self::UnmountImage { path } => write!(f, "unmount {path}"),
             Self::RemountImage { path } => write!(f, "remount {path}"),
             Self::CallWithoutSession { function } => write!(f, "call {function}"),
@@ -621,19 +275,3 @@ impl fmt::Display for Effect {
 
 /// How a step came out.
 pub type Outcome = Result<Effect, Error>;
-
-/// What the machine needs of an [`OpenSession`], borrowed: a call that is not journaled makes
-/// no copy of the path.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OpenRequest<'a> {
-    pub(crate) image: ImageKey<'a>,
-    pub(crate) has_placement: bool,
-}
-
-impl<'a> OpenRequest<'a> {
-    /// Hashes the path, which needs no lock.
-    #[inline]
-    pub(crate) fn new(path: &'a [u8], has_placement: bool) -> Self {
-        Self { image: ImageKey::new(path), has_placement }
-    }
-}

@@ -8,7 +8,7 @@ use std::ptr;
 use super::memory::{Block, give, text};
 use super::process::{Loaded, with_current};
 use super::types::*;
-use crate::call::OpenRequest;
+use crate::call::arguments::OpenRequest;
 use crate::call::image::{SHORT, wtf8};
 use crate::call::{
     Error, Function, Hresult, ImagePath, MountImage, MountMode, OpenSession, Session,

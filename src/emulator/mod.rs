@@ -6,7 +6,7 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use crate::call::OpenRequest;
+use crate::call::arguments::OpenRequest;
 use crate::call::{
     Call, Effect, Error, Function, Hresult, ImagePath, Memory, MountImage, OpenSession, Outcome,
     Session, ThreadId,

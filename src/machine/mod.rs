@@ -5,7 +5,7 @@ mod sessions;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::sessions::{Sessions, Slot};
-use crate::call::OpenRequest;
+use crate::call::arguments::OpenRequest;
 use crate::call::image::ImageKey;
 use crate::call::{
     Call, Effect, Error, Function, Hresult, ImageIdentifier, InvalidArgument, Memory, MountImage,

@@ -1,0 +1,240 @@
+//! What the functions that take more than a number are called with.
+
+use std::ffi::OsStr;
+use std::fmt;
+
+use super::ImagePath;
+use super::image::ImageKey;
+
+/// The arguments of `DismOpenSession`: a path, and for an offline image optionally where in it
+/// Windows lies.
+///
+/// ```
+/// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Hresult, OpenSession};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// let offline = OpenSession::new(r"D:\").windows_directory("Windows.old");
+/// dism.close_session(dism.open_session_with(offline)?)?;
+///
+/// // Rule O4: the online image takes neither.
+/// let online = OpenSession::new(DISM_ONLINE_IMAGE).system_drive("S:");
+/// assert_eq!(dism.open_session_with(online).unwrap_err().code(), Hresult::E_INVALIDARG);
+/// dism.shutdown()?;
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct OpenSession {
+    pub(crate) path: ImagePath,
+    /// Boxed, since almost nobody says it and every journal entry would have the room for it.
+    pub(crate) placement: Option<Box<Placement>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(crate) struct Placement {
+    windows_directory: Option<ImagePath>,
+    system_drive: Option<ImagePath>,
+}
+
+impl OpenSession {
+    /// Opens the image at `path`; [`DISM_ONLINE_IMAGE`] for the running system.
+    pub fn new(path: impl AsRef<OsStr>) -> Self {
+        Self::from_bytes(path.as_ref().as_encoded_bytes())
+    }
+
+    pub(crate) fn from_bytes(path: &[u8]) -> Self {
+        Self { path: ImagePath::from_bytes(path), placement: None }
+    }
+
+    #[cfg(feature = "capi")]
+    pub(crate) fn placed(path: &[u8], directory: Option<&[u16]>, drive: Option<&[u16]>) -> Self {
+        let path = ImagePath::from_bytes(path);
+        if directory.is_none() && drive.is_none() {
+            return Self { path, placement: None };
+        }
+        let placement = Placement {
+            windows_directory: directory.map(ImagePath::from_wide),
+            system_drive: drive.map(ImagePath::from_wide),
+        };
+        Self { path, placement: Some(Box::new(placement)) }
+    }
+
+    pub(crate) fn request(&self) -> OpenRequest<'_> {
+        OpenRequest::new(self.path.as_bytes(), self.placement.is_some())
+    }
+
+    /// The Windows directory, relative to the path.
+    #[must_use]
+    pub fn windows_directory(mut self, directory: impl AsRef<OsStr>) -> Self {
+        self.placement.get_or_insert_default().windows_directory = Some(ImagePath::new(directory));
+        self
+    }
+
+    /// The drive with the boot manager.
+    #[must_use]
+    pub fn system_drive(mut self, drive: impl AsRef<OsStr>) -> Self {
+        self.placement.get_or_insert_default().system_drive = Some(ImagePath::new(drive));
+        self
+    }
+
+    /// The image's path as it was passed.
+    #[must_use]
+    pub fn path(&self) -> &ImagePath {
+        &self.path
+    }
+}
+
+/// Writes `"D:\" windows directory "Windows.old"`.
+impl fmt::Display for OpenSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path)?;
+        let Some(placement) = &self.placement else { return Ok(()) };
+        if let Some(directory) = &placement.windows_directory {
+            write!(f, " windows directory {directory}")?;
+        }
+        if let Some(drive) = &placement.system_drive {
+            write!(f, " system drive {drive}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The arguments of `DismMountImage`: where, which image of which file, and how.
+///
+/// ```
+/// use dism_emu::{Emulator, MountImage};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// dism.mount_image(MountImage::new(r"C:\mount", r"D:\sources\install.wim").index(2).read_only())?;
+/// assert_eq!(dism.mounted_images()?.len(), 1);
+/// dism.unmount_image(r"C:\mount")?;
+/// dism.shutdown()?;
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct MountImage {
+    pub(crate) path: ImagePath,
+    pub(crate) file: ImagePath,
+    pub(crate) image: ImageIdentifier,
+    pub(crate) mode: MountMode,
+}
+
+impl MountImage {
+    /// Mounts the first image of `file` at `path`, for reading and writing.
+    pub fn new(path: impl AsRef<OsStr>, file: impl AsRef<OsStr>) -> Self {
+        Self {
+            path: ImagePath::new(path),
+            file: ImagePath::new(file),
+            image: ImageIdentifier::Index(1),
+            mode: MountMode::ReadWrite,
+        }
+    }
+
+    /// Another image, by its number in the file, from 1.
+    #[must_use]
+    pub fn index(mut self, index: u32) -> Self {
+        self.image = ImageIdentifier::Index(index);
+        self
+    }
+
+    /// Another image, by its name.
+    #[must_use]
+    pub fn name(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.image = ImageIdentifier::Name(ImagePath::new(name));
+        self
+    }
+
+    /// For reading only.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.mode = MountMode::ReadOnly;
+        self
+    }
+
+    /// Where it is to be mounted, as it was passed.
+    #[must_use]
+    pub const fn path(&self) -> &ImagePath {
+        &self.path
+    }
+
+    /// The file with the image.
+    #[must_use]
+    pub const fn file(&self) -> &ImagePath {
+        &self.file
+    }
+
+    /// Which image of the file.
+    #[must_use]
+    pub const fn image(&self) -> &ImageIdentifier {
+        &self.image
+    }
+
+    /// How it is mounted.
+    #[must_use]
+    pub const fn mode(&self) -> MountMode {
+        self.mode
+    }
+}
+
+/// Writes `image 2 of "D:\install.wim" at "C:\mount"`, with `read-only` behind it.
+impl fmt::Display for MountImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, file, image, mode } = self;
+        write!(f, "{image} of {file} at {path}")?;
+        match mode {
+            MountMode::ReadWrite => Ok(()),
+            MountMode::ReadOnly => f.write_str(" read-only"),
+        }
+    }
+}
+
+/// Which image of a file: `DismImageIdentifier`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub enum ImageIdentifier {
+    /// By its number, from 1.
+    Index(u32),
+    /// By its name.
+    Name(ImagePath),
+}
+
+/// Writes `image 2`, or `image "Windows 11 Pro"`.
+impl fmt::Display for ImageIdentifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => write!(f, "image {index}"),
+            Self::Name(name) => write!(f, "image {name:?}"),
+        }
+    }
+}
+
+/// How an image is mounted: `DismMountMode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub enum MountMode {
+    /// For reading and writing.
+    #[default]
+    ReadWrite,
+    /// For reading only.
+    ReadOnly,
+}
+
+/// What the machine needs of an [`OpenSession`], borrowed: a call that is not journaled makes
+/// no copy of the path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenRequest<'a> {
+    pub(crate) image: ImageKey<'a>,
+    pub(crate) has_placement: bool,
+}
+
+impl<'a> OpenRequest<'a> {
+    /// Hashes the path, which needs no lock.
+    #[inline]
+    pub(crate) fn new(path: &'a [u8], has_placement: bool) -> Self {
+        Self { image: ImageKey::new(path), has_placement }
+    }
+}

@@ -1,0 +1,143 @@
+//! The numbers by which callers and the emulator refer to things.
+
+use std::fmt;
+
+/// A raw session handle, `DismSession`: a number, copied freely, valid or not.
+///
+/// Like the real thing it proves nothing: it can be closed twice, used after the close, or made
+/// up. [`Emulator::open_owned_session`](crate::Emulator::open_owned_session) gives one that
+/// closes itself.
+///
+/// ```
+/// use dism_emu::{Emulator, Error, Session};
+///
+/// let dism = Emulator::builder().verify_on_drop(false).build();
+/// dism.initialize()?;
+/// assert!(matches!(dism.close_session(Session::DEFAULT), Err(Error::InvalidSession { .. })));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[repr(transparent)]
+pub struct Session(u32);
+
+impl Session {
+    /// `DISM_SESSION_DEFAULT`: 0, which is never an open session.
+    pub const DEFAULT: Self = Self(0);
+
+    /// The handle with this number.
+    #[must_use]
+    pub const fn from_raw(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn raw(self) -> u32 {
+        self.0
+    }
+}
+
+/// Writes `session 2`.
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "session {}", self.0)
+    }
+}
+
+/// Memory that a function handed out, to be given back with
+/// [`Emulator::delete`](crate::Emulator::delete): what a pointer is in C.
+///
+/// A number, copied freely, valid or not: it can be given back twice, too late, or never (mistake
+/// 11 of [`docs::mistakes`](crate::docs::mistakes)).
+///
+/// ```
+/// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Memory};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+/// dism.operation(session, Function::GetFeatures)?.end()?;
+/// let features: Memory = dism.hand_out(Function::GetFeatures)?;
+/// dism.delete(features)?;
+/// dism.close_session(session)?;
+/// dism.shutdown()?;
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[repr(transparent)]
+pub struct Memory(u32);
+
+impl Memory {
+    /// `NULL`: deleting it is a success (rule D2).
+    pub const NULL: Self = Self(0);
+
+    /// The memory with this number.
+    #[must_use]
+    pub const fn from_raw(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number: 1, 2, 3, … as it was handed out.
+    #[must_use]
+    pub const fn raw(self) -> u32 {
+        self.0
+    }
+}
+
+/// Writes `memory 1`, or `NULL`; the last number is that of a pointer that nobody handed out.
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NULL => f.write_str("NULL"),
+            Self(u32::MAX) => f.write_str("memory that was never handed out"),
+            Self(number) => write!(f, "memory {number}"),
+        }
+    }
+}
+
+/// The number of a thread: what the machine tells callers apart by.
+///
+/// The [`Emulator`](crate::Emulator) numbers threads as they first call one, the whole process
+/// over; who drives a [`Machine`](crate::Machine) by hand may choose numbers of their own.
+///
+/// ```
+/// use dism_emu::{Emulator, ThreadId};
+///
+/// let dism = Emulator::new();
+/// dism.initialize()?;
+/// assert_eq!(dism.journal().steps()[0].thread, ThreadId::current());
+/// dism.shutdown()?;
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct ThreadId(u64);
+
+impl ThreadId {
+    /// The thread with this number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The calling thread, as the journals of all emulators name it.
+    #[must_use]
+    pub fn current() -> Self {
+        crate::sync::current_thread()
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// Writes `t7`.
+impl fmt::Display for ThreadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}", self.0)
+    }
+}
