@@ -36,10 +36,10 @@ pub use call::{
     Call, DISM_ONLINE_IMAGE, Effect, Error, Function, Hresult, ImageIdentifier, ImagePath,
     InvalidArgument, Memory, MountImage, MountMode, OpenSession, Outcome, Session, ThreadId,
 };
-pub use emulator::{Builder, Emulator, Operation, OwnedSession};
+pub use emulator::{Builder, Emulator, HoldGuard, Operation, OwnedSession, RuleGuard};
 pub use evidence::{
     Finding, Journal, Mistake, Remark, ReplayError, Report, Step, Timeline, replay,
 };
 pub use machine::{Config, Contract, Machine, State};
-pub use script::{Hold, HoldGuard, Progress, Rule, RuleGuard};
+pub use script::{Hold, Progress, Rule};
 pub use sync::MODEL_CHECKED;

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fmt;
 
 use super::ImagePath;
-use super::image::ImageKey;
 
 /// The arguments of `DismOpenSession`: a path, and for an offline image optionally where in it
 /// Windows lies.
@@ -34,35 +33,15 @@ pub struct OpenSession {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Placement {
-    windows_directory: Option<ImagePath>,
-    system_drive: Option<ImagePath>,
+    pub(crate) windows_directory: Option<ImagePath>,
+    pub(crate) system_drive: Option<ImagePath>,
 }
 
 impl OpenSession {
-    /// Opens the image at `path`; [`DISM_ONLINE_IMAGE`] for the running system.
+    /// Opens the image at `path`; [`DISM_ONLINE_IMAGE`](crate::DISM_ONLINE_IMAGE) for the running
+    /// system.
     pub fn new(path: impl AsRef<OsStr>) -> Self {
-        Self::from_bytes(path.as_ref().as_encoded_bytes())
-    }
-
-    pub(crate) fn from_bytes(path: &[u8]) -> Self {
-        Self { path: ImagePath::from_bytes(path), placement: None }
-    }
-
-    #[cfg(feature = "capi")]
-    pub(crate) fn placed(path: &[u8], directory: Option<&[u16]>, drive: Option<&[u16]>) -> Self {
-        let path = ImagePath::from_bytes(path);
-        if directory.is_none() && drive.is_none() {
-            return Self { path, placement: None };
-        }
-        let placement = Placement {
-            windows_directory: directory.map(ImagePath::from_wide),
-            system_drive: drive.map(ImagePath::from_wide),
-        };
-        Self { path, placement: Some(Box::new(placement)) }
-    }
-
-    pub(crate) fn request(&self) -> OpenRequest<'_> {
-        OpenRequest::new(self.path.as_bytes(), self.placement.is_some())
+        Self { path: ImagePath::new(path), placement: None }
     }
 
     /// The Windows directory, relative to the path.
@@ -221,20 +200,4 @@ pub enum MountMode {
     ReadWrite,
     /// For reading only.
     ReadOnly,
-}
-
-/// What the machine needs of an [`OpenSession`], borrowed: a call that is not journaled makes
-/// no copy of the path.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OpenRequest<'a> {
-    pub(crate) image: ImageKey<'a>,
-    pub(crate) has_placement: bool,
-}
-
-impl<'a> OpenRequest<'a> {
-    /// Hashes the path, which needs no lock.
-    #[inline]
-    pub(crate) fn new(path: &'a [u8], has_placement: bool) -> Self {
-        Self { image: ImageKey::new(path), has_placement }
-    }
 }

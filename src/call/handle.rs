@@ -1,6 +1,9 @@
 //! The numbers by which callers and the emulator refer to things.
 
 use std::fmt;
+use std::panic::Location;
+
+use crate::sync;
 
 /// A raw session handle, `DismSession`: a number, copied freely, valid or not.
 ///
@@ -124,8 +127,9 @@ impl ThreadId {
 
     /// The calling thread, as the journals of all emulators name it.
     #[must_use]
+    #[inline]
     pub fn current() -> Self {
-        crate::sync::current_thread()
+        Self(sync::thread_number())
     }
 
     /// The number.
@@ -140,4 +144,12 @@ impl fmt::Display for ThreadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "t{}", self.0)
     }
+}
+
+/// Who makes a call: what the journal has of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) thread: ThreadId,
+    /// `None` if the caller is not Rust code.
+    pub(crate) location: Option<&'static Location<'static>>,
 }

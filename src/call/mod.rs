@@ -13,6 +13,7 @@ use std::fmt;
 pub use self::arguments::{ImageIdentifier, MountImage, MountMode, OpenSession};
 pub use self::error::{Error, InvalidArgument};
 pub use self::function::Function;
+pub(crate) use self::handle::Caller;
 pub use self::handle::{Memory, Session, ThreadId};
 pub use self::hresult::Hresult;
 pub use self::image::ImagePath;
@@ -130,10 +131,56 @@ impl Call {
     }
 
     /// This call, with an answer if one is scripted for it.
+    #[inline]
     pub(crate) fn answered(self, answer: Option<Hresult>) -> Self {
         match answer {
             Some(answer) => Self::Scripted { call: Box::new(self), answer },
             None => self,
+        }
+    }
+
+    /// The function that is called; `None` for the end of an operation, which does not say of
+    /// which.
+    pub(crate) fn function(&self) -> Option<Function> {
+        Some(match self.asked() {
+            Self::Initialize => Function::Initialize,
+            Self::OpenSession(_) => Function::OpenSession,
+            Self::BeginOperation { function, .. }
+            | Self::CallWithoutSession { function }
+            | Self::CallWithoutArgument { function }
+            | Self::HandOut { function } => *function,
+            Self::CloseSession { .. } | Self::FinishClose { .. } => Function::CloseSession,
+            Self::Shutdown => Function::Shutdown,
+            Self::GetLastErrorMessage => Function::GetLastErrorMessage,
+            Self::MountImage(_) => Function::MountImage,
+            Self::UnmountImage { .. } => Function::UnmountImage,
+            Self::RemountImage { .. } => Function::RemountImage,
+            Self::Delete { .. } => Function::Delete,
+            Self::EndOperation { .. } | Self::Scripted { .. } => return None,
+        })
+    }
+
+    /// The session that the caller passes.
+    pub(crate) fn session(&self) -> Option<Session> {
+        match *self.asked() {
+            Self::BeginOperation { session, .. }
+            | Self::EndOperation { session, .. }
+            | Self::CloseSession { session }
+            | Self::FinishClose { session } => Some(session),
+            _ => None,
+        }
+    }
+
+    /// Whether a failure is the thread's last error: all but those of shutdown, delete and the
+    /// last error message itself (rule E2).
+    pub(crate) fn sets_last_error(&self) -> bool {
+        match self.asked() {
+            Self::Shutdown | Self::Delete { .. } | Self::GetLastErrorMessage => false,
+            Self::HandOut { function } | Self::CallWithoutArgument { function } => !matches!(
+                function,
+                Function::Shutdown | Function::Delete | Function::GetLastErrorMessage
+            ),
+            _ => true,
         }
     }
 }

@@ -6,15 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use super::memory::{Block, give, text};
-use super::process::{Loaded, with_current};
+use super::process::{Loaded, current};
 use super::types::*;
-use crate::call::arguments::OpenRequest;
+use crate::call::arguments::Placement;
 use crate::call::image::{SHORT, wtf8};
-use crate::call::{
-    Error, Function, Hresult, ImagePath, MountImage, MountMode, OpenSession, Session,
-};
+use crate::call::{Call, Error, Function, Hresult, ImagePath, MountImage, MountMode, Session};
+use crate::emulator::Taken;
+use crate::machine::request;
 use crate::script::Progress;
-use crate::script::rule::Answer;
 
 /// Each function: no panic of ours crosses into the caller (rule X2), and a failure is its code.
 macro_rules! exports {
@@ -41,7 +40,7 @@ macro_rules! exports {
 
 #[inline]
 fn enter(call: impl FnOnce(&Loaded) -> Result<Hresult, Error>) -> HRESULT {
-    let answered = catch_unwind(AssertUnwindSafe(|| with_current(call)));
+    let answered = catch_unwind(AssertUnwindSafe(|| call(&current())));
     hresult(match answered {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => error.code(),
@@ -88,26 +87,30 @@ impl Watched {
 impl Watched {
     /// A call that takes effect at one instant: the caller is told of it afterwards, unless the
     /// contract refused it or it was cancelled before it began.
-    fn while_it(
-        &self,
-        call: impl FnOnce(bool) -> (Result<Hresult, Error>, Option<Box<Answer>>),
-    ) -> Result<Hresult, Error> {
-        let is_cancelled = self.is_cancelled();
-        let (outcome, answer) = call(is_cancelled);
-        if is_cancelled || outcome.is_err() && answer.is_none() {
-            return outcome;
+    fn take(&self, loaded: &Loaded, call: Call) -> Result<Hresult, Error> {
+        if self.is_cancelled() {
+            let cancelled = call.answered(Some(Hresult::ERROR_REQUEST_ABORTED));
+            return loaded.emulator.take(&cancelled).code();
         }
-        let scripted = answer.and_then(|answer| answer.progress);
-        let steps = scripted.as_deref().unwrap_or(&Progress::UNSCRIPTED);
+        let taken = loaded.emulator.take(&call);
+        if let Taken { outcome: Err(error), answer: None } = taken {
+            return Err(error);
+        }
+        let scripted = taken.answer.as_ref().and_then(|answer| answer.progress.as_deref());
         // Too late to cancel it.
-        for progress in steps {
+        for progress in scripted.unwrap_or(&Progress::UNSCRIPTED) {
             let _ = self.tell(*progress);
         }
-        outcome
+        taken.code()
     }
 }
 
 impl Loaded {
+    /// A call with an argument missing that it needs: it fails.
+    fn refuse(&self, function: Function) -> Result<Hresult, Error> {
+        self.emulator.take(&Call::CallWithoutArgument { function }).code()
+    }
+
     /// An operation without progress, which ends so unless a rule says otherwise.
     fn operate(
         &self,
@@ -117,7 +120,7 @@ impl Loaded {
         unscripted: Hresult,
     ) -> Result<Hresult, Error> {
         if !valid {
-            return Err(self.emulator.refuse(function));
+            return self.refuse(function);
         }
         self.emulator.operation(session_of(session), function)?.end_with(unscripted)
     }
@@ -130,7 +133,7 @@ impl Loaded {
         watched: &Watched,
     ) -> Result<Hresult, Error> {
         if !valid {
-            return Err(self.emulator.refuse(function));
+            return self.refuse(function);
         }
         let operation = self.emulator.operation(session_of(session), function)?;
         operation.run(|progress| watched.tell(progress))
@@ -172,7 +175,7 @@ impl Loaded {
     ) -> Result<Hresult, Error> {
         // SAFETY: the caller's.
         let Some(name) = (unsafe { text(name) }).filter(|_| !place.is_null()) else {
-            return Err(self.emulator.refuse(function));
+            return self.refuse(function);
         };
         let operation = self.emulator.operation(session_of(session), function)?;
         if operation.result_or(unknown).is_failure() {
@@ -228,7 +231,7 @@ exports! {
 
     /// `DismShutdown` (rules S1 to S7).
     fn DismShutdown() |loaded| {
-        loaded.emulator.shutdown_with_code()
+        loaded.emulator.take(&request::Shutdown).code()
     }
 
     /// `DismOpenSession` (rules O1 to O8).
@@ -242,15 +245,17 @@ exports! {
         let (path, directory, drive) =
             unsafe { (text(ImagePath), text(WindowsDirectory), text(SystemDrive)) };
         let Some(path) = path.filter(|_| !Session.is_null()) else {
-            return Err(loaded.emulator.refuse(Function::OpenSession));
+            return loaded.refuse(Function::OpenSession);
         };
         let mut short = [0; SHORT];
         let path = wtf8(&path, &mut short);
-        let request = OpenRequest::new(&path, directory.is_some() || drive.is_some());
-        let opened = loaded.emulator.open(request, || {
-            OpenSession::placed(&path, directory.as_deref(), drive.as_deref())
+        let placement = (directory.is_some() || drive.is_some()).then(|| Placement {
+            windows_directory: directory.map(|units| ImagePath::from_wide(&units)),
+            system_drive: drive.map(|units| ImagePath::from_wide(&units)),
         });
-        let (session, code) = opened?;
+        let request = request::OpenSession::new(&path, placement.as_ref());
+        let opened = loaded.emulator.take(&request);
+        let (code, session) = (opened.code()?, opened.session()?);
         // SAFETY: it is not NULL, so the caller vouches for it.
         unsafe { give(Session, session.raw()) };
         Ok(code)
@@ -265,10 +270,11 @@ exports! {
     fn DismGetLastErrorMessage(ErrorMessage: *mut *mut DismString) |loaded| {
         let function = Function::GetLastErrorMessage;
         if ErrorMessage.is_null() {
-            return Err(loaded.emulator.refuse(function));
+            return loaded.refuse(function);
         }
-        let (error, code) = loaded.emulator.last_error_with_code()?;
-        let message = match error {
+        let taken = loaded.emulator.take(&Call::GetLastErrorMessage);
+        let code = taken.code()?;
+        let message = match taken.last_error()? {
             Some(error) => {
                 let text: Vec<u16> = message(error).encode_utf16().collect();
                 let block = Block::of(&[[&text]], |_, [Value]| DismString { Value });
@@ -308,7 +314,7 @@ exports! {
             _ => None,
         };
         let (Some(file), Some(path), Some(image)) = (file, path, image) else {
-            return Err(loaded.emulator.refuse(Function::MountImage));
+            return loaded.refuse(Function::MountImage);
         };
         let mode = match Flags & DISM_MOUNT_READONLY {
             0 => MountMode::ReadWrite,
@@ -317,7 +323,7 @@ exports! {
         let (path, file) = (ImagePath::from_wide(&path), ImagePath::from_wide(&file));
         let mount = MountImage { path, file, image, mode };
         let watched = Watched { cancel: CancelEvent, callback: Progress, user: UserData };
-        watched.while_it(|cancelled| loaded.emulator.mount_image_with_answer(mount, cancelled))
+        watched.take(loaded, Call::MountImage(mount))
     }
 
     /// `DismUnmountImage` (rules N1 to N3). The progress is told once it is unmounted.
@@ -331,20 +337,20 @@ exports! {
         let _ = Flags;
         // SAFETY: the caller's.
         let Some(path) = (unsafe { text(MountPath) }) else {
-            return Err(loaded.emulator.refuse(Function::UnmountImage));
+            return loaded.refuse(Function::UnmountImage);
         };
         let path = ImagePath::from_wide(&path);
         let watched = Watched { cancel: CancelEvent, callback: Progress, user: UserData };
-        watched.while_it(|cancelled| loaded.emulator.unmount_image_with_answer(path, cancelled))
+        watched.take(loaded, Call::UnmountImage { path })
     }
 
     /// `DismRemountImage` (rules N1 to N3).
     fn DismRemountImage(MountPath: PCWSTR) |loaded| {
         // SAFETY: the caller's.
         let Some(path) = (unsafe { text(MountPath) }) else {
-            return Err(loaded.emulator.refuse(Function::RemountImage));
+            return loaded.refuse(Function::RemountImage);
         };
-        loaded.emulator.remount_path(ImagePath::from_wide(&path))
+        loaded.emulator.take(&Call::RemountImage { path: ImagePath::from_wide(&path) }).code()
     }
 
     /// `DismGetMountedImageInfo` (rules N1, N4).
@@ -354,9 +360,11 @@ exports! {
     ) |loaded| {
         let function = Function::GetMountedImageInfo;
         if MountedImageInfo.is_null() || Count.is_null() {
-            return Err(loaded.emulator.refuse(function));
+            return loaded.refuse(function);
         }
-        let (mounted, code) = loaded.emulator.mounted_images_with_code()?;
+        let request = request::GetMountedImageInfo::default();
+        let code = loaded.emulator.take(&request).code()?;
+        let mounted = request.mounted.into_inner();
         if mounted.is_empty() {
             // SAFETY: neither is NULL, so the caller vouches for both.
             unsafe { give_empty(MountedImageInfo, Count) };
@@ -395,7 +403,7 @@ exports! {
         Count: *mut u32,
     ) |loaded| {
         if ImageFilePath.is_null() || ImageInfo.is_null() || Count.is_null() {
-            return Err(loaded.emulator.refuse(Function::GetImageInfo));
+            return loaded.refuse(Function::GetImageInfo);
         }
         let code = loaded.emulator.call(Function::GetImageInfo)?;
         // SAFETY: neither is NULL, so the caller vouches for both.
@@ -689,7 +697,7 @@ exports! {
         FeatureInfo: *mut *mut DismFeatureInfo,
     ) |loaded| {
         if !is_identified(Identifier, PackageIdentifier) {
-            return Err(loaded.emulator.refuse(Function::GetFeatureInfo));
+            return loaded.refuse(Function::GetFeatureInfo);
         }
         let function = Function::GetFeatureInfo;
         // SAFETY: the caller's.
@@ -757,7 +765,7 @@ exports! {
         // SAFETY: the caller's.
         let path = unsafe { text(DriverPath) };
         let Some(path) = path.filter(|_| !Driver.is_null() && !Count.is_null()) else {
-            return Err(loaded.emulator.refuse(function));
+            return loaded.refuse(function);
         };
         let operation = loaded.emulator.operation(session_of(Session), function)?;
         let is_known = operation.result_or(UNKNOWN_DRIVER).is_success();

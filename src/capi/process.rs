@@ -5,13 +5,14 @@ use std::env;
 use std::ffi::c_void;
 use std::fmt;
 use std::io::{self, Write};
+use std::mem;
 use std::sync::Arc;
 
 use super::memory::Block;
-use crate::call::{Error, Function, Hresult, Memory, ThreadId};
+use crate::call::{Call, Error, Function, Hresult, Memory, ThreadId};
 use crate::emulator::{Builder, Emulator};
 use crate::machine::Contract;
-use crate::sync::{Global, Mutex, MutexGuard, global, seen};
+use crate::sync::{Mutex, MutexGuard, lazy_static};
 
 /// An emulated process, and the memory that its C functions have handed out.
 pub(super) struct Loaded {
@@ -55,7 +56,7 @@ impl Loaded {
             }
         };
         // Two threads may give the same one back: the emulator lets one of them win.
-        let code = self.emulator.delete_with_code(memory)?;
+        let code = self.emulator.take(&Call::Delete { memory }).code()?;
         let mut lent = self.lent.lock();
         if lent.out.remove(&address).is_some() {
             lent.returned.insert(address, memory);
@@ -67,25 +68,28 @@ impl Loaded {
 /// No memory has this number: the numbers end before it.
 const NOBODYS: Memory = Memory::from_raw(u32::MAX);
 
-global! {
-    static PROCESS: Global<Loaded> = Global::new();
-    static TURNS: Mutex<()> = Mutex::new(());
-    static HOLDER: Mutex<Option<ThreadId>> = Mutex::new(None);
+lazy_static! {
+    static ref PROCESS: Mutex<Option<Arc<Loaded>>> = Mutex::new(None);
+    static ref TURNS: Mutex<()> = Mutex::new(());
+    static ref HOLDER: Mutex<Option<ThreadId>> = Mutex::new(None);
 }
 
-seen! {
-    static SEEN: Loaded;
-}
-
-/// Calls the process on which the C functions act now; a program that is no test gets one at its
-/// first call.
+/// The process on which the C functions act now; a program that is no test gets one at its first
+/// call.
+///
+/// A handle, so that no lock is held while a call waits or a callback runs.
 #[inline]
-pub(super) fn with_current<R>(call: impl FnOnce(&Loaded) -> R) -> R {
-    PROCESS.with_or_insert(&SEEN, described_from_outside, call)
+pub(super) fn current() -> Arc<Loaded> {
+    PROCESS.lock().get_or_insert_with(from_environment).clone()
+}
+
+/// Returns the process that was there, so that it is not dropped under the lock.
+fn replace(process: Option<Arc<Loaded>>) -> Option<Arc<Loaded>> {
+    mem::replace(&mut *PROCESS.lock(), process)
 }
 
 #[cold]
-fn described_from_outside() -> Arc<Loaded> {
+fn from_environment() -> Arc<Loaded> {
     Loaded::new(&described_by(env::var(CONTRACT).ok()).build())
 }
 
@@ -155,7 +159,7 @@ impl Process {
         let turn = TURNS.lock();
         *HOLDER.lock() = thread;
         let emulator = builder.build();
-        let before = PROCESS.replace(Some(Loaded::new(&emulator)));
+        let before = replace(Some(Loaded::new(&emulator)));
         Self { emulator, before, _turn: turn }
     }
 
@@ -168,7 +172,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        PROCESS.replace(self.before.take());
+        drop(replace(self.before.take()));
         *HOLDER.lock() = None;
         // A thread may still have a handle, so the last one need not be this.
         self.emulator.verify_as_on_drop();

@@ -2,12 +2,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
 use std::ops::ControlFlow;
-use std::panic::Location;
 
 use super::Emulator;
-use crate::call::{Error, Function, Hresult, Session};
-use crate::script::Progress;
-use crate::script::rule::Answer;
+use crate::call::{Caller, Error, Function, Hresult, Session};
+use crate::machine::request;
+use crate::script::{Answer, Progress};
 use crate::sync::in_drop;
 
 /// An operation that is being performed, as long as this lives.
@@ -46,9 +45,9 @@ use crate::sync::in_drop;
 #[must_use = "an operation ends where this is dropped, so a place has to be found for it"]
 pub struct Operation<'a> {
     emulator: &'a Emulator,
+    caller: Caller,
     session: Session,
     function: Function,
-    place: &'static Location<'static>,
     /// Boxed, since almost no operation has one.
     answer: Option<Box<Answer>>,
     /// Rules C7, E1 and P3 speak of the thread that performs the operation.
@@ -59,12 +58,12 @@ impl<'a> Operation<'a> {
     #[inline]
     pub(crate) const fn new(
         emulator: &'a Emulator,
+        caller: Caller,
         session: Session,
         function: Function,
-        place: &'static Location<'static>,
         answer: Option<Box<Answer>>,
     ) -> Self {
-        Self { emulator, session, function, place, answer, on_this_thread: PhantomData }
+        Self { emulator, caller, session, function, answer, on_this_thread: PhantomData }
     }
 
     /// On which session.
@@ -160,8 +159,9 @@ impl<'a> Operation<'a> {
 
     #[inline]
     fn finish(&self, result: Hresult) -> Result<Hresult, Error> {
-        let outcome = self.emulator.end_operation(self.session, self.function, result, self.place);
-        outcome.map(|effect| effect.code())
+        let Self { session, function, .. } = *self;
+        let request = request::EndOperation { session, function, result };
+        self.emulator.shared.end(self.caller, &request)
     }
 }
 

@@ -80,7 +80,8 @@ impl Drop for OwnedSession {
         // 0 is what `into_raw` leaves behind, and never an open session.
         if self.session != Session::DEFAULT {
             in_drop(|| {
-                let _ = self.emulator.close_session_at(self.session, self.opened);
+                let caller = self.emulator.caller_at(self.opened);
+                let _ = self.emulator.shared.close(caller, self.session).code();
             });
         }
     }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::audit::{self, Finding};
 use super::paired::Calls;
 use super::{Remark, Timeline};
-use crate::call::{Call, Effect, Hresult, Outcome, ThreadId};
+use crate::call::{Call, Caller, Effect, Hresult, Outcome, ThreadId};
 use crate::machine::{Config, Machine};
 
 /// One entry of a [`Journal`]: which thread took which step, how it came out, and where in the
@@ -293,15 +293,10 @@ impl Recorder {
 
     /// Writes a step; where the journal is off, the call is not even put together.
     #[inline]
-    pub(crate) fn push(
-        &mut self,
-        thread: ThreadId,
-        place: Option<&'static Location<'static>>,
-        call: impl FnOnce() -> Call,
-        outcome: Outcome,
-    ) {
+    pub(crate) fn push(&mut self, caller: Caller, call: impl FnOnce() -> Call, outcome: Outcome) {
         if self.limit > 0 {
-            self.write(Step { thread, call: call(), outcome, place });
+            let Caller { thread, location } = caller;
+            self.write(Step { thread, call: call(), outcome, place: location });
         }
     }
 

@@ -1,11 +1,14 @@
+//! A DISM process as a pure state machine: no lock, no clock, no thread.
+
 mod config;
 mod index;
+pub(crate) mod request;
 mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::request::Request;
 use self::sessions::{Sessions, Slot};
-use crate::call::arguments::OpenRequest;
 use crate::call::image::ImageKey;
 use crate::call::{
     Call, Effect, Error, Function, Hresult, ImageIdentifier, InvalidArgument, Memory, MountImage,
@@ -145,27 +148,29 @@ impl Machine {
     /// this thread's, or not yet.
     pub fn apply(&mut self, thread: ThreadId, call: &Call) -> Outcome {
         let answer = call.answer();
-        match call.asked() {
-            Call::Initialize => self.initialize(thread, || answer),
-            Call::OpenSession(open) => self.open_session(thread, open.request(), || answer),
-            Call::BeginOperation { session, function } => {
-                self.begin_operation(thread, *session, *function, |_| answer)
-            }
-            Call::EndOperation { session, result } => self.end_operation(thread, *session, *result),
-            Call::CloseSession { session } => self.close_session(thread, *session, |_| answer),
-            Call::FinishClose { session } => self.finish_close(thread, *session),
-            Call::Shutdown => self.shutdown(|| answer),
-            Call::GetLastErrorMessage => self.last_error(thread, || answer),
-            Call::MountImage(mount) => self.mount_image(thread, mount, || answer),
-            Call::UnmountImage { path } => self.unmount_image(thread, path.key(), || answer),
-            Call::RemountImage { path } => self.remount_image(thread, path.key(), || answer),
-            Call::CallWithoutSession { function } => {
-                self.call_without_session(thread, *function, || answer)
-            }
-            Call::CallWithoutArgument { function } => self.refuse(thread, *function),
-            Call::HandOut { function } => self.hand_out(thread, *function),
-            Call::Delete { memory } => self.delete(*memory, || answer),
-            Call::Scripted { .. } => unreachable!("a call without its answer"),
+        self.step(thread, call, |_| answer)
+    }
+
+    /// Takes the step of a request, for which the script may have an answer.
+    #[inline]
+    pub(crate) fn step(
+        &mut self,
+        thread: ThreadId,
+        request: &impl Request,
+        script: impl Script,
+    ) -> Outcome {
+        let outcome = request.apply(self, thread, script);
+        if let Err(error) = outcome {
+            self.record_last_error(thread, &request.call(), error);
+        }
+        outcome
+    }
+
+    /// Rules E1 and E2. A success clears nothing (rule E3).
+    #[cold]
+    fn record_last_error(&mut self, thread: ThreadId, call: &Call, error: Error) {
+        if call.sets_last_error() {
+            self.last_errors.insert(thread, error.code());
         }
     }
 
@@ -189,103 +194,69 @@ impl Machine {
         }
     }
 
-    // Each call asks for its scripted answer at the one place from which it cannot fail any more:
-    // what the contract refuses asks nobody, and what fails by script has changed nothing yet.
+    // Each call asks the script at the one point from which it cannot fail any more: what the
+    // contract refuses asks nobody, and what the script makes fail has changed nothing yet.
 
     #[inline]
-    pub(crate) fn initialize(&mut self, thread: ThreadId, script: impl Script) -> Outcome {
-        match self.try_initialize(script) {
-            Ok(count) => Ok(Effect::Initialized { count }),
-            Err(error) => Err(self.noted(thread, error)),
-        }
-    }
-
-    #[inline(always)]
-    fn try_initialize(&mut self, script: impl Script) -> Result<u32, Error> {
+    fn initialize(&mut self, script: impl Script) -> Outcome {
         if !self.config.elevated {
             return Err(Error::NotElevated);
         }
-        match (&mut self.phase, self.config.contract) {
+        let count = match (&mut self.phase, self.config.contract) {
             (Phase::Down { .. }, _) => {
-                let_through(script())?;
+                check_scripted(script(None))?;
                 self.phase = Phase::Up { count: 1, sessions: Sessions::new() };
-                Ok(1)
+                1
             }
             (Phase::Up { .. }, Contract::Documented) => {
-                Err(Error::AlreadyInitialized { code: self.config.already_initialized })
+                return Err(Error::AlreadyInitialized { code: self.config.already_initialized });
             }
             (Phase::Up { count, .. }, Contract::Recorded) => {
                 let next = count.checked_add(1).ok_or(Error::OutOfNumbers)?;
-                let_through(script())?;
+                check_scripted(script(None))?;
                 *count = next;
-                Ok(next)
+                next
             }
-        }
+        };
+        Ok(Effect::Initialized { count })
     }
 
     #[inline]
-    pub(crate) fn open_session(
+    fn open_session(
         &mut self,
-        thread: ThreadId,
-        open: OpenRequest<'_>,
+        image: ImageKey<'_>,
+        has_placement: bool,
         script: impl Script,
     ) -> Outcome {
-        match self.try_open_session(open, script) {
-            Ok((session, references)) => Ok(Effect::Opened { session, references }),
-            Err(error) => Err(self.noted(thread, error)),
-        }
-    }
-
-    #[inline(always)]
-    fn try_open_session(
-        &mut self,
-        open: OpenRequest<'_>,
-        script: impl Script,
-    ) -> Result<(Session, u32), Error> {
         let sessions = self.phase.sessions()?;
-        let image = open.image;
         if image.path().is_empty() {
             return Err(InvalidArgument::EmptyPath.into());
         }
-        if open.has_placement && image.is_online() {
+        if has_placement && image.is_online() {
             return Err(InvalidArgument::OnlineImagePlacement.into());
         }
         if let Some(slot) = sessions.find_image(image) {
             let entry = sessions.entry_mut(slot);
             let references = entry.references.checked_add(1).ok_or(Error::OutOfNumbers)?;
-            let_through(script())?;
+            check_scripted(script(Some(image.path())))?;
             entry.references = references;
-            return Ok((entry.handle(), references));
+            return Ok(Effect::Opened { session: entry.handle(), references });
         }
         if !sessions.has_next(self.config.last_session) {
             return Err(Error::OutOfNumbers);
         }
-        let_through(script())?;
-        Ok((sessions.add(image), 1))
+        check_scripted(script(Some(image.path())))?;
+        Ok(Effect::Opened { session: sessions.add(image), references: 1 })
     }
 
     #[inline]
-    pub(crate) fn begin_operation(
+    fn begin_operation(
         &mut self,
         thread: ThreadId,
         session: Session,
         function: Function,
-        script: impl FnOnce(&[u8]) -> Option<Hresult>,
+        script: impl Script,
     ) -> Outcome {
-        match self.try_begin_operation(thread, session, function, script) {
-            Ok(ready) => Ok(Effect::Begun { ready }),
-            Err(error) => Err(self.noted(thread, error)),
-        }
-    }
-
-    #[inline(always)]
-    fn try_begin_operation(
-        &mut self,
-        thread: ThreadId,
-        session: Session,
-        function: Function,
-        script: impl FnOnce(&[u8]) -> Option<Hresult>,
-    ) -> Result<bool, Error> {
         let sessions = self.phase.sessions()?;
         if !function.is_operation() {
             return Err(InvalidArgument::NotAnOperation { function }.into());
@@ -309,30 +280,13 @@ impl Machine {
         if commits && find_mounted(&self.mounted, ImageKey::new(image)).is_none() {
             return Err(InvalidArgument::NotMounted { session }.into());
         }
-        script(image);
-        Ok(sessions.take_turn(slot, thread))
+        // It is begun with any answer, and ends with it (rule P5).
+        script(Some(image));
+        Ok(Effect::Begun { ready: sessions.take_turn(slot, thread) })
     }
 
     #[inline]
-    pub(crate) fn end_operation(
-        &mut self,
-        thread: ThreadId,
-        session: Session,
-        result: Hresult,
-    ) -> Outcome {
-        match self.try_end_operation(thread, session, result) {
-            Ok(()) => Ok(Effect::Ended { result }),
-            Err(error) => Err(self.noted(thread, error)),
-        }
-    }
-
-    #[inline(always)]
-    fn try_end_operation(
-        &mut self,
-        thread: ThreadId,
-        session: Session,
-        result: Hresult,
-    ) -> Result<(), Error> {
+    fn end_operation(&mut self, thread: ThreadId, session: Session, result: Hresult) -> Outcome {
         let (sessions, slot) = self.find(session)?;
         if !sessions.entry(slot).is_held_by(thread) || sessions.is_drained(slot) {
             return Err(InvalidArgument::NothingToEnd { session }.into());
@@ -342,55 +296,37 @@ impl Machine {
         if result.is_failure() {
             return Err(Error::OperationFailed { code: result });
         }
-        Ok(())
+        Ok(Effect::Ended { result })
     }
 
     #[inline]
-    pub(crate) fn close_session(
+    fn close_session(
         &mut self,
         thread: ThreadId,
         session: Session,
-        script: impl FnOnce(&[u8]) -> Option<Hresult>,
-    ) -> Outcome {
-        self.try_close_session(thread, session, script).map_err(|error| self.noted(thread, error))
-    }
-
-    #[inline(always)]
-    fn try_close_session(
-        &mut self,
-        thread: ThreadId,
-        session: Session,
-        script: impl FnOnce(&[u8]) -> Option<Hresult>,
+        script: impl Script,
     ) -> Outcome {
         let code = self.config.closed_session;
         let (sessions, slot) = self.find(session)?;
-        match sessions.entry(slot).references {
+        let entry = sessions.entry(slot);
+        match entry.references {
             // C5: a closing session is closed as far as another close is concerned.
-            0 => Err(Error::InvalidSession { session, code }),
-            1 if sessions.is_busy(slot, thread) => Err(Error::PossibleDeadlock { session }),
-            1 => {
-                let_through(script(sessions.entry(slot).image()))?;
-                Ok(Effect::Closing { ready: sessions.start_closing(slot, thread) })
+            0 => return Err(Error::InvalidSession { session, code }),
+            1 if sessions.is_busy(slot, thread) => {
+                return Err(Error::PossibleDeadlock { session });
             }
-            _ => {
-                let_through(script(sessions.entry(slot).image()))?;
-                let entry = sessions.entry_mut(slot);
-                entry.references -= 1;
-                Ok(Effect::Released { references: entry.references })
-            }
+            _ => check_scripted(script(Some(entry.image())))?,
         }
+        let entry = sessions.entry_mut(slot);
+        entry.references -= 1;
+        Ok(match entry.references {
+            0 => Effect::Closing { ready: sessions.start_closing(slot, thread) },
+            references => Effect::Released { references },
+        })
     }
 
     #[inline]
-    pub(crate) fn finish_close(&mut self, thread: ThreadId, session: Session) -> Outcome {
-        match self.try_finish_close(thread, session) {
-            Ok(reboot) => Ok(Effect::Closed { reboot }),
-            Err(error) => Err(self.noted(thread, error)),
-        }
-    }
-
-    #[inline(always)]
-    fn try_finish_close(&mut self, thread: ThreadId, session: Session) -> Result<bool, Error> {
+    fn finish_close(&mut self, thread: ThreadId, session: Session) -> Outcome {
         let (sessions, slot) = self.find(session)?;
         let entry = sessions.entry(slot);
         let reboot = entry.reboot;
@@ -398,121 +334,94 @@ impl Machine {
             return Err(InvalidArgument::NothingToEnd { session }.into());
         }
         sessions.remove(slot);
-        Ok(reboot)
+        Ok(Effect::Closed { reboot })
     }
 
-    /// Does not touch the last error (rule S7).
     #[inline]
-    pub(crate) fn shutdown(&mut self, script: impl Script) -> Outcome {
-        match &mut self.phase {
-            Phase::Down { .. } => Err(Error::NotInitialized),
+    fn shutdown(&mut self, script: impl Script) -> Outcome {
+        let left = match &mut self.phase {
+            Phase::Down { .. } => return Err(Error::NotInitialized),
             // S3: one that is not the last does not look at sessions.
             Phase::Up { count: count @ 2.., .. } => {
-                let_through(script())?;
+                check_scripted(script(None))?;
                 *count -= 1;
-                Ok(Effect::ShutDown { count: *count })
+                *count
             }
-            Phase::Up { sessions, .. } if sessions.count() > 0 => Err(Error::OpenSessionHandles),
+            Phase::Up { sessions, .. } if sessions.count() > 0 => {
+                return Err(Error::OpenSessionHandles);
+            }
             Phase::Up { .. } => {
-                let_through(script())?;
+                check_scripted(script(None))?;
                 self.phase = Phase::Down { after_shutdown: true };
-                Ok(Effect::ShutDown { count: 0 })
+                0
             }
-        }
+        };
+        Ok(Effect::ShutDown { count: left })
     }
 
-    /// Neither reads nor writes anything but the last error; its own failure is not one (rule E2).
-    pub(crate) fn last_error(&self, thread: ThreadId, script: impl Script) -> Outcome {
+    fn last_error(&self, thread: ThreadId, script: impl Script) -> Outcome {
         self.not_after_shutdown()?;
-        let_through(script())?;
+        check_scripted(script(None))?;
         Ok(Effect::LastError(self.last_errors.get(&thread).copied()))
     }
 
-    pub(crate) fn mount_image(
-        &mut self,
-        thread: ThreadId,
-        mount: &MountImage,
-        script: impl Script,
-    ) -> Outcome {
-        let try_mount = || {
-            let path = mount.path.key();
-            if path.path().is_empty() || mount.file.as_bytes().is_empty() {
-                return Err(self.no_path());
-            }
-            let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_MOUNT_IMAGE_PATH;
-            self.no_session_on(path, in_use)?;
-            if find_mounted(&self.mounted, path).is_some() {
-                return Err(Error::AlreadyMounted);
-            }
-            match &mount.image {
-                ImageIdentifier::Index(0) => return Err(Error::InvalidImageIndex),
-                ImageIdentifier::Name(name) if name.as_bytes().is_empty() => {
-                    return Err(Error::InvalidImageName);
-                }
-                _ => {}
-            }
-            let_through(script())?;
-            self.mounted.push(mount.clone());
-            Ok(Effect::Mounted)
-        };
-        try_mount().map_err(|error| self.noted(thread, error))
-    }
-
-    pub(crate) fn unmount_image(
-        &mut self,
-        thread: ThreadId,
-        path: ImageKey<'_>,
-        script: impl Script,
-    ) -> Outcome {
-        let try_unmount = || {
-            let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_UNMOUNT_IMAGE_PATH;
-            let at = self.mounted_at(path, in_use)?;
-            let_through(script())?;
-            self.mounted.remove(at);
-            Ok(Effect::Unmounted)
-        };
-        try_unmount().map_err(|error| self.noted(thread, error))
-    }
-
-    pub(crate) fn remount_image(
-        &mut self,
-        thread: ThreadId,
-        path: ImageKey<'_>,
-        script: impl Script,
-    ) -> Outcome {
-        let try_remount = || {
-            let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_REMOUNT_IMAGE_PATH;
-            self.mounted_at(path, in_use)?;
-            let_through(script())?;
-            Ok(Effect::Remounted)
-        };
-        try_remount().map_err(|error| self.noted(thread, error))
-    }
-
-    /// Which mounted image a function is about that wants no session on it (rules N1 to N3).
-    fn mounted_at(&self, path: ImageKey<'_>, in_use: Hresult) -> Result<usize, Error> {
-        if path.path().is_empty() {
-            return Err(self.no_path());
+    fn mount_image(&mut self, mount: &MountImage, script: impl Script) -> Outcome {
+        let path = mount.path.key();
+        self.check_path(path)?;
+        if mount.file.as_bytes().is_empty() {
+            return Err(InvalidArgument::EmptyPath.into());
         }
-        self.no_session_on(path, in_use)?;
+        self.check_no_session(path, Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_MOUNT_IMAGE_PATH)?;
+        if find_mounted(&self.mounted, path).is_some() {
+            return Err(Error::AlreadyMounted);
+        }
+        match &mount.image {
+            ImageIdentifier::Index(0) => return Err(Error::InvalidImageIndex),
+            ImageIdentifier::Name(name) if name.as_bytes().is_empty() => {
+                return Err(Error::InvalidImageName);
+            }
+            _ => {}
+        }
+        check_scripted(script(Some(path.path())))?;
+        self.mounted.push(mount.clone());
+        Ok(Effect::Mounted)
+    }
+
+    fn unmount_image(&mut self, path: ImageKey<'_>, script: impl Script) -> Outcome {
+        let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_UNMOUNT_IMAGE_PATH;
+        let at = self.mounted_at(path, in_use)?;
+        check_scripted(script(Some(path.path())))?;
+        self.mounted.remove(at);
+        Ok(Effect::Unmounted)
+    }
+
+    fn remount_image(&self, path: ImageKey<'_>, script: impl Script) -> Outcome {
+        let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_REMOUNT_IMAGE_PATH;
+        self.mounted_at(path, in_use)?;
+        check_scripted(script(Some(path.path())))?;
+        Ok(Effect::Remounted)
+    }
+
+    /// Which mounted image an unmount or a remount is about (rules N1 to N3).
+    fn mounted_at(&self, path: ImageKey<'_>, in_use: Hresult) -> Result<usize, Error> {
+        self.check_path(path)?;
+        self.check_no_session(path, in_use)?;
         find_mounted(&self.mounted, path).ok_or(Error::NothingMounted)
     }
 
-    fn no_session_on(&self, path: ImageKey<'_>, code: Hresult) -> Result<(), Error> {
+    /// Rule N1, and then the path.
+    fn check_path(&self, path: ImageKey<'_>) -> Result<(), Error> {
+        self.check_initialized()?;
+        if path.path().is_empty() { Err(InvalidArgument::EmptyPath.into()) } else { Ok(()) }
+    }
+
+    /// Rule N2.
+    fn check_no_session(&self, path: ImageKey<'_>, code: Hresult) -> Result<(), Error> {
         match &self.phase {
-            Phase::Down { .. } => Err(Error::NotInitialized),
             Phase::Up { sessions, .. } if sessions.is_on(path) => {
                 Err(Error::SessionOnPath { code })
             }
-            Phase::Up { .. } => Ok(()),
-        }
-    }
-
-    /// Not initialized comes first (rule N1).
-    fn no_path(&self) -> Error {
-        match self.phase {
-            Phase::Down { .. } => Error::NotInitialized,
-            Phase::Up { .. } => InvalidArgument::EmptyPath.into(),
+            _ => Ok(()),
         }
     }
 
@@ -523,68 +432,54 @@ impl Machine {
         &self.mounted
     }
 
-    pub(crate) fn call_without_session(
-        &mut self,
-        thread: ThreadId,
-        function: Function,
-        script: impl Script,
-    ) -> Outcome {
-        let call = || {
-            self.phase.sessions()?;
-            if !function.is_without_session() {
-                return Err(InvalidArgument::TakesSession { function }.into());
-            }
-            let_through(script())
-        };
-        call().map(|()| Effect::Called).map_err(|error| self.noted(thread, error))
+    fn call_without_session(&self, function: Function, script: impl Script) -> Outcome {
+        self.check_initialized()?;
+        if !function.is_without_session() {
+            return Err(InvalidArgument::TakesSession { function }.into());
+        }
+        check_scripted(script(None))?;
+        Ok(Effect::Called)
     }
 
     /// Not initialized comes first, whatever is missing.
-    pub(crate) fn refuse(&mut self, thread: ThreadId, function: Function) -> Outcome {
-        let is_there = match &self.phase {
-            Phase::Up { .. } => true,
-            Phase::Down { after_shutdown } => match function {
-                Function::Initialize => true,
-                Function::GetLastErrorMessage | Function::Delete => !after_shutdown,
-                _ => false,
-            },
-        };
-        let error = if is_there {
-            InvalidArgument::Missing { function }.into()
-        } else {
-            Error::NotInitialized
-        };
-        Err(if sets_last_error(function) { self.noted(thread, error) } else { error })
-    }
-
-    /// Rule D1. The function that hands out is what fails here, and it sets the last error as
-    /// rule E2 has it.
-    pub(crate) fn hand_out(&mut self, thread: ThreadId, function: Function) -> Outcome {
-        let next = self.not_after_shutdown().and_then(|()| {
-            let next = self.last_memory.raw() + 1;
-            // The last number is that of no memory at all.
-            (next < u32::MAX).then_some(Memory::from_raw(next)).ok_or(Error::OutOfNumbers)
-        });
-        match next {
-            Ok(memory) => {
-                self.last_memory = memory;
-                self.handed_out.insert(memory);
-                Ok(Effect::HandedOut { memory })
-            }
-            Err(error) if sets_last_error(function) => Err(self.noted(thread, error)),
-            Err(error) => Err(error),
+    fn call_without_argument(&self, function: Function) -> Outcome {
+        match function {
+            Function::Initialize => {}
+            Function::GetLastErrorMessage | Function::Delete => self.not_after_shutdown()?,
+            _ => self.check_initialized()?,
         }
+        Err(InvalidArgument::Missing { function }.into())
     }
 
-    /// Does not touch the last error (rule E2).
-    pub(crate) fn delete(&mut self, memory: Memory, script: impl Script) -> Outcome {
+    /// Rule D1.
+    fn hand_out(&mut self) -> Outcome {
+        self.not_after_shutdown()?;
+        let next = self.last_memory.raw() + 1;
+        // The last number is that of no memory at all.
+        if next == u32::MAX {
+            return Err(Error::OutOfNumbers);
+        }
+        let memory = Memory::from_raw(next);
+        self.last_memory = memory;
+        self.handed_out.insert(memory);
+        Ok(Effect::HandedOut { memory })
+    }
+
+    fn delete(&mut self, memory: Memory, script: impl Script) -> Outcome {
         self.not_after_shutdown()?;
         if memory != Memory::NULL && !self.handed_out.contains(&memory) {
             return Err(InvalidArgument::NotHandedOut { memory }.into());
         }
-        let_through(script())?;
+        check_scripted(script(None))?;
         self.handed_out.remove(&memory);
         Ok(Effect::Deleted)
+    }
+
+    fn check_initialized(&self) -> Result<(), Error> {
+        match self.phase {
+            Phase::Down { .. } => Err(Error::NotInitialized),
+            Phase::Up { .. } => Ok(()),
+        }
     }
 
     /// What works before the first initialize, too: whoever reads why that one failed needs it
@@ -604,37 +499,24 @@ impl Machine {
             None => Err(Error::InvalidSession { session, code: self.config.closed_session }),
         }
     }
-
-    /// Every failing function but shutdown, delete and the last error itself sets the last error
-    /// (rule E2); a success does not clear it (rule E3).
-    #[cold]
-    fn noted(&mut self, thread: ThreadId, error: Error) -> Error {
-        self.last_errors.insert(thread, error.code());
-        error
-    }
 }
 
-/// Rule E2.
-const fn sets_last_error(function: Function) -> bool {
-    !matches!(function, Function::Shutdown | Function::Delete | Function::GetLastErrorMessage)
-}
+/// Returns the scripted answer of a call on an image, if there is one.
+pub(crate) trait Script: FnOnce(Option<&[u8]>) -> Option<Hresult> {}
 
-/// Gives the scripted answer of a call, if there is one.
-pub(crate) trait Script: FnOnce() -> Option<Hresult> {}
-
-impl<F: FnOnce() -> Option<Hresult>> Script for F {}
-
-fn find_mounted(mounted: &[MountImage], path: ImageKey<'_>) -> Option<usize> {
-    mounted.iter().position(|mount| mount.path.key().names(path.path()))
-}
+impl<F: FnOnce(Option<&[u8]>) -> Option<Hresult>> Script for F {}
 
 /// A failing answer is all that happens.
 #[inline]
-fn let_through(answer: Option<Hresult>) -> Result<(), Error> {
+fn check_scripted(answer: Option<Hresult>) -> Result<(), Error> {
     match answer {
         Some(code) if code.is_failure() => Err(Error::Scripted { code }),
         _ => Ok(()),
     }
+}
+
+fn find_mounted(mounted: &[MountImage], path: ImageKey<'_>) -> Option<usize> {
+    mounted.iter().position(|mount| mount.path.key().names(path.path()))
 }
 
 impl Phase {

@@ -4,10 +4,10 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
+use thiserror::Error;
+
 use crate::call::{Function, Session, ThreadId};
-use crate::emulator::Emulator;
 use crate::evidence::Remark;
-use crate::sync::in_drop;
 
 /// Stops the next call of a function at a given point, so that a test can make an interleaving
 /// happen that would otherwise be a matter of luck.
@@ -124,136 +124,59 @@ impl fmt::Display for Hold {
     }
 }
 
-/// A hold that is set; dropped, it lets its thread go, or catches none.
-///
-/// Values are dropped in the reverse order of their declaration. A guard that is declared after the
-/// [`OwnedSession`](crate::OwnedSession)s of a test lets go before their drops have to wait for the
-/// held thread, also where an assertion fails.
-///
-/// A forgotten one holds nobody for ever: when its [deadline](Hold::deadline) has passed, the
-/// thread goes on, and the hold is told of by name, where this is released or dropped and by
-/// [`Emulator::verify`].
-#[derive(Debug)]
-#[must_use = "the hold is released where this is dropped, so it needs a name"]
-pub struct HoldGuard {
-    emulator: Emulator,
-    id: u64,
-    /// Whether it is still to be released.
-    is_set: bool,
-}
-
-impl HoldGuard {
-    pub(crate) const fn new(emulator: Emulator, id: u64) -> Self {
-        Self { emulator, id, is_set: true }
-    }
-
-    /// Waits until a thread is held here.
-    ///
-    /// # Panics
-    ///
-    /// If none comes before the [deadline](Hold::deadline), or the one that came is gone because
-    /// of it.
-    #[track_caller]
-    pub fn wait(&self) {
-        if let Err(missed) = self.emulator.wait_for_hold(self.id) {
-            panic!("{missed}");
-        }
-    }
-
-    /// Lets the thread go, or catches none if none has come.
-    ///
-    /// # Panics
-    ///
-    /// If the thread was let go by the [deadline](Hold::deadline) before.
-    #[track_caller]
-    pub fn release(mut self) {
-        self.end();
-    }
-
-    #[track_caller]
-    fn end(&mut self) {
-        if !std::mem::take(&mut self.is_set) {
-            return;
-        }
-        let mut expired = None;
-        in_drop(|| expired = self.emulator.release_hold(self.id));
-        // A test that fails already has its reason, and one panic is enough.
-        if let (Some(expired), false) = (expired, std::thread::panicking()) {
-            panic!("{expired}");
-        }
-    }
-}
-
-/// As [`release`](Self::release), but quiet while the thread is panicking.
-impl Drop for HoldGuard {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
 /// The holds that are set.
 #[derive(Debug, Default)]
-pub(crate) struct Holds(Vec<Set>);
+pub(crate) struct Holds {
+    active: Vec<ActiveHold>,
+}
 
 #[derive(Debug)]
-struct Set {
+struct ActiveHold {
     hold: Hold,
     id: u64,
-    place: &'static Location<'static>,
-    /// Whom it caught.
+    location: &'static Location<'static>,
+    /// The thread that it caught.
     thread: Option<ThreadId>,
-    /// Its deadline let the thread go.
+    /// Whether its deadline let the thread go.
     is_expired: bool,
 }
 
-impl Set {
+impl ActiveHold {
     fn expired(&self) -> Remark {
-        Remark::ExpiredHold { hold: self.hold.to_string(), place: self.place }
+        Remark::ExpiredHold { hold: self.hold.to_string(), place: self.location }
     }
 }
 
-/// Why nobody is held where a test waits for it.
-pub(crate) enum Missed {
-    NobodyCame { hold: Hold, place: &'static Location<'static> },
+/// Why no thread is held although the test waits for one.
+#[derive(Debug, Error)]
+pub(crate) enum HoldError {
+    #[error("no thread came to the hold on {hold} within {:?} (set at {location})", hold.deadline)]
+    NobodyCame { hold: Hold, location: &'static Location<'static> },
+    #[error("{0}")]
     Expired(Remark),
 }
 
-impl fmt::Display for Missed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NobodyCame { hold, place } => {
-                let deadline = hold.deadline;
-                write!(
-                    f,
-                    "no thread came to the hold on {hold} within {deadline:?} (set at {place})"
-                )
-            }
-            Self::Expired(remark) => write!(f, "{remark}"),
-        }
-    }
-}
-
 impl Holds {
-    pub(crate) fn add(&mut self, hold: Hold, id: u64, place: &'static Location<'static>) {
-        self.0.push(Set { hold, id, place, thread: None, is_expired: false });
+    pub(super) fn add(&mut self, hold: Hold, id: u64, location: &'static Location<'static>) {
+        self.active.push(ActiveHold { hold, id, location, thread: None, is_expired: false });
     }
 
-    /// Whether a hold takes this thread: which, and for how long.
+    /// Lets a hold catch the thread, if one does: returns which, and for how long.
     pub(crate) fn catch(
         &mut self,
         point: Point,
-        function: Function,
+        function: Option<Function>,
         session: Option<Session>,
         thread: ThreadId,
     ) -> Option<(u64, Duration)> {
-        let set = self.0.iter_mut().find(|set| {
-            let Hold { point: at, function: of, session: on, .. } = set.hold;
-            set.thread.is_none()
-                && (at, of) == (point, function)
+        let active = self.active.iter_mut().find(|active| {
+            let Hold { point: at, function: of, session: on, .. } = active.hold;
+            active.thread.is_none()
+                && (at, Some(of)) == (point, function)
                 && on.is_none_or(|on| Some(on) == session)
         })?;
-        set.thread = Some(thread);
-        Some((set.id, set.hold.deadline))
+        active.thread = Some(thread);
+        Some((active.id, active.hold.deadline))
     }
 
     /// Whether the hold still has its thread.
@@ -262,38 +185,38 @@ impl Holds {
     }
 
     pub(crate) fn expire(&mut self, id: u64) {
-        if let Some(set) = self.0.iter_mut().find(|set| set.id == id) {
-            set.is_expired = true;
+        if let Some(active) = self.active.iter_mut().find(|active| active.id == id) {
+            active.is_expired = true;
         }
     }
 
-    /// How long to wait for a thread, if none is there; why it is no use to wait.
-    pub(crate) fn missing(&self, id: u64) -> Result<Option<Duration>, Missed> {
+    /// How long to wait for a thread, if none is held yet.
+    pub(crate) fn missing(&self, id: u64) -> Result<Option<Duration>, HoldError> {
         match self.find(id) {
-            Some(set) if set.is_expired => Err(Missed::Expired(set.expired())),
-            Some(Set { thread: None, hold, .. }) => Ok(Some(hold.deadline)),
+            Some(active) if active.is_expired => Err(HoldError::Expired(active.expired())),
+            Some(ActiveHold { thread: None, hold, .. }) => Ok(Some(hold.deadline)),
             _ => Ok(None),
         }
     }
 
-    pub(crate) fn nobody_came(&self, id: u64) -> Option<Missed> {
-        let Set { hold, place, .. } = self.find(id)?;
-        Some(Missed::NobodyCame { hold: hold.clone(), place })
+    pub(crate) fn nobody_came(&self, id: u64) -> Option<HoldError> {
+        let ActiveHold { hold, location, .. } = self.find(id)?;
+        Some(HoldError::NobodyCame { hold: hold.clone(), location })
     }
 
-    /// Lets the thread go; gives what is to be told if it had gone already.
+    /// Takes the hold back. Returns what to report if its deadline let the thread go before.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Remark> {
-        let at = self.0.iter().position(|set| set.id == id)?;
-        let set = self.0.remove(at);
-        set.is_expired.then(|| set.expired())
+        let at = self.active.iter().position(|active| active.id == id)?;
+        let active = self.active.remove(at);
+        active.is_expired.then(|| active.expired())
     }
 
-    /// What there is to tell of holds that nobody has released.
-    pub(crate) fn remarks(&self) -> impl Iterator<Item = Remark> {
-        self.0.iter().filter(|set| set.is_expired).map(Set::expired)
+    /// What there is to report of holds that nobody has released.
+    pub(super) fn remarks(&self) -> impl Iterator<Item = Remark> {
+        self.active.iter().filter(|active| active.is_expired).map(ActiveHold::expired)
     }
 
-    fn find(&self, id: u64) -> Option<&Set> {
-        self.0.iter().find(|set| set.id == id)
+    fn find(&self, id: u64) -> Option<&ActiveHold> {
+        self.active.iter().find(|active| active.id == id)
     }
 }

@@ -1,7 +1,53 @@
-//! What the test has decided about calls to come.
+//! What the test has decided about calls to come, as data.
 
-pub(crate) mod hold;
-pub(crate) mod rule;
+mod hold;
+mod rule;
 
-pub use self::hold::{Hold, HoldGuard};
-pub use self::rule::{Progress, Rule, RuleGuard};
+use std::panic::Location;
+
+use self::hold::Holds;
+use self::rule::Rules;
+use crate::evidence::Remark;
+
+pub use self::hold::Hold;
+pub(crate) use self::hold::{HoldError, Point};
+pub(crate) use self::rule::{Answer, Query};
+pub use self::rule::{Progress, Rule};
+
+/// The rules and holds of one process.
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    pub(crate) rules: Rules,
+    pub(crate) holds: Holds,
+    last_id: u64,
+}
+
+impl Script {
+    /// Puts rules in force, which are taken back together. Returns their number.
+    pub(crate) fn add_rules(
+        &mut self,
+        rules: impl IntoIterator<Item = Rule>,
+        location: &'static Location<'static>,
+    ) -> u64 {
+        self.last_id += 1;
+        rules.into_iter().for_each(|rule| self.rules.add(rule, self.last_id, location));
+        self.last_id
+    }
+
+    /// Sets a hold. Returns its number.
+    pub(crate) fn add_hold(&mut self, hold: Hold, location: &'static Location<'static>) -> u64 {
+        self.last_id += 1;
+        self.holds.add(hold, self.last_id, location);
+        self.last_id
+    }
+
+    /// The number of the latest rule or hold.
+    pub(crate) fn last_id(&self) -> u64 {
+        self.last_id
+    }
+
+    /// What there is to report of rules that never fired, and of holds that nobody released.
+    pub(crate) fn remarks(&self) -> impl Iterator<Item = Remark> {
+        self.rules.remarks().chain(self.holds.remarks())
+    }
+}

@@ -5,11 +5,8 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::panic::Location;
 
-use crate::call::image::ImageKey;
 use crate::call::{Function, Hresult, ImagePath, Session};
-use crate::emulator::Emulator;
 use crate::evidence::Remark;
-use crate::sync::in_drop;
 
 /// Answers certain calls in place of the emulator: a fault, another success, progress in steps.
 ///
@@ -174,16 +171,14 @@ impl Rule {
         self
     }
 
-    fn means(&self, asked: Asked<'_>) -> bool {
+    fn matches(&self, query: Query<'_>) -> bool {
         let function = match self.function {
-            Some(function) => function == asked.function,
-            None => asked.function.is_operation(),
+            Some(function) => query.function == Some(function),
+            None => query.function.is_some_and(Function::is_operation),
         };
-        let image = |image: &ImagePath| {
-            asked.image.is_some_and(|asked| ImageKey::new(image.as_bytes()).names(asked))
-        };
+        let image = |image: &ImagePath| query.image.is_some_and(|path| image.key().names(path));
         function
-            && self.session.is_none_or(|session| Some(session) == asked.session)
+            && self.session.is_none_or(|session| query.session == Some(session))
             && self.image.as_ref().is_none_or(image)
     }
 }
@@ -243,57 +238,10 @@ impl Progress {
     ];
 }
 
-/// A rule in force; dropped, the rule is taken back.
-///
-/// ```
-/// use dism_emu::{Emulator, Function, Rule};
-///
-/// let dism = Emulator::new();
-/// {
-///     let _refused = dism.script(Rule::on(Function::Initialize).answer(0x8007_0005_u32));
-///     assert!(dism.initialize().is_err());
-/// }
-/// dism.initialize()?;
-/// dism.shutdown()?;
-/// # Ok::<(), dism_emu::Error>(())
-/// ```
-#[derive(Debug)]
-#[must_use = "the rule is taken back where this is dropped, so it needs a name; `keep` leaves it in force"]
-pub struct RuleGuard {
-    emulator: Emulator,
-    id: u64,
-    is_kept: bool,
-}
-
-impl RuleGuard {
-    pub(crate) const fn new(emulator: Emulator, id: u64) -> Self {
-        Self { emulator, id, is_kept: false }
-    }
-
-    /// How many calls it has answered so far.
-    #[must_use]
-    pub fn fired(&self) -> u64 {
-        self.emulator.with_script(|script| script.rules.fired(self.id))
-    }
-
-    /// Leaves the rule in force for as long as the emulated process lives.
-    pub fn keep(mut self) {
-        self.is_kept = true;
-    }
-}
-
-impl Drop for RuleGuard {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            in_drop(|| self.emulator.with_script(|script| script.rules.remove(self.id)));
-        }
-    }
-}
-
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a> {
-    pub(crate) function: Function,
+pub(crate) struct Query<'a> {
+    pub(crate) function: Option<Function>,
     pub(crate) session: Option<Session>,
     /// Without trailing separators.
     pub(crate) image: Option<&'a [u8]>,
@@ -306,70 +254,73 @@ pub(crate) struct Answer {
     pub(crate) progress: Option<Box<[Progress]>>,
 }
 
-impl Answer {
-    pub(crate) const fn of(code: Hresult) -> Self {
-        Self { code, progress: None }
-    }
-}
-
 /// The rules in force, and those that were taken back without having fired.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
-    in_force: Vec<InForce>,
+    active: Vec<ActiveRule>,
     unused: Vec<Remark>,
 }
 
 #[derive(Debug)]
-struct InForce {
+struct ActiveRule {
     rule: Rule,
     /// The same for rules that were put in force together.
     id: u64,
-    place: &'static Location<'static>,
-    /// How many of its calls it let pass so far.
+    location: &'static Location<'static>,
+    /// How many of its calls it has let pass so far.
     skipped: u32,
     fired: u64,
 }
 
+impl ActiveRule {
+    /// Whether the rule answers this call, which it counts if it matches.
+    fn takes(&mut self, query: Query<'_>) -> bool {
+        let is_spent = self.rule.times.is_some_and(|times| self.fired >= u64::from(times));
+        if is_spent || !self.rule.matches(query) {
+            return false;
+        }
+        if self.skipped < self.rule.skip {
+            self.skipped += 1;
+            return false;
+        }
+        self.fired += 1;
+        true
+    }
+}
+
 impl Rules {
-    pub(crate) fn add(&mut self, rule: Rule, id: u64, place: &'static Location<'static>) {
-        self.in_force.push(InForce { rule, id, place, skipped: 0, fired: 0 });
+    pub(super) fn add(&mut self, rule: Rule, id: u64, location: &'static Location<'static>) {
+        self.active.push(ActiveRule { rule, id, location, skipped: 0, fired: 0 });
     }
 
-    pub(crate) fn fire(&mut self, asked: Asked<'_>) -> Option<Answer> {
-        let InForce { rule, fired, .. } = self.in_force.iter_mut().find_map(|it| {
-            let is_spent = it.rule.times.is_some_and(|times| it.fired >= u64::from(times));
-            if is_spent || !it.rule.means(asked) {
-                return None;
-            }
-            if it.skipped < it.rule.skip {
-                it.skipped += 1;
-                return None;
-            }
-            Some(it)
-        })?;
-        *fired += 1;
+    /// Returns the answer of the first rule that takes the call.
+    pub(crate) fn fire(&mut self, query: Query<'_>) -> Option<Answer> {
+        let ActiveRule { rule, .. } = self
+            .active
+            .iter_mut()
+            .find_map(|active| if active.takes(query) { Some(active) } else { None })?;
         Some(Answer { code: rule.answer, progress: rule.progress.clone() })
     }
 
-    fn fired(&self, id: u64) -> u64 {
-        self.in_force.iter().filter(|it| it.id == id).map(|it| it.fired).sum()
+    pub(crate) fn fired(&self, id: u64) -> u64 {
+        self.active.iter().filter(|active| active.id == id).map(|active| active.fired).sum()
     }
 
-    fn remove(&mut self, id: u64) {
+    pub(crate) fn remove(&mut self, id: u64) {
         self.unused.extend(self.unused(id));
-        self.in_force.retain(|it| it.id != id);
+        self.active.retain(|active| active.id != id);
     }
 
-    /// Told of the first of those put in force together, if none of them fired.
+    /// Names the first of those put in force together, if none of them fired.
     fn unused(&self, id: u64) -> Option<Remark> {
-        let first = self.in_force.iter().find(|it| it.id == id)?;
-        (self.fired(id) == 0 && !first.rule.optional)
-            .then(|| Remark::UnusedRule { rule: first.rule.to_string(), place: first.place })
+        let ActiveRule { rule, location, .. } = self.active.iter().find(|it| it.id == id)?;
+        let is_unused = self.fired(id) == 0 && !rule.optional;
+        is_unused.then(|| Remark::UnusedRule { rule: rule.to_string(), place: location })
     }
 
-    /// What there is to tell of rules that never fired.
-    pub(crate) fn remarks(&self) -> impl Iterator<Item = Remark> {
-        let mut ids: Vec<u64> = self.in_force.iter().map(|it| it.id).collect();
+    /// What there is to report of rules that never fired.
+    pub(super) fn remarks(&self) -> impl Iterator<Item = Remark> {
+        let mut ids: Vec<u64> = self.active.iter().map(|active| active.id).collect();
         ids.dedup();
         self.unused.iter().cloned().chain(ids.into_iter().filter_map(|id| self.unused(id)))
     }

@@ -1,0 +1,123 @@
+//! What a process is like, said before it is there.
+
+use std::sync::Arc;
+
+use super::Emulator;
+use super::shared::{Core, Shared};
+use crate::call::Hresult;
+use crate::evidence::journal::Recorder;
+use crate::machine::{Config, Contract, Machine};
+
+/// Describes a process before it is there.
+///
+/// ```
+/// use dism_emu::{Contract, Emulator, Hresult};
+///
+/// let dism = Emulator::builder().contract(Contract::Recorded).build();
+/// assert_eq!(dism.initialize()?, Hresult::S_OK);
+/// assert_eq!(dism.initialize()?, Hresult::S_FALSE);
+/// dism.shutdown()?;
+/// dism.shutdown()?;
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is emulated until `build` is called"]
+pub struct Builder {
+    config: Config,
+    journal_limit: usize,
+    verify_on_drop: bool,
+}
+
+/// As [`Emulator::builder`].
+impl Default for Builder {
+    fn default() -> Self {
+        Self { config: Config::default(), journal_limit: 65_536, verify_on_drop: true }
+    }
+}
+
+impl Builder {
+    /// All of [`Config`] at once.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Which contract the process keeps: see [`Config::contract`].
+    pub fn contract(mut self, contract: Contract) -> Self {
+        self.config.contract = contract;
+        self
+    }
+
+    /// Whether the process is elevated: see [`Config::elevated`].
+    pub fn elevated(mut self, elevated: bool) -> Self {
+        self.config.elevated = elevated;
+        self
+    }
+
+    /// The answer to a second initialize: see [`Config::already_initialized`].
+    pub fn already_initialized(mut self, code: impl Into<Hresult>) -> Self {
+        self.config.already_initialized = code.into();
+        self
+    }
+
+    /// The answer for a handle that is not open: see [`Config::closed_session`].
+    pub fn closed_session(mut self, code: impl Into<Hresult>) -> Self {
+        self.config.closed_session = code.into();
+        self
+    }
+
+    /// The answer to an operation on a closing session: see [`Config::closing_session`].
+    pub fn closing_session(mut self, code: impl Into<Hresult>) -> Self {
+        self.config.closing_session = code.into();
+        self
+    }
+
+    /// The highest session number to give out: see [`Config::last_session`].
+    pub fn last_session(mut self, number: u32) -> Self {
+        self.config.last_session = number;
+        self
+    }
+
+    /// How many steps the journal keeps: the latest ones, 65,536 unless said otherwise; 0 switches
+    /// it off, `usize::MAX` keeps all.
+    ///
+    /// A step takes 64 bytes, and an open the length of its path beside; the room is taken as it
+    /// is needed. A journal that is switched off does not replay and says so, and no mistakes are
+    /// found without one.
+    pub fn journal_limit(mut self, steps: usize) -> Self {
+        self.journal_limit = steps;
+        self
+    }
+
+    /// Whether the drop of the last handle [verifies](Emulator::verify) what the client did, and
+    /// panics with a report if there is one: yes, unless said otherwise. For tests that make
+    /// mistakes on purpose, or leave things as they are.
+    ///
+    /// A test that returns an error with `?` before its client is through leaves things behind, and
+    /// the report of that is all that is seen of it; `unwrap` shows the error itself.
+    ///
+    /// ```
+    /// use dism_emu::Emulator;
+    ///
+    /// let dism = Emulator::builder().verify_on_drop(false).build();
+    /// dism.initialize()?; // and no shutdown
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    pub fn verify_on_drop(mut self, verify: bool) -> Self {
+        self.verify_on_drop = verify;
+        self
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn build(self) -> Emulator {
+        let core = Core {
+            machine: Machine::new(self.config),
+            journal: Recorder::new(self.journal_limit),
+            script: None,
+            verify_on_drop: self.verify_on_drop,
+            verified: None,
+        };
+        Emulator { shared: Arc::new(Shared::new(core)), is_foreign: false }
+    }
+}

@@ -1,0 +1,303 @@
+//! The functions of DISM, as the code under test calls them.
+
+use std::ffi::OsStr;
+use std::panic::Location;
+
+use super::shared::Taken;
+use super::{Emulator, Operation, OwnedSession};
+use crate::call::{
+    Call, Caller, Error, Function, Hresult, ImagePath, Memory, MountImage, OpenSession, Session,
+    ThreadId,
+};
+use crate::machine::request::{self, Request};
+
+impl Emulator {
+    /// `DismInitialize`.
+    ///
+    /// Gives `S_OK`; under [`Contract::Recorded`] [`Hresult::S_FALSE`] if the process was
+    /// initialized already, and the count goes up (rule I3). The log level and the paths of the
+    /// real function have no effect that the emulator could show, so it does not ask for them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotElevated`] (rule I2); [`Error::AlreadyInitialized`] under
+    /// [`Contract::Documented`] (rule I3); [`Error::OutOfNumbers`] after `u32::MAX` initializations.
+    #[track_caller]
+    pub fn initialize(&self) -> Result<Hresult, Error> {
+        self.take(&request::Initialize).code()
+    }
+
+    /// `DismOpenSession` on a path, or on the running system with
+    /// [`DISM_ONLINE_IMAGE`](crate::DISM_ONLINE_IMAGE).
+    ///
+    /// Gives a new handle, or for an image that is open the one that it has, with one reference
+    /// more (rules O2, O3). Any path is accepted: there is no file system behind the emulator
+    /// (rule O6).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule O1); [`Error::InvalidArgument`] for an empty path
+    /// (rule O5); [`Error::OutOfNumbers`] when there is no handle left (rule O8).
+    #[track_caller]
+    pub fn open_session(&self, path: impl AsRef<OsStr>) -> Result<Session, Error> {
+        let path = path.as_ref().as_encoded_bytes();
+        self.take(&request::OpenSession::new(path, None)).session()
+    }
+
+    /// `DismOpenSession` with a Windows directory or a system drive.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open_session`](Self::open_session); [`Error::InvalidArgument`] for the online
+    /// image, which takes neither (rule O4).
+    #[track_caller]
+    pub fn open_session_with(&self, open: OpenSession) -> Result<Session, Error> {
+        let (path, placement) = (open.path.as_bytes(), open.placement.as_deref());
+        self.take(&request::OpenSession::new(path, placement)).session()
+    }
+
+    /// Opens a session that closes itself when it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open_session`](Self::open_session).
+    #[track_caller]
+    pub fn open_owned_session(&self, path: impl AsRef<OsStr>) -> Result<OwnedSession, Error> {
+        let session = self.open_session(path)?;
+        Ok(OwnedSession::new(self.clone(), session, Location::caller()))
+    }
+
+    /// Begins an operation on a session: any function of the API that takes one, but for the
+    /// close.
+    ///
+    /// Operations on one session are performed one at a time in the order of arrival, so this
+    /// waits for those that came before (rule P2). What it gives stands for the running call: the
+    /// operation lasts until it is ended or dropped.
+    ///
+    /// [`Function::CommitImage`] needs an image that is [mounted](Self::mount_image) (rule P1).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`], [`Error::InvalidSession`] and, while another thread closes the
+    /// session, [`Error::SessionClosing`] (rules P1, C4); [`Error::PossibleDeadlock`] inside an
+    /// operation of the same thread on the same session (rule P3); [`Error::InvalidArgument`] for
+    /// a function that is not an operation.
+    #[inline]
+    #[track_caller]
+    pub fn operation(&self, session: Session, function: Function) -> Result<Operation<'_>, Error> {
+        let caller = self.caller();
+        let answer = self.shared.begin(caller, &request::BeginOperation { session, function })?;
+        Ok(Operation::new(self, caller, session, function, answer))
+    }
+
+    /// Begins an operation and ends it: what most adapters between a program and the emulator
+    /// need.
+    ///
+    /// Gives what a [`Rule`] says, or else `S_OK`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`operation`](Self::operation) and of [`Operation::end`].
+    ///
+    /// ```
+    /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult};
+    ///
+    /// let dism = Emulator::new();
+    /// dism.initialize()?;
+    /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+    /// assert_eq!(dism.perform(session, Function::GetFeatures)?, Hresult::S_OK);
+    /// dism.close_session(session)?;
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn perform(&self, session: Session, function: Function) -> Result<Hresult, Error> {
+        self.operation(session, function)?.end()
+    }
+
+    /// `DismCloseSession`: gives one reference back. The last one waits for the operations that
+    /// other threads perform on the session, while no new one is accepted; then the handle is gone
+    /// (rules C3, C4).
+    ///
+    /// Gives `S_OK`, or [`Hresult::ERROR_SUCCESS_REBOOT_REQUIRED`] for a session with an operation
+    /// that ended so (rule C6).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule C1); [`Error::InvalidSession`] for a number that is not an
+    /// open session, or that another thread is closing (rules C2, C5);
+    /// [`Error::PossibleDeadlock`], with nothing changed, from inside an operation of the same
+    /// thread on the session (rule C7).
+    #[track_caller]
+    pub fn close_session(&self, session: Session) -> Result<Hresult, Error> {
+        self.shared.close(self.caller(), session).code()
+    }
+
+    /// `DismShutdown`. Under [`Contract::Recorded`] one that is not the last takes one off the
+    /// count and does not look at sessions (rule S3).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule S1); [`Error::OpenSessionHandles`] for a last shutdown with
+    /// a session open, one that is being closed included, and nothing changes (rule S2).
+    #[track_caller]
+    pub fn shutdown(&self) -> Result<(), Error> {
+        self.take(&request::Shutdown).code().map(drop)
+    }
+
+    /// `DismGetLastErrorMessage`: the code of the last call of this thread that failed, `None` if
+    /// none did; [`Hresult::message`] has the text.
+    ///
+    /// Every failing call counts but a shutdown, a delete and this one; a success clears nothing
+    /// (rules E1 to E4).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] after a last shutdown, but not before the first initialize
+    /// (rule E5).
+    #[track_caller]
+    pub fn last_error(&self) -> Result<Option<Hresult>, Error> {
+        self.take(&Call::GetLastErrorMessage).last_error()
+    }
+
+    /// `DismMountImage`. There is no file system behind the emulator: any file has any image.
+    ///
+    /// Gives what a [`Rule`] says, or else `S_OK`. What is mounted stays so across a shutdown, for
+    /// as long as the emulator lives (rule N4).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule N1); [`Error::SessionOnPath`] (rule N2);
+    /// [`Error::AlreadyMounted`]; [`Error::InvalidImageIndex`] for image 0;
+    /// [`Error::InvalidArgument`] for an empty path.
+    ///
+    /// ```
+    /// use dism_emu::{Emulator, Error, Function, MountImage};
+    ///
+    /// let dism = Emulator::new();
+    /// dism.initialize()?;
+    /// dism.mount_image(MountImage::new(r"C:\mount", r"D:\install.wim"))?;
+    /// let session = dism.open_session(r"C:\mount")?;
+    /// dism.perform(session, Function::CommitImage)?;
+    ///
+    /// // N2: not while a session is open on it. C8: the close does not unmount it.
+    /// assert!(matches!(dism.unmount_image(r"C:\mount"), Err(Error::SessionOnPath { .. })));
+    /// dism.close_session(session)?;
+    /// dism.unmount_image(r"C:\mount")?;
+    /// dism.shutdown()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[track_caller]
+    pub fn mount_image(&self, mount: MountImage) -> Result<Hresult, Error> {
+        self.take(&Call::MountImage(mount)).code()
+    }
+
+    /// `DismUnmountImage`, whether its changes are committed or discarded: there are none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule N1); [`Error::SessionOnPath`] (rule N2);
+    /// [`Error::NothingMounted`] (rule N3); [`Error::InvalidArgument`] for an empty path.
+    #[track_caller]
+    pub fn unmount_image(&self, path: impl AsRef<OsStr>) -> Result<Hresult, Error> {
+        self.take(&Call::UnmountImage { path: ImagePath::new(path) }).code()
+    }
+
+    /// `DismRemountImage`. Nothing ever needs it here, so it only checks its argument.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`unmount_image`](Self::unmount_image).
+    #[track_caller]
+    pub fn remount_image(&self, path: impl AsRef<OsStr>) -> Result<Hresult, Error> {
+        self.take(&Call::RemountImage { path: ImagePath::new(path) }).code()
+    }
+
+    /// `DismGetMountedImageInfo`: what is mounted, in the order in which it was (rule N4).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule N1); [`Error::Scripted`].
+    #[track_caller]
+    pub fn mounted_images(&self) -> Result<Vec<MountImage>, Error> {
+        let request = request::GetMountedImageInfo::default();
+        self.take(&request).code()?;
+        Ok(request.mounted.into_inner())
+    }
+
+    /// A function that takes no session and has no method of its own, such as
+    /// [`Function::GetImageInfo`].
+    ///
+    /// It fails while the API is not initialized (rule N1), answers what a [`Rule`] says, and
+    /// does nothing else: there are no images behind the emulator.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule N1); [`Error::InvalidArgument`] for any other function;
+    /// [`Error::Scripted`] for a failing answer.
+    ///
+    /// ```
+    /// use dism_emu::{Emulator, Function, Hresult, Rule};
+    ///
+    /// let dism = Emulator::new();
+    /// dism.initialize()?;
+    /// let refused = dism.script(Rule::on(Function::GetImageInfo).answer(0x8007_0002_u32));
+    /// assert!(dism.call(Function::GetImageInfo).is_err());
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn call(&self, function: Function) -> Result<Hresult, Error> {
+        self.take(&Call::CallWithoutSession { function }).code()
+    }
+
+    /// Hands out memory in the name of a function that has just succeeded, as `DismGetFeatures`
+    /// and its like do: the caller has to [`delete`](Self::delete) it, once (rule D1).
+    ///
+    /// Not a function of DISM but part of one. It does not look at what the function is; memory is
+    /// a number, and the emulator only watches what becomes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] after a last shutdown; [`Error::OutOfNumbers`] after `u32::MAX`
+    /// times.
+    #[track_caller]
+    pub fn hand_out(&self, function: Function) -> Result<Memory, Error> {
+        // Part of a call that has reached its holds already.
+        self.shared.lock().step(self.caller(), &Call::HandOut { function }).memory()
+    }
+
+    /// `DismDelete`: gives back memory that was [handed out](Self::hand_out). [`Memory::NULL`] is
+    /// a success (rule D2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for what was not handed out, or was deleted before (rule D3);
+    /// [`Error::NotInitialized`] after a last shutdown (rule D4), but not before the first
+    /// initialize: the message that tells why that one failed has to be given back, too. None of
+    /// these is a last error (rule E2).
+    #[track_caller]
+    pub fn delete(&self, memory: Memory) -> Result<(), Error> {
+        self.take(&Call::Delete { memory }).code().map(drop)
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(crate) fn take(&self, request: &impl Request) -> Taken {
+        self.shared.take(self.caller(), request)
+    }
+
+    /// Whoever calls this, as the journal has it.
+    #[inline]
+    #[track_caller]
+    fn caller(&self) -> Caller {
+        self.caller_at(Location::caller())
+    }
+
+    #[inline]
+    pub(super) fn caller_at(&self, location: &'static Location<'static>) -> Caller {
+        let location = if self.is_foreign { None } else { Some(location) };
+        Caller { thread: ThreadId::current(), location }
+    }
+}

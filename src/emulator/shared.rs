@@ -1,0 +1,278 @@
+//! A call's one way: past the holds and the rules, through the machine, into the journal.
+
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+use super::verify::Watermark;
+use crate::call::{Caller, Effect, Error, Function, Hresult, Memory, Outcome, Session, ThreadId};
+use crate::evidence::Remark;
+use crate::evidence::journal::Recorder;
+use crate::machine::Machine;
+use crate::machine::request::{BeginOperation, CloseSession, EndOperation, FinishClose, Request};
+use crate::script::{Answer, HoldError, Point, Query, Script};
+use crate::sync::{Condvar, Deadline, Mutex, MutexGuard};
+
+/// What all handles to one emulated process share.
+///
+/// Begins a cache line: what all threads write does not lie beside what they only count, the
+/// handles, and a call costs the same wherever the allocator puts it.
+#[repr(align(64))]
+pub(super) struct Shared {
+    pub(super) core: Mutex<Core>,
+    /// Somebody's [`Machine::is_ready`] may have changed.
+    turn: Condvar,
+    /// A thread has reached a hold, or a hold was released.
+    held: Condvar,
+}
+
+/// What the lock guards: the state, and the journal that is written with it.
+pub(super) struct Core {
+    pub(super) machine: Machine,
+    pub(super) journal: Recorder,
+    /// `None` until the test scripts something, so that who never does pays nothing for it.
+    pub(super) script: Option<Box<Script>>,
+    pub(super) verify_on_drop: bool,
+    /// What an explicit [`Emulator::verify`](super::Emulator::verify) has looked at.
+    pub(super) verified: Option<Watermark>,
+}
+
+/// Nothing panics under the lock, and a panic anywhere else leaves the state whole (rule X2).
+impl UnwindSafe for Shared {}
+impl RefUnwindSafe for Shared {}
+
+/// A step that was taken.
+pub(crate) struct Taken {
+    pub(crate) outcome: Outcome,
+    /// What a rule had to say about the call. Boxed, since almost no call has one.
+    pub(crate) answer: Option<Box<Answer>>,
+}
+
+impl Taken {
+    /// Returns what the call returns: its own code, unless a rule has another one.
+    #[inline]
+    pub(crate) fn code(&self) -> Result<Hresult, Error> {
+        let scripted = self.answer.as_ref().map(|answer| answer.code);
+        self.outcome.map(|effect| scripted.unwrap_or_else(|| effect.code()))
+    }
+
+    #[inline]
+    pub(crate) fn session(&self) -> Result<Session, Error> {
+        match self.outcome? {
+            Effect::Opened { session, .. } => Ok(session),
+            effect => unreachable!("an open answered {effect:?}"),
+        }
+    }
+
+    pub(crate) fn last_error(&self) -> Result<Option<Hresult>, Error> {
+        match self.outcome? {
+            Effect::LastError(code) => Ok(code),
+            effect => unreachable!("a last error answered {effect:?}"),
+        }
+    }
+
+    pub(crate) fn memory(&self) -> Result<Memory, Error> {
+        match self.outcome? {
+            Effect::HandedOut { memory } => Ok(memory),
+            effect => unreachable!("a hand-out answered {effect:?}"),
+        }
+    }
+}
+
+impl Core {
+    /// Takes one step: the rules are asked if the contract allows the call, and the journal is
+    /// written under the lock under which the step is taken (rule X1).
+    #[inline]
+    pub(super) fn step(&mut self, caller: Caller, request: &impl Request) -> Taken {
+        let Self { machine, journal, script, .. } = self;
+        let mut answer = None;
+        let outcome = machine.step(caller.thread, request, |image| {
+            answer = match (request.answer(), script) {
+                (Some(code), _) => Some(Box::new(Answer { code, progress: None })),
+                (None, Some(script)) => fire(script, request, image),
+                (None, None) => None,
+            };
+            answer.as_ref().map(|answer| answer.code)
+        });
+        let code = answer.as_ref().map(|answer| answer.code);
+        journal.push(caller, || request.call().answered(code), outcome);
+        Taken { outcome, answer }
+    }
+}
+
+#[cold]
+fn fire(script: &mut Script, request: &impl Request, image: Option<&[u8]>) -> Option<Box<Answer>> {
+    let query = Query { function: request.function(), session: request.session(), image };
+    script.rules.fire(query).map(Box::new)
+}
+
+impl Shared {
+    pub(super) fn new(core: Core) -> Self {
+        Self { core: Mutex::new(core), turn: Condvar::default(), held: Condvar::default() }
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
+        self.core.lock()
+    }
+
+    pub(super) fn with_script<R>(&self, change: impl FnOnce(&mut Script) -> R) -> R {
+        change(self.lock().script.get_or_insert_default())
+    }
+
+    /// A call that takes effect at one instant.
+    #[inline]
+    pub(super) fn take(&self, caller: Caller, request: &impl Request) -> Taken {
+        let mut core = self.reach(self.lock(), Point::Before, caller.thread, request);
+        let taken = core.step(caller, request);
+        drop(self.reach(core, Point::Returning, caller.thread, request));
+        taken
+    }
+
+    /// An operation up to the point at which it is performed. Returns what it is to end with, if a
+    /// rule says so.
+    #[inline]
+    pub(super) fn begin(
+        &self,
+        caller: Caller,
+        request: &BeginOperation,
+    ) -> Result<Option<Box<Answer>>, Error> {
+        let thread = caller.thread;
+        let mut core = self.reach(self.lock(), Point::Before, thread, request);
+        let Taken { outcome, answer } = core.step(caller, request);
+        if let Err(error) = outcome {
+            drop(self.reach(core, Point::Returning, thread, request));
+            return Err(error);
+        }
+        if outcome == (Ok(Effect::Begun { ready: false })) {
+            core = self.wait(core, thread, request.session);
+        }
+        drop(self.reach(core, Point::Between, thread, request));
+        Ok(answer)
+    }
+
+    /// The rest of the operation.
+    #[inline]
+    pub(super) fn end(&self, caller: Caller, request: &EndOperation) -> Result<Hresult, Error> {
+        let mut core = self.lock();
+        let waiting = core.machine.waiting();
+        let ended = core.step(caller, request).code();
+        // Whoever got the turn by it is no longer among those that wait. All are woken, since
+        // they share the condition variable and only one of them is meant.
+        if core.machine.waiting() < waiting {
+            self.turn.notify_all();
+        }
+        drop(self.reach(core, Point::Returning, caller.thread, request));
+        ended
+    }
+
+    /// A close: of a last reference it has two instants.
+    pub(super) fn close(&self, caller: Caller, session: Session) -> Taken {
+        let (thread, request) = (caller.thread, CloseSession { session });
+        let mut core = self.reach(self.lock(), Point::Before, thread, &request);
+        let mut taken = core.step(caller, &request);
+        if let Ok(Effect::Closing { ready }) = taken.outcome {
+            core = self.reach(core, Point::Between, thread, &request);
+            if !ready {
+                core = self.wait(core, thread, session);
+            }
+            taken.outcome = core.step(caller, &FinishClose { session }).outcome;
+        }
+        drop(self.reach(core, Point::Returning, thread, &request));
+        taken
+    }
+
+    // The three places where a thread sleeps.
+
+    /// Waits until it is the thread's turn on the session.
+    ///
+    /// The lock is released meanwhile, so anybody may come: operations queue behind this one, the
+    /// session starts to close, the test sets a hold. Whoever ends the operation in front passes
+    /// the turn on and wakes all that wait here; those whose turn it is not sleep again. A closer
+    /// waits here too, and nobody comes behind it (rule C4).
+    #[cold]
+    fn wait<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core>,
+        thread: ThreadId,
+        session: Session,
+    ) -> MutexGuard<'a, Core> {
+        while !core.machine.is_ready(thread, session) {
+            core = self.turn.wait(core);
+        }
+        core
+    }
+
+    /// Stops the thread at a point of its call if a hold says so.
+    #[inline]
+    fn reach<'a>(
+        &'a self,
+        core: MutexGuard<'a, Core>,
+        point: Point,
+        thread: ThreadId,
+        request: &impl Request,
+    ) -> MutexGuard<'a, Core> {
+        match core.script {
+            None => core,
+            Some(_) => self.stop(core, point, thread, request.function(), request.session()),
+        }
+    }
+
+    /// Holds the thread, if a hold catches it, until the test releases the hold.
+    ///
+    /// The lock is released meanwhile, so every other thread goes on. The test's thread comes to
+    /// [`wait_for_hold`](Self::wait_for_hold), which this wakes, and to
+    /// [`release_hold`](Self::release_hold), which wakes this. If nobody releases the hold, the
+    /// deadline does.
+    #[cold]
+    fn stop<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core>,
+        point: Point,
+        thread: ThreadId,
+        function: Option<Function>,
+        session: Option<Session>,
+    ) -> MutexGuard<'a, Core> {
+        let Some(script) = &mut core.script else { return core };
+        let Some((id, deadline)) = script.holds.catch(point, function, session, thread) else {
+            return core;
+        };
+        self.held.notify_all();
+        let deadline = Deadline::after(deadline);
+        loop {
+            match &mut core.script {
+                Some(script) if script.holds.is_set(id) => {
+                    if deadline.is_past() {
+                        script.holds.expire(id);
+                        return core;
+                    }
+                }
+                _ => return core,
+            }
+            core = self.held.wait_until(core, deadline);
+        }
+    }
+
+    /// Waits until the hold has its thread.
+    ///
+    /// The lock is released meanwhile. The thread that reaches the hold wakes this; so does a
+    /// release, by another thread of the test.
+    pub(super) fn wait_for_hold(&self, id: u64) -> Result<(), HoldError> {
+        let mut core = self.lock();
+        let mut deadline = None;
+        loop {
+            let Some(script) = &core.script else { return Ok(()) };
+            let Some(patience) = script.holds.missing(id)? else { return Ok(()) };
+            let deadline = *deadline.get_or_insert_with(|| Deadline::after(patience));
+            if deadline.is_past() {
+                return script.holds.nobody_came(id).map_or(Ok(()), Err);
+            }
+            core = self.held.wait_until(core, deadline);
+        }
+    }
+
+    /// Releases the hold and wakes its thread. Returns what to report if the deadline came first.
+    pub(super) fn release_hold(&self, id: u64) -> Option<Remark> {
+        let expired = self.with_script(|script| script.holds.remove(id));
+        self.held.notify_all();
+        expired
+    }
+}

@@ -1,0 +1,224 @@
+//! Calls on their way to the machine.
+//!
+//! A [`Request`] says how a call applies to the machine, and which [`Call`] it is for those who keep
+//! it. A [`Call`] is a request itself, for replay and for what few clients call. What every client
+//! calls is a type of its own: the compiler knows which call it has, and a path is copied only if
+//! somebody keeps the call.
+
+use std::cell::RefCell;
+
+use super::{Machine, Script};
+use crate::call::arguments::Placement;
+use crate::call::image::ImageKey;
+use crate::call::{
+    self, Call, Function, Hresult, ImagePath, MountImage, Outcome, Session, ThreadId,
+};
+
+/// A call that is about to be made.
+pub(crate) trait Request {
+    /// The call as a value, without an answer: made only if somebody looks.
+    fn call(&self) -> Call;
+
+    /// The function that is called.
+    fn function(&self) -> Option<Function> {
+        self.call().function()
+    }
+
+    /// The session that the caller passes.
+    fn session(&self) -> Option<Session> {
+        self.call().session()
+    }
+
+    /// The answer that the caller has decided, before any rule is asked.
+    fn answer(&self) -> Option<Hresult> {
+        None
+    }
+
+    /// Takes the step. The script is asked once the contract allows the call, and only then.
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, script: impl Script) -> Outcome;
+}
+
+/// The one dispatcher.
+impl Request for Call {
+    fn call(&self) -> Call {
+        self.asked().clone()
+    }
+
+    fn answer(&self) -> Option<Hresult> {
+        Call::answer(self)
+    }
+
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, script: impl Script) -> Outcome {
+        match self {
+            Self::Initialize => machine.initialize(script),
+            Self::OpenSession(open) => {
+                machine.open_session(open.path.key(), open.placement.is_some(), script)
+            }
+            Self::BeginOperation { session, function } => {
+                machine.begin_operation(thread, *session, *function, script)
+            }
+            Self::EndOperation { session, result } => {
+                machine.end_operation(thread, *session, *result)
+            }
+            Self::CloseSession { session } => machine.close_session(thread, *session, script),
+            Self::FinishClose { session } => machine.finish_close(thread, *session),
+            Self::Shutdown => machine.shutdown(script),
+            Self::GetLastErrorMessage => machine.last_error(thread, script),
+            Self::MountImage(mount) => machine.mount_image(mount, script),
+            Self::UnmountImage { path } => machine.unmount_image(path.key(), script),
+            Self::RemountImage { path } => machine.remount_image(path.key(), script),
+            Self::CallWithoutSession { function } => {
+                machine.call_without_session(*function, script)
+            }
+            Self::CallWithoutArgument { function } => machine.call_without_argument(*function),
+            Self::HandOut { .. } => machine.hand_out(),
+            Self::Delete { memory } => machine.delete(*memory, script),
+            // The answer comes by way of the script.
+            Self::Scripted { call, .. } => call.apply(machine, thread, script),
+        }
+    }
+}
+
+/// `DismInitialize`.
+pub(crate) struct Initialize;
+
+impl Request for Initialize {
+    fn call(&self) -> Call {
+        Call::Initialize
+    }
+
+    #[inline]
+    fn apply(&self, machine: &mut Machine, _: ThreadId, script: impl Script) -> Outcome {
+        machine.initialize(script)
+    }
+}
+
+/// `DismShutdown`.
+pub(crate) struct Shutdown;
+
+impl Request for Shutdown {
+    fn call(&self) -> Call {
+        Call::Shutdown
+    }
+
+    #[inline]
+    fn apply(&self, machine: &mut Machine, _: ThreadId, script: impl Script) -> Outcome {
+        machine.shutdown(script)
+    }
+}
+
+/// `DismOpenSession`.
+pub(crate) struct OpenSession<'a> {
+    path: &'a [u8],
+    image: ImageKey<'a>,
+    placement: Option<&'a Placement>,
+}
+
+impl<'a> OpenSession<'a> {
+    /// Hashes the path, which needs no lock.
+    #[inline]
+    pub(crate) fn new(path: &'a [u8], placement: Option<&'a Placement>) -> Self {
+        Self { path, image: ImageKey::new(path), placement }
+    }
+}
+
+impl Request for OpenSession<'_> {
+    fn call(&self) -> Call {
+        let placement = self.placement.map(|placement| Box::new(placement.clone()));
+        Call::OpenSession(call::OpenSession { path: ImagePath::from_bytes(self.path), placement })
+    }
+
+    #[inline]
+    fn apply(&self, machine: &mut Machine, _: ThreadId, script: impl Script) -> Outcome {
+        machine.open_session(self.image, self.placement.is_some(), script)
+    }
+}
+
+/// An operation arrives.
+pub(crate) struct BeginOperation {
+    pub(crate) session: Session,
+    pub(crate) function: Function,
+}
+
+impl Request for BeginOperation {
+    fn call(&self) -> Call {
+        Call::BeginOperation { session: self.session, function: self.function }
+    }
+
+    #[inline]
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, script: impl Script) -> Outcome {
+        machine.begin_operation(thread, self.session, self.function, script)
+    }
+}
+
+/// An operation is over.
+pub(crate) struct EndOperation {
+    pub(crate) session: Session,
+    pub(crate) function: Function,
+    pub(crate) result: Hresult,
+}
+
+impl Request for EndOperation {
+    fn call(&self) -> Call {
+        Call::EndOperation { session: self.session, result: self.result }
+    }
+
+    fn function(&self) -> Option<Function> {
+        Some(self.function)
+    }
+
+    #[inline]
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, _: impl Script) -> Outcome {
+        machine.end_operation(thread, self.session, self.result)
+    }
+}
+
+/// `DismCloseSession`.
+pub(crate) struct CloseSession {
+    pub(crate) session: Session,
+}
+
+impl Request for CloseSession {
+    fn call(&self) -> Call {
+        Call::CloseSession { session: self.session }
+    }
+
+    #[inline]
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, script: impl Script) -> Outcome {
+        machine.close_session(thread, self.session, script)
+    }
+}
+
+/// The second instant of a last close.
+pub(crate) struct FinishClose {
+    pub(crate) session: Session,
+}
+
+impl Request for FinishClose {
+    fn call(&self) -> Call {
+        Call::FinishClose { session: self.session }
+    }
+
+    #[inline]
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, _: impl Script) -> Outcome {
+        machine.finish_close(thread, self.session)
+    }
+}
+
+/// `DismGetMountedImageInfo`, which copies the list at the instant at which it takes effect.
+#[derive(Default)]
+pub(crate) struct GetMountedImageInfo {
+    pub(crate) mounted: RefCell<Vec<MountImage>>,
+}
+
+impl Request for GetMountedImageInfo {
+    fn call(&self) -> Call {
+        Call::CallWithoutSession { function: Function::GetMountedImageInfo }
+    }
+
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, script: impl Script) -> Outcome {
+        let called = self.call().apply(machine, thread, script)?;
+        self.mounted.replace(machine.mounted().to_vec());
+        Ok(called)
+    }
+}
