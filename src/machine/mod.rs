@@ -1,7 +1,6 @@
 //! A DISM process as a pure state machine: no lock, no clock, no thread.
 
 mod config;
-mod index;
 pub(crate) mod request;
 mod sessions;
 
