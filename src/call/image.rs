@@ -165,12 +165,12 @@ impl<'a> ImageKey<'a> {
     }
 
     /// Whether `path`, which has no trailing separators either, names the same image.
-    pub(crate) fn names(self, path: &[u8]) -> bool {
+    pub(crate) fn matches(self, path: &[u8]) -> bool {
         *self.path == *path || folded(self.path).eq(folded(path))
     }
 
     pub(crate) fn is_online(self) -> bool {
-        self.names(super::DISM_ONLINE_IMAGE.as_bytes())
+        self.matches(super::DISM_ONLINE_IMAGE.as_bytes())
     }
 }
 
@@ -258,7 +258,7 @@ fn hash_folded(path: &[u8]) -> u32 {
 
 /// A hash that ignores the case of ASCII letters, and the difference of `/` and `\`.
 ///
-/// It may take other bytes for the same too, as `[` and `{`: [`ImageKey::names`] decides.
+/// It may take other bytes for the same too, as `[` and `{`: [`ImageKey::matches`] decides.
 struct Hash(u64);
 
 impl Hash {

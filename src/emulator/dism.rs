@@ -12,39 +12,43 @@ use crate::call::{
 use crate::machine::request::{self, Request};
 
 impl Emulator {
-    /// `DismInitialize`.
+    /// Calls `DismInitialize`.
     ///
-    /// Gives `S_OK`; under [`Contract::Recorded`] [`Hresult::S_FALSE`] if the process was
-    /// initialized already, and the count goes up (rule I3). The log level and the paths of the
-    /// real function have no effect that the emulator could show, so it does not ask for them.
+    /// Returns `S_OK`. Under [`Contract::Recorded`] it returns [`Hresult::S_FALSE`] if the process
+    /// is initialized already, and the count goes up (rule I3). The log level and the paths of the
+    /// real function have no effect that the emulator could show, so the method does not take them.
     ///
     /// # Errors
     ///
     /// [`Error::NotElevated`] (rule I2); [`Error::AlreadyInitialized`] under
-    /// [`Contract::Documented`] (rule I3); [`Error::OutOfNumbers`] after `u32::MAX` initializations.
+    /// [`Contract::Documented`] (rule I3); [`Error::OutOfNumbers`] after `u32::MAX`
+    /// initializations.
+    ///
+    /// [`Contract::Documented`]: crate::Contract::Documented
+    /// [`Contract::Recorded`]: crate::Contract::Recorded
     #[track_caller]
     pub fn initialize(&self) -> Result<Hresult, Error> {
         self.take(&request::Initialize).code()
     }
 
-    /// `DismOpenSession` on a path, or on the running system with
+    /// Calls `DismOpenSession` on a path, or on the running system with
     /// [`DISM_ONLINE_IMAGE`](crate::DISM_ONLINE_IMAGE).
     ///
-    /// Gives a new handle, or for an image that is open the one that it has, with one reference
-    /// more (rules O2, O3). Any path is accepted: there is no file system behind the emulator
-    /// (rule O6).
+    /// Returns a new handle. If the image is open already, returns its handle, with one reference
+    /// more (rules O2, O3). Any path is accepted: there is no file system behind the emulator (rule
+    /// O6).
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`] (rule O1); [`Error::InvalidArgument`] for an empty path
-    /// (rule O5); [`Error::OutOfNumbers`] when there is no handle left (rule O8).
+    /// [`Error::NotInitialized`] (rule O1); [`Error::InvalidArgument`] for an empty path (rule O5);
+    /// [`Error::OutOfNumbers`] if no handle is left (rule O8).
     #[track_caller]
     pub fn open_session(&self, path: impl AsRef<OsStr>) -> Result<Session, Error> {
         let path = path.as_ref().as_encoded_bytes();
         self.take(&request::OpenSession::new(path, None)).session()
     }
 
-    /// `DismOpenSession` with a Windows directory or a system drive.
+    /// Calls `DismOpenSession` with a Windows directory or a system drive.
     ///
     /// # Errors
     ///
@@ -67,21 +71,20 @@ impl Emulator {
         Ok(OwnedSession::new(self.clone(), session, Location::caller()))
     }
 
-    /// Begins an operation on a session: any function of the API that takes one, but for the
-    /// close.
+    /// Begins an operation on a session: any function of the API that takes one, except the close.
     ///
-    /// Operations on one session are performed one at a time in the order of arrival, so this
-    /// waits for those that came before (rule P2). What it gives stands for the running call: the
+    /// Operations on one session are performed one at a time, in the order of arrival, so this
+    /// waits for those that came before (rule P2). The returned value is the running call: the
     /// operation lasts until it is ended or dropped.
     ///
-    /// [`Function::CommitImage`] needs an image that is [mounted](Self::mount_image) (rule P1).
+    /// [`Function::CommitImage`] needs a [mounted](Self::mount_image) image (rule P1).
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`], [`Error::InvalidSession`] and, while another thread closes the
-    /// session, [`Error::SessionClosing`] (rules P1, C4); [`Error::PossibleDeadlock`] inside an
-    /// operation of the same thread on the same session (rule P3); [`Error::InvalidArgument`] for
-    /// a function that is not an operation.
+    /// [`Error::NotInitialized`] and [`Error::InvalidSession`] (rule P1); [`Error::SessionClosing`]
+    /// while another thread closes the session (rule C4); [`Error::PossibleDeadlock`] inside an
+    /// operation of the same thread on the same session (rule P3); [`Error::InvalidArgument`] for a
+    /// function that is not an operation.
     #[inline]
     #[track_caller]
     pub fn operation(&self, session: Session, function: Function) -> Result<Operation<'_>, Error> {
@@ -90,10 +93,9 @@ impl Emulator {
         Ok(Operation::new(self, caller, session, function, answer))
     }
 
-    /// Begins an operation and ends it: what most adapters between a program and the emulator
-    /// need.
+    /// Begins an operation and ends it: what most adapters between a program and the emulator need.
     ///
-    /// Gives what a [`Rule`] says, or else `S_OK`.
+    /// Returns the answer of a [`Rule`](crate::Rule), or `S_OK` if there is none.
     ///
     /// # Errors
     ///
@@ -116,61 +118,62 @@ impl Emulator {
         self.operation(session, function)?.end()
     }
 
-    /// `DismCloseSession`: gives one reference back. The last one waits for the operations that
-    /// other threads perform on the session, while no new one is accepted; then the handle is gone
-    /// (rules C3, C4).
+    /// Calls `DismCloseSession`, which gives one reference back.
     ///
-    /// Gives `S_OK`, or [`Hresult::ERROR_SUCCESS_REBOOT_REQUIRED`] for a session with an operation
-    /// that ended so (rule C6).
+    /// The last close waits for the operations that other threads perform on the session, while no
+    /// new one is accepted; then the handle is gone (rules C3, C4). Returns `S_OK`, or
+    /// [`Hresult::ERROR_SUCCESS_REBOOT_REQUIRED`] if an operation on the session returned that
+    /// (rule C6).
     ///
     /// # Errors
     ///
     /// [`Error::NotInitialized`] (rule C1); [`Error::InvalidSession`] for a number that is not an
-    /// open session, or that another thread is closing (rules C2, C5);
-    /// [`Error::PossibleDeadlock`], with nothing changed, from inside an operation of the same
-    /// thread on the session (rule C7).
+    /// open session, or that another thread is closing (rules C2, C5); [`Error::PossibleDeadlock`]
+    /// from inside an operation of the same thread on the session, and nothing changes (rule C7).
     #[track_caller]
     pub fn close_session(&self, session: Session) -> Result<Hresult, Error> {
         self.shared.close(self.caller(), session).code()
     }
 
-    /// `DismShutdown`. Under [`Contract::Recorded`] one that is not the last takes one off the
-    /// count and does not look at sessions (rule S3).
+    /// Calls `DismShutdown`.
+    ///
+    /// Under [`Contract::Recorded`](crate::Contract::Recorded) a shutdown that is not the last
+    /// takes one off the count and does not look at sessions (rule S3).
     ///
     /// # Errors
     ///
     /// [`Error::NotInitialized`] (rule S1); [`Error::OpenSessionHandles`] for a last shutdown with
-    /// a session open, one that is being closed included, and nothing changes (rule S2).
+    /// a session open, or one that is being closed, and nothing changes (rule S2).
     #[track_caller]
     pub fn shutdown(&self) -> Result<(), Error> {
         self.take(&request::Shutdown).code().map(drop)
     }
 
-    /// `DismGetLastErrorMessage`: the code of the last call of this thread that failed, `None` if
-    /// none did; [`Hresult::message`] has the text.
+    /// Calls `DismGetLastErrorMessage`.
     ///
-    /// Every failing call counts but a shutdown, a delete and this one; a success clears nothing
-    /// (rules E1 to E4).
+    /// Returns the code of the last call of this thread that failed, or `None` if none did;
+    /// [`Hresult::message`] has the text. Every failing call counts except a shutdown, a delete and
+    /// this one; a success clears nothing (rules E1 to E4).
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`] after a last shutdown, but not before the first initialize
-    /// (rule E5).
+    /// [`Error::NotInitialized`] after a last shutdown, but not before the first initialize (rule
+    /// E5).
     #[track_caller]
     pub fn last_error(&self) -> Result<Option<Hresult>, Error> {
         self.take(&Call::GetLastErrorMessage).last_error()
     }
 
-    /// `DismMountImage`. There is no file system behind the emulator: any file has any image.
+    /// Calls `DismMountImage`. There is no file system behind the emulator: any file has any image.
     ///
-    /// Gives what a [`Rule`] says, or else `S_OK`. What is mounted stays so across a shutdown, for
-    /// as long as the emulator lives (rule N4).
+    /// Returns the answer of a [`Rule`](crate::Rule), or `S_OK` if there is none. A mounted image
+    /// stays mounted across a shutdown, for as long as the emulator lives (rule N4).
     ///
     /// # Errors
     ///
     /// [`Error::NotInitialized`] (rule N1); [`Error::SessionOnPath`] (rule N2);
     /// [`Error::AlreadyMounted`]; [`Error::InvalidImageIndex`] for image 0;
-    /// [`Error::InvalidArgument`] for an empty path.
+    /// [`Error::InvalidImageName`] for an empty name; [`Error::InvalidArgument`] for an empty path.
     ///
     /// ```
     /// use dism_emu::{Emulator, Error, Function, MountImage};
@@ -193,7 +196,8 @@ impl Emulator {
         self.take(&Call::MountImage(mount)).code()
     }
 
-    /// `DismUnmountImage`, whether its changes are committed or discarded: there are none.
+    /// Calls `DismUnmountImage`. Whether it commits or discards changes makes no difference: there
+    /// are none.
     ///
     /// # Errors
     ///
@@ -204,7 +208,7 @@ impl Emulator {
         self.take(&Call::UnmountImage { path: ImagePath::new(path) }).code()
     }
 
-    /// `DismRemountImage`. Nothing ever needs it here, so it only checks its argument.
+    /// Calls `DismRemountImage`. No image ever needs it here, so it only checks its argument.
     ///
     /// # Errors
     ///
@@ -214,7 +218,9 @@ impl Emulator {
         self.take(&Call::RemountImage { path: ImagePath::new(path) }).code()
     }
 
-    /// `DismGetMountedImageInfo`: what is mounted, in the order in which it was (rule N4).
+    /// Calls `DismGetMountedImageInfo`.
+    ///
+    /// Returns the mounted images in the order in which they were mounted (rule N4).
     ///
     /// # Errors
     ///
@@ -226,11 +232,11 @@ impl Emulator {
         Ok(request.mounted.into_inner())
     }
 
-    /// A function that takes no session and has no method of its own, such as
+    /// Calls a function that takes no session and has no method of its own, such as
     /// [`Function::GetImageInfo`].
     ///
-    /// It fails while the API is not initialized (rule N1), answers what a [`Rule`] says, and
-    /// does nothing else: there are no images behind the emulator.
+    /// Returns the answer of a [`Rule`](crate::Rule), or `S_OK`, and does nothing else: there are
+    /// no images behind the emulator.
     ///
     /// # Errors
     ///
@@ -253,10 +259,10 @@ impl Emulator {
     }
 
     /// Hands out memory in the name of a function that has just succeeded, as `DismGetFeatures`
-    /// and its like do: the caller has to [`delete`](Self::delete) it, once (rule D1).
+    /// does: the caller has to [`delete`](Self::delete) it, once (rule D1).
     ///
-    /// Not a function of DISM but part of one. It does not look at what the function is; memory is
-    /// a number, and the emulator only watches what becomes of it.
+    /// This is a part of a DISM function, not a function of its own. Memory is a number here, and
+    /// the emulator only watches what becomes of it.
     ///
     /// # Errors
     ///
@@ -268,15 +274,15 @@ impl Emulator {
         self.shared.lock().step(self.caller(), &Call::HandOut { function }).memory()
     }
 
-    /// `DismDelete`: gives back memory that was [handed out](Self::hand_out). [`Memory::NULL`] is
-    /// a success (rule D2).
+    /// Calls `DismDelete` on memory that was [handed out](Self::hand_out). Deleting
+    /// [`Memory::NULL`] succeeds (rule D2).
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for what was not handed out, or was deleted before (rule D3);
-    /// [`Error::NotInitialized`] after a last shutdown (rule D4), but not before the first
-    /// initialize: the message that tells why that one failed has to be given back, too. None of
-    /// these is a last error (rule E2).
+    /// [`Error::InvalidArgument`] for memory that was not handed out, or was deleted before (rule
+    /// D3); [`Error::NotInitialized`] after a last shutdown (rule D4), but not before the first
+    /// initialize: the message that says why that one failed has to be deleted, too. None of these
+    /// is a last error (rule E2).
     #[track_caller]
     pub fn delete(&self, memory: Memory) -> Result<(), Error> {
         self.take(&Call::Delete { memory }).code().map(drop)
@@ -288,7 +294,7 @@ impl Emulator {
         self.shared.take(self.caller(), request)
     }
 
-    /// Whoever calls this, as the journal has it.
+    /// Returns the thread and the location of the call, as the journal has them.
     #[inline]
     #[track_caller]
     fn caller(&self) -> Caller {

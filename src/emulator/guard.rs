@@ -56,8 +56,8 @@ impl Drop for RuleGuard {
 /// [`OwnedSession`](crate::OwnedSession)s of a test lets go before their drops have to wait for the
 /// held thread, also where an assertion fails.
 ///
-/// A forgotten one holds nobody for ever: when its [deadline](Hold::deadline) has passed, the
-/// thread goes on, and the hold is told of by name, where this is released or dropped and by
+/// A forgotten one holds nobody for ever: when its [deadline](crate::Hold::deadline) has passed,
+/// the thread goes on, and the hold is told of by name, where this is released or dropped and by
 /// [`Emulator::verify`].
 #[derive(Debug)]
 #[must_use = "the hold is released where this is dropped, so it needs a name"]
@@ -77,8 +77,8 @@ impl HoldGuard {
     ///
     /// # Panics
     ///
-    /// If none comes before the [deadline](Hold::deadline), or the one that came is gone because
-    /// of it.
+    /// If none comes before the [deadline](crate::Hold::deadline), or the one that came is gone
+    /// because of it.
     #[track_caller]
     pub fn wait(&self) {
         if let Err(missed) = self.emulator.shared.wait_for_hold(self.id) {
@@ -90,7 +90,7 @@ impl HoldGuard {
     ///
     /// # Panics
     ///
-    /// If the thread was let go by the [deadline](Hold::deadline) before.
+    /// If the thread was let go by the [deadline](crate::Hold::deadline) before.
     #[track_caller]
     pub fn release(mut self) {
         self.end();

@@ -29,8 +29,8 @@ use crate::script::{Hold, Rule};
 /// another process: as many as wanted live side by side and know nothing of each other, so every
 /// test has its own and all run in parallel.
 ///
-/// Every call takes one lock for a few nanoseconds and waits only where the real one does: for
-/// the operations on the same session that came before it.
+/// Every call takes one lock for a few nanoseconds, and waits only if the real one does: for the
+/// operations on the same session that came before it.
 ///
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Error, Function, Hresult};
@@ -54,27 +54,30 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// A process under [`Contract::Documented`], elevated, not initialized.
+    /// Creates a process under [`Contract::Documented`](crate::Contract::Documented), elevated and
+    /// not initialized.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// A process to be described first.
+    /// Returns a builder that describes a process first.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Puts a rule in force until the guard is dropped: calls that it means are answered by it.
+    /// Puts a rule in force until the guard is dropped: it answers the calls that it matches.
     #[track_caller]
     pub fn script(&self, rule: Rule) -> RuleGuard {
         self.script_together([rule], Location::caller())
     }
 
-    /// The servicing host of the session's image dies: from here on, every operation on the
-    /// session fails, the first with `RPC_E_DISCONNECTED` and all others with `RPC_S_CALL_FAILED`,
-    /// as recorded; the session can be closed as ever (rule P5). Operations that have arrived
-    /// before end as they would, and rules that are in force already come first.
+    /// Lets the servicing host of the session's image die (rule P5).
+    ///
+    /// From here on every operation on the session fails, the first with `RPC_E_DISCONNECTED` and
+    /// all others with `RPC_S_CALL_FAILED`, as recorded; the session can be closed as ever.
+    /// Operations that have arrived before end as they would, and rules that are in force already
+    /// come first.
     ///
     /// ```
     /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult};
@@ -108,7 +111,7 @@ impl Emulator {
         RuleGuard::new(self.clone(), id)
     }
 
-    /// Sets a hold until the guard is released or dropped: the next thread that comes to its point
+    /// Sets a hold until the guard is released or dropped: the next thread that reaches its point
     /// stops there.
     #[track_caller]
     pub fn hold(&self, hold: Hold) -> HoldGuard {
@@ -117,14 +120,15 @@ impl Emulator {
         HoldGuard::new(self.clone(), id)
     }
 
-    /// Whether the process is initialized and how many sessions are open, for assertions. Not a
-    /// function of DISM; leaves no trace.
+    /// Returns whether the process is initialized and how many sessions are open, for assertions.
+    /// This is not a function of DISM and leaves no trace in the journal.
     #[must_use]
     pub fn state(&self) -> State {
         self.shared.lock().machine.state()
     }
 
-    /// What happened so far: a copy, made under the lock, so that every other call waits for it.
+    /// Returns what has happened so far: a copy, made under the lock, so that every other call waits
+    /// for it.
     #[must_use]
     pub fn journal(&self) -> Journal {
         let core = self.shared.lock();

@@ -9,9 +9,9 @@ use crate::sync::in_drop;
 /// A session that closes itself when it is dropped.
 ///
 /// A drop is a `DismCloseSession` like any other: it may wait for operations, and it may fail, as
-/// inside an operation of the same thread (rule C7), where it leaves the session open. It has nobody
-/// to tell and keeps quiet; [`close`](Self::close) tells. [`into_raw`](Self::into_raw) leaves the
-/// session open. In the journal a drop has the place where the session was opened.
+/// inside an operation of the same thread (rule C7), where it leaves the session open. It has
+/// nobody to tell and keeps quiet; [`close`](Self::close) tells. [`into_raw`](Self::into_raw)
+/// leaves the session open. In the journal a drop has the place where the session was opened.
 ///
 /// It owns a number, as real wrappers do. Where the session is closed by its raw handle and the API
 /// is shut down and initialized again, the number may be another session's by the time of the drop:

@@ -14,20 +14,20 @@ pub(super) struct Watermark {
 }
 
 impl Emulator {
-    /// Looks through the journal for mistakes of the client's, for rules that never fired, and for
-    /// holds that nobody released.
+    /// Checks the journal for the client's mistakes, and the script for rules that never fired and
+    /// for holds that nobody released.
     ///
-    /// To be called when the client is through: what it has open then counts as left behind. Where
-    /// nobody calls it, it is done when the last handle to the process is dropped (clones,
-    /// [`OwnedSession`]s and guards are handles), and a report is a panic there, unless the thread
-    /// is panicking already or the test
-    /// [opted out](Builder::verify_on_drop). That drop says nothing more of a process that was
-    /// verified explicitly and not called since.
+    /// Call it when the client is done: what is open then counts as left behind. If nobody calls
+    /// it, the drop of the last handle to the process does (clones,
+    /// [`OwnedSession`](crate::OwnedSession)s and guards are handles). It panics with the report,
+    /// unless the thread is panicking already or the test [opted
+    /// out](crate::Builder::verify_on_drop). A process that was verified, and not called since, is
+    /// not reported again.
     ///
     /// # Errors
     ///
-    /// The report, where there is anything in it; a journal that was switched off, or whose
-    /// beginning is gone, cannot be verified and is reported as such.
+    /// The report, if there is anything in it. A journal that is switched off, or whose beginning
+    /// is gone, cannot be verified and is reported as such.
     ///
     /// ```
     /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Mistake};

@@ -515,7 +515,7 @@ fn check_scripted(answer: Option<Hresult>) -> Result<(), Error> {
 }
 
 fn find_mounted(mounted: &[MountImage], path: ImageKey<'_>) -> Option<usize> {
-    mounted.iter().position(|mount| mount.path.key().names(path.path()))
+    mounted.iter().position(|mount| mount.path.key().matches(path.path()))
 }
 
 impl Phase {

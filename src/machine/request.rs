@@ -1,9 +1,9 @@
 //! Calls on their way to the machine.
 //!
-//! A [`Request`] says how a call applies to the machine, and which [`Call`] it is for those who keep
-//! it. A [`Call`] is a request itself, for replay and for what few clients call. What every client
-//! calls is a type of its own: the compiler knows which call it has, and a path is copied only if
-//! somebody keeps the call.
+//! A [`Request`] says how a call applies to the machine, and which [`Call`] it is for those who
+//! keep it. A [`Call`] is a request itself, for replay and for what few clients call. What every
+//! client calls is a type of its own: the compiler knows which call it has, and a path is copied
+//! only if somebody keeps the call.
 
 use std::cell::RefCell;
 

@@ -127,14 +127,14 @@ impl Sessions {
     /// The open session of an image.
     #[inline]
     pub(crate) fn find_image(&self, image: ImageKey<'_>) -> Option<Slot> {
-        let is_same = |slot: &Slot| image.names(self.entry(*slot).image());
+        let is_same = |slot: &Slot| image.matches(self.entry(*slot).image());
         self.by_image.find(spread(image.hash()), is_same).copied()
     }
 
     /// Whether a session is on the image, one that is closing included. Closing ones are in no
     /// index of images, so all are looked at; few calls ask.
     pub(crate) fn is_on(&self, image: ImageKey<'_>) -> bool {
-        self.entries.iter().any(|(_, entry)| image.names(entry.image()))
+        self.entries.iter().any(|(_, entry)| image.matches(entry.image()))
     }
 
     /// Whether a handle up to `last` is left.

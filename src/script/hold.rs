@@ -12,8 +12,9 @@ use crate::evidence::Remark;
 /// Stops the next call of a function at a given point, so that a test can make an interleaving
 /// happen that would otherwise be a matter of luck.
 ///
-/// A hold is data: [`Emulator::hold`] sets it, and it catches the first thread that comes to its
-/// point, once. A held thread holds no lock, so every other thread goes on.
+/// A hold is data: [`Emulator::hold`](crate::Emulator::hold) sets it, and it catches the first
+/// thread that comes to its point, once. A held thread holds no lock, so every other thread goes
+/// on.
 ///
 /// ```
 /// use std::thread;
@@ -97,8 +98,8 @@ impl Hold {
         self
     }
 
-    /// How long [`wait`](HoldGuard::wait) waits for a thread, and how long a thread is held at the
-    /// most: 10 seconds unless said otherwise.
+    /// How long [`wait`](crate::HoldGuard::wait) waits for a thread, and how long a thread is held
+    /// at the most: 10 seconds unless said otherwise.
     ///
     /// Inside a model there is no time, and no deadline: a hold that is never released is reported
     /// as a deadlock.

@@ -11,8 +11,9 @@ use crate::evidence::Remark;
 /// Answers certain calls in place of the emulator: a fault, another success, progress in steps.
 ///
 /// A rule is data. It says which calls are meant, how many of them, and what they return;
-/// [`Emulator::script`] puts it in force. It never stands against the contract: a call that the
-/// contract refuses is refused as ever, and uses up no rule. Of those it lets through,
+/// [`Emulator::script`](crate::Emulator::script) puts it in force. It never stands against the
+/// contract: a call that the contract refuses is refused as ever, and uses up no rule. Of those it
+/// lets through,
 ///
 /// - a call with a failing answer does nothing but fail and set the last error, where its failures
 ///   do that (rule E2). An operation with one lasts as long as any other and fails at its end; the
@@ -21,9 +22,9 @@ use crate::evidence::Remark;
 ///   own, whatever number it is (rule P4): `S_FALSE` from an initialize, 3010 from a close. A
 ///   result of 3010 from an operation makes the last close return it, too (rule C6).
 ///
-/// [`open_session`](Emulator::open_session), [`shutdown`](Emulator::shutdown) and
-/// [`last_error`](Emulator::last_error) have no place for another success than their own; what was
-/// scripted for them stands in the journal.
+/// [`open_session`](crate::Emulator::open_session), [`shutdown`](crate::Emulator::shutdown) and
+/// [`last_error`](crate::Emulator::last_error) have no place for another success than their own;
+/// what was scripted for them stands in the journal.
 ///
 /// The first rule in force that means a call answers it, in the order in which they were put in
 /// force; those behind it do not count that call.
@@ -165,7 +166,7 @@ impl Rule {
     }
 
     /// The rule need not fire: without this, one that never did is told by
-    /// [`Emulator::verify`].
+    /// [`Emulator::verify`](crate::Emulator::verify).
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
@@ -176,7 +177,7 @@ impl Rule {
             Some(function) => query.function == Some(function),
             None => query.function.is_some_and(Function::is_operation),
         };
-        let image = |image: &ImagePath| query.image.is_some_and(|path| image.key().names(path));
+        let image = |image: &ImagePath| query.image.is_some_and(|path| image.key().matches(path));
         function
             && self.session.is_none_or(|session| query.session == Some(session))
             && self.image.as_ref().is_none_or(image)
