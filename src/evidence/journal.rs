@@ -4,9 +4,6 @@ use std::panic::Location;
 
 use thiserror::Error;
 
-use super::audit::{self, Finding};
-use super::paired::Calls;
-use super::{Remark, Timeline};
 use crate::call::{Call, Caller, Effect, Hresult, Outcome, ThreadId};
 use crate::machine::{Config, Machine};
 
@@ -24,18 +21,19 @@ pub struct Step {
     /// Where the call stands, as `#[track_caller]` tells it: the line that called the emulator, or
     /// if the function around that line is `#[track_caller]` too, the line that called it. `None`
     /// where nobody knows.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "place_as_text"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
     pub place: Option<&'static Location<'static>>,
 }
 
-/// As a string, `src/tool.rs:40:9`.
+/// Writes a location, or one that may be missing, as a string: `src/tool.rs:40:9`.
 #[cfg(feature = "serde")]
-pub(crate) fn place_as_text<S: serde::Serializer>(
-    place: &Option<&'static Location<'static>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match place {
-        Some(place) => serializer.collect_str(place),
+pub(super) fn location_as_text<L, S>(location: &L, serializer: S) -> Result<S::Ok, S::Error>
+where
+    L: Copy + Into<Option<&'static Location<'static>>>,
+    S: serde::Serializer,
+{
+    match (*location).into() {
+        Some(location) => serializer.collect_str(location),
         None => serializer.serialize_none(),
     }
 }
@@ -113,37 +111,6 @@ impl Journal {
         Self { config, steps, dropped: 0, is_off: false }
     }
 
-    /// The client's mistakes that these steps show, in their order.
-    ///
-    /// It takes the last step for the end: what is open then was never closed. A client that
-    /// keeps the contract has none, and a failure that a test scripted is not the client's.
-    ///
-    /// Where the beginning is missing ([`dropped`](Self::dropped)), only what is certain without
-    /// it is found.
-    ///
-    /// ```
-    /// use dism_emu::{Emulator, Mistake};
-    ///
-    /// let dism = Emulator::builder().verify_on_drop(false).build();
-    /// dism.initialize()?;
-    /// dism.open_session("image")?;
-    /// let _only_logged = dism.shutdown();
-    ///
-    /// let found = dism.journal().mistakes();
-    /// assert_eq!(found[0].mistake, Mistake::ShutdownWithOpenSession);
-    /// assert_eq!((found[0].at, &found[0].collides_with[..]), (2, &[1][..]));
-    /// # Ok::<(), dism_emu::Error>(())
-    /// ```
-    #[must_use]
-    pub fn mistakes(&self) -> Vec<Finding> {
-        audit::find(self, &Calls::of(&self.steps))
-    }
-
-    /// The calls for people: a line each, a column for each thread.
-    pub const fn timeline(&self) -> Timeline<'_> {
-        Timeline::new(self, &[])
-    }
-
     pub(crate) const fn is_off(&self) -> bool {
         self.is_off
     }
@@ -167,23 +134,14 @@ impl Journal {
         self.dropped
     }
 
-    /// Why the journal does not tell everything, if it does not.
-    pub(crate) fn gap(&self) -> Option<Remark> {
-        match (self.is_off, self.dropped) {
-            (true, _) => Some(Remark::JournalOff),
-            (false, 0) => None,
-            (false, dropped) => Some(Remark::JournalIncomplete { dropped }),
-        }
-    }
-
     /// Runs the journal through a fresh machine and compares every outcome.
     ///
-    /// Gives the machine as it stands after the last step.
+    /// Returns the machine in its state after the last step.
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Off`] where none was kept, [`ReplayError::Incomplete`] where the beginning
-    /// is missing, [`ReplayError::Differs`] at the first outcome that comes out otherwise.
+    /// [`ReplayError::Off`] if none was kept, [`ReplayError::Incomplete`] if the beginning is
+    /// missing, [`ReplayError::Differs`] at the first outcome that differs.
     pub fn replay(&self) -> Result<Machine, ReplayError> {
         if self.is_off {
             return Err(ReplayError::Off);
@@ -212,7 +170,7 @@ impl fmt::Display for Journal {
 ///
 /// # Errors
 ///
-/// [`ReplayError::Differs`] at the first outcome that comes out otherwise.
+/// [`ReplayError::Differs`] at the first outcome that differs.
 ///
 /// ```
 /// use dism_emu::{Call, Config, Effect, ReplayError, Step, ThreadId, replay};

@@ -1,14 +1,17 @@
 //! What happened, and what it says of the client.
 
-pub(crate) mod audit;
+mod audit;
 pub(crate) mod journal;
 mod mistake;
-pub(crate) mod paired;
+mod paired;
+mod remark;
 mod report;
+mod text;
 mod timeline;
 
 pub use self::audit::Finding;
 pub use self::journal::{Journal, ReplayError, Step, replay};
 pub use self::mistake::Mistake;
-pub use self::report::{Remark, Report};
+pub use self::remark::Remark;
+pub use self::report::Report;
 pub use self::timeline::Timeline;

@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::paired::{Calls, cut, numbers};
+use super::paired::Calls;
 use super::report::groups;
+use super::text::{cut, numbers};
 use super::{Finding, Journal};
 use crate::call::ThreadId;
 
@@ -37,6 +38,13 @@ use crate::call::ThreadId;
 pub struct Timeline<'a> {
     journal: &'a Journal,
     findings: &'a [Finding],
+}
+
+impl Journal {
+    /// The calls for people: a line each, a column for each thread.
+    pub const fn timeline(&self) -> Timeline<'_> {
+        Timeline::new(self, &[])
+    }
 }
 
 /// No line is longer.

@@ -49,6 +49,34 @@ pub struct Finding {
     pub collides_with: Vec<usize>,
 }
 
+impl Journal {
+    /// The client's mistakes that these steps show, in their order.
+    ///
+    /// It takes the last step for the end: what is open then was never closed. A client that
+    /// keeps the contract has none, and a failure that a test scripted is not the client's.
+    ///
+    /// Where the beginning is missing ([`dropped`](Self::dropped)), only what is certain without
+    /// it is found.
+    ///
+    /// ```
+    /// use dism_emu::{Emulator, Mistake};
+    ///
+    /// let dism = Emulator::builder().verify_on_drop(false).build();
+    /// dism.initialize()?;
+    /// dism.open_session("image")?;
+    /// let _only_logged = dism.shutdown();
+    ///
+    /// let found = dism.journal().mistakes();
+    /// assert_eq!(found[0].mistake, Mistake::ShutdownWithOpenSession);
+    /// assert_eq!((found[0].at, &found[0].collides_with[..]), (2, &[1][..]));
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<Finding> {
+        find(self, &Calls::of(self.steps()))
+    }
+}
+
 pub(crate) fn find(journal: &Journal, calls: &Calls<'_>) -> Vec<Finding> {
     let mut audit = Audit::new(calls);
     for (at, step) in journal.steps().iter().enumerate() {

@@ -1,12 +1,12 @@
+#[cfg(feature = "serde")]
+mod json;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::Location;
 
-use thiserror::Error;
-
-use super::audit;
-use super::paired::{Calls, OneCall, numbers};
-use super::{Finding, Journal, Mistake, Timeline};
+use super::paired::{Calls, OneCall};
+use super::text::numbers;
+use super::{Finding, Journal, Mistake, Remark, Timeline};
 use crate::machine::Contract;
 
 /// What is wrong after a test: the client's mistakes, remarks about the test itself, and the
@@ -23,72 +23,15 @@ pub struct Report {
     remarks: Vec<Remark>,
 }
 
-/// Something that makes a test say less than it seems to: not the client's mistake.
-///
-/// ```
-/// use std::panic::Location;
-///
-/// use dism_emu::Remark;
-///
-/// let rule = "the first OpenSession answers 0x800F0902".to_owned();
-/// let remark = Remark::UnusedRule { rule, place: Location::caller() };
-/// assert!(remark.to_string().starts_with("a rule of the test never fired: the first OpenSession"));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(tag = "kind"))]
-#[non_exhaustive]
-pub enum Remark {
-    /// What the test wanted to see handled never happened.
-    #[error("a rule of the test never fired: {rule}, at {place}")]
-    UnusedRule {
-        /// The rule in words.
-        rule: String,
-        /// Where the test made it.
-        #[cfg_attr(feature = "serde", serde(serialize_with = "place_as_text"))]
-        place: &'static Location<'static>,
-    },
-
-    /// The test held calls back and never let them go.
-    #[error("a hold was let go by its deadline: {hold}, at {place}")]
-    ExpiredHold {
-        /// The hold in words.
-        hold: String,
-        /// Where the test made it.
-        #[cfg_attr(feature = "serde", serde(serialize_with = "place_as_text"))]
-        place: &'static Location<'static>,
-    },
-
-    /// Where the journal does not tell everything: what is left behind, as the state has it.
-    #[error("still initialized at the end: count {count}, open sessions {open_sessions}")]
-    StillInitialized {
-        /// Initializations that no shutdown has matched.
-        count: u32,
-        /// Sessions that are open.
-        open_sessions: usize,
-    },
-
-    /// No journal was kept, so no mistake can be found.
-    #[error("the journal is switched off, so no mistake can be found")]
-    JournalOff,
-
-    /// The journal's limit was reached: a mistake may be missing here, or what explains it.
-    #[error("the first {dropped} steps of the journal are missing, so mistakes may be, too")]
-    JournalIncomplete {
-        /// How many steps are missing.
-        dropped: u64,
-    },
-}
-
 impl Report {
     pub(crate) fn with(mut self, remark: Option<Remark>) -> Self {
         self.remarks.extend(remark);
         self
     }
 
-    /// None where there is nothing to report.
+    /// Returns `None` if there is nothing to report.
     pub(crate) fn of(journal: Journal, remarks: Vec<Remark>) -> Option<Self> {
-        let mistakes = audit::find(&journal, &Calls::of(journal.steps()));
+        let mistakes = journal.mistakes();
         if mistakes.is_empty() && remarks.is_empty() {
             return None;
         }
@@ -134,15 +77,15 @@ impl fmt::Debug for Report {
     }
 }
 
-/// The same mistake at the same place, which is one mistake in a loop, is told once.
+/// Puts together the findings of one mistake at one location: a mistake in a loop is reported once.
 pub(crate) fn groups<'a>(calls: &Calls<'_>, mistakes: &'a [Finding]) -> Vec<Vec<&'a Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     let mut known = BTreeMap::new();
     for finding in mistakes {
-        let place = calls.by_step(finding.at).and_then(|call| calls.first(call).place);
+        let location = calls.by_step(finding.at).and_then(|call| calls.first(call).place);
         let next = groups.len();
-        let group = match place {
-            Some(place) => *known.entry((finding.mistake, place)).or_insert(next),
+        let group = match location {
+            Some(location) => *known.entry((finding.mistake, location)).or_insert(next),
             None => next,
         };
         match groups.get_mut(group) {
@@ -153,10 +96,10 @@ pub(crate) fn groups<'a>(calls: &Calls<'_>, mistakes: &'a [Finding]) -> Vec<Vec<
     groups
 }
 
-/// Prose is broken before it gets wider.
+/// The width at which prose is broken.
 const WIDTH: usize = 100;
-/// So many other calls are told for one mistake.
-const TOLD: usize = 8;
+/// How many calls a list has before the rest is only counted.
+const LISTED: usize = 8;
 
 /// Writes each mistake with what it collides with and what to do instead; the remarks; and the
 /// timeline.
@@ -179,7 +122,7 @@ impl fmt::Display for Report {
             write_finding(f, &calls, first)?;
             if !others.is_empty() {
                 let others: Vec<_> = others.iter().map(|finding| finding.at).collect();
-                let others = numbers(&calls.numbers(&others), TOLD);
+                let others = numbers(&calls.numbers(&others), LISTED);
                 writeln!(f, "    the same, from the same place: {others}")?;
             }
         }
@@ -196,17 +139,16 @@ impl fmt::Display for Report {
 
 fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Finding) -> fmt::Result {
     let Some(call) = calls.by_step(finding.at) else { return Ok(()) };
-    writeln!(f, "{}: {}", finding.mistake, Header { calls, call, step: finding.at })?;
+    writeln!(f, "{}: {}", finding.mistake, Header { calls, call })?;
     writeln!(f, "    {}", calls.text(call).within(WIDTH - 4))?;
-    let told = &finding.collides_with[..finding.collides_with.len().min(TOLD)];
-    for step in told {
-        let Some(other) = calls.by_step(*step) else { continue };
-        writeln!(f, "    collides with {}", Header { calls, call: other, step: *step })?;
-        writeln!(f, "        {}", calls.text(other).within(WIDTH - 8))?;
+    let (listed, others) = finding.collides_with.split_at(finding.collides_with.len().min(LISTED));
+    for step in listed {
+        let Some(call) = calls.by_step(*step) else { continue };
+        writeln!(f, "    collides with {}", Header { calls, call })?;
+        writeln!(f, "        {}", calls.text(call).within(WIDTH - 8))?;
     }
-    let untold = calls.numbers(&finding.collides_with[told.len()..]);
-    if !untold.is_empty() {
-        writeln!(f, "    and with {}", numbers(&untold, TOLD))?;
+    if !others.is_empty() {
+        writeln!(f, "    and with {}", numbers(&calls.numbers(others), LISTED))?;
     }
     write_wrapped(f, "    instead: ", finding.mistake.advice())
 }
@@ -215,22 +157,21 @@ fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Findin
 struct Header<'a> {
     calls: &'a Calls<'a>,
     call: OneCall,
-    step: usize,
 }
 
 impl fmt::Display for Header<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let first = self.calls.first(self.call);
-        let number = self.calls.number(self.step).unwrap_or_default();
+        let number = self.calls.number(self.call.first).unwrap_or_default();
         write!(f, "call {number} by {}", first.thread)?;
         match first.place {
-            Some(place) => write!(f, " at {place}"),
+            Some(location) => write!(f, " at {location}"),
             None => Ok(()),
         }
     }
 }
 
-/// Breaks lines between words; each further line begins where the text of the first does.
+/// Breaks lines between words; each further line begins at the column of the first one's text.
 fn write_wrapped(f: &mut fmt::Formatter<'_>, head: &str, text: &str) -> fmt::Result {
     f.write_str(head)?;
     let indent = head.chars().count();
@@ -250,112 +191,6 @@ fn write_wrapped(f: &mut fmt::Formatter<'_>, head: &str, text: &str) -> fmt::Res
     writeln!(f)
 }
 
-/// As a string, `src/tool.rs:40:9`.
-#[cfg(feature = "serde")]
-fn place_as_text<S: serde::Serializer>(
-    place: &&'static Location<'static>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(place)
-}
-
-/// What a machine reads: flat, and with nothing but numbers, strings, booleans and lists of
-/// numbers in an entry.
-#[cfg(feature = "serde")]
-mod machine_readable {
-    use std::panic::Location;
-
-    use serde::{Serialize, Serializer};
-
-    use super::{Remark, Report};
-    use crate::call::{Function, Hresult, Session, ThreadId};
-    use crate::evidence::Finding;
-    use crate::evidence::paired::{Calls, OneCall};
-    use crate::machine::Contract;
-
-    #[derive(Serialize)]
-    struct Flat<'a> {
-        contract: Contract,
-        mistakes: Vec<FlatMistake>,
-        remarks: &'a [Remark],
-        calls: Vec<FlatCall>,
-        dropped: u64,
-    }
-
-    #[derive(Serialize)]
-    struct FlatMistake {
-        number: u32,
-        name: &'static str,
-        call: usize,
-        thread: ThreadId,
-        #[serde(serialize_with = "crate::evidence::journal::place_as_text")]
-        place: Option<&'static Location<'static>>,
-        function: Option<Function>,
-        session: Option<Session>,
-        code: Option<Hresult>,
-        collides_with: Vec<usize>,
-        advice: &'static str,
-    }
-
-    #[derive(Serialize)]
-    struct FlatCall {
-        call: usize,
-        thread: ThreadId,
-        #[serde(serialize_with = "crate::evidence::journal::place_as_text")]
-        place: Option<&'static Location<'static>>,
-        text: String,
-        function: Option<Function>,
-        session: Option<Session>,
-        /// `null` while the call has not returned.
-        code: Option<Hresult>,
-        scripted: bool,
-    }
-
-    fn mistake(calls: &Calls<'_>, finding: &Finding) -> Option<FlatMistake> {
-        let call = calls.by_step(finding.at)?;
-        Some(FlatMistake {
-            number: finding.mistake.number(),
-            name: finding.mistake.name(),
-            call: calls.number(finding.at)?,
-            thread: calls.first(call).thread,
-            place: calls.first(call).place,
-            function: calls.function(call),
-            session: calls.session(call),
-            code: calls.code(call),
-            collides_with: calls.numbers(&finding.collides_with),
-            advice: finding.mistake.advice(),
-        })
-    }
-
-    fn call(calls: &Calls<'_>, number: usize, call: OneCall) -> FlatCall {
-        FlatCall {
-            call: number,
-            thread: calls.first(call).thread,
-            place: calls.first(call).place,
-            text: calls.text(call).to_string(),
-            function: calls.function(call),
-            session: calls.session(call),
-            code: calls.code(call),
-            scripted: calls.is_scripted(call),
-        }
-    }
-
-    /// As a map: `contract`, `mistakes`, `remarks`, `calls` and `dropped`.
-    impl Serialize for Report {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            let calls = Calls::of(self.journal.steps());
-            let flat = Flat {
-                contract: self.journal.config().contract,
-                mistakes: self.mistakes.iter().filter_map(|it| mistake(&calls, it)).collect(),
-                remarks: &self.remarks,
-                calls: (1..).zip(calls.all()).map(|(at, it)| call(&calls, at, *it)).collect(),
-                dropped: self.journal.dropped(),
-            };
-            flat.serialize(serializer)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,7 +199,7 @@ mod tests {
     use crate::machine::{Config, Contract, Machine};
 
     /// A second close by another thread, which also forgets its initialization.
-    fn journal() -> Journal {
+    pub(super) fn journal() -> Journal {
         let config = Config { contract: Contract::Recorded, ..Config::default() };
         let mut machine = Machine::new(config);
         let mut steps = Vec::new();
@@ -433,38 +268,5 @@ remark: the first 7 steps of the journal are missing, so mistakes may be, too
 "#;
         assert_eq!(report.to_string(), expected);
         assert_eq!(format!("{report:?}"), expected);
-    }
-
-    #[cfg(all(feature = "serde", not(any(loom, dism_loom, shuttle, dism_shuttle))))]
-    #[test]
-    fn the_report_as_machines_read_it() {
-        use serde_json::json;
-
-        let place = Location::caller();
-        let remarks = vec![Remark::UnusedRule { rule: "a rule".to_owned(), place }];
-        let report = Report::of(journal(), remarks).expect("two mistakes");
-        let value = serde_json::to_value(&report).expect("numbers and strings");
-        assert_eq!(value["contract"], "Recorded");
-        assert_eq!(value["dropped"], 0);
-        assert_eq!(
-            value["mistakes"][1],
-            json!({
-                "number": 3, "name": "close twice", "call": 5, "thread": 2, "place": null,
-                "function": "DismCloseSession", "session": 2, "code": "0xC0040004",
-                "collides_with": [4], "advice": Mistake::CloseTwice.advice(),
-            })
-        );
-        assert_eq!(
-            value["remarks"],
-            json!([{ "kind": "UnusedRule", "rule": "a rule", "place": place.to_string() }])
-        );
-        assert_eq!(
-            value["calls"][3],
-            json!({
-                "call": 4, "thread": 1, "place": null, "function": "DismCloseSession",
-                "session": 2, "code": "0x00000005", "scripted": true,
-                "text": "close session 2 -> 0x00000005, scripted",
-            })
-        );
     }
 }

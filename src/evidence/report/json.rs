@@ -1,0 +1,176 @@
+//! A report as machines read it: flat, and with nothing but numbers, strings, booleans and lists of
+//! numbers in an entry.
+
+use std::panic::Location;
+
+use serde::{Serialize, Serializer};
+
+use super::Report;
+use crate::call::{Call, Effect, Function, Hresult, Session, ThreadId};
+use crate::evidence::journal::{Step, location_as_text};
+use crate::evidence::paired::{Calls, OneCall};
+use crate::evidence::{Finding, Remark};
+use crate::machine::Contract;
+
+#[derive(Serialize)]
+struct Flat<'a> {
+    contract: Contract,
+    mistakes: Vec<FlatMistake>,
+    remarks: &'a [Remark],
+    calls: Vec<FlatCall>,
+    dropped: u64,
+}
+
+#[derive(Serialize)]
+struct FlatMistake {
+    number: u32,
+    name: &'static str,
+    call: usize,
+    thread: ThreadId,
+    #[serde(serialize_with = "location_as_text")]
+    place: Option<&'static Location<'static>>,
+    function: Option<Function>,
+    session: Option<Session>,
+    code: Option<Hresult>,
+    collides_with: Vec<usize>,
+    advice: &'static str,
+}
+
+#[derive(Serialize)]
+struct FlatCall {
+    call: usize,
+    thread: ThreadId,
+    #[serde(serialize_with = "location_as_text")]
+    place: Option<&'static Location<'static>>,
+    text: String,
+    function: Option<Function>,
+    session: Option<Session>,
+    /// `null` while the call has not returned.
+    code: Option<Hresult>,
+    scripted: bool,
+}
+
+impl FlatMistake {
+    fn new(calls: &Calls<'_>, finding: &Finding) -> Option<Self> {
+        let call = calls.by_step(finding.at)?;
+        let first = calls.first(call);
+        Some(Self {
+            number: finding.mistake.number(),
+            name: finding.mistake.name(),
+            call: finding.call,
+            thread: first.thread,
+            place: first.place,
+            function: function(first),
+            session: session(first),
+            code: calls.code(call),
+            collides_with: calls.numbers(&finding.collides_with),
+            advice: finding.mistake.advice(),
+        })
+    }
+}
+
+impl FlatCall {
+    fn new(calls: &Calls<'_>, number: usize, call: OneCall) -> Self {
+        let first = calls.first(call);
+        Self {
+            call: number,
+            thread: first.thread,
+            place: first.place,
+            text: calls.text(call).to_string(),
+            function: function(first),
+            session: session(first),
+            code: calls.code(call),
+            scripted: calls.is_scripted(call),
+        }
+    }
+}
+
+/// The function that was called, if the call's first step tells.
+fn function(first: &Step) -> Option<Function> {
+    Some(match first.call.asked() {
+        Call::Initialize => Function::Initialize,
+        Call::OpenSession(_) => Function::OpenSession,
+        Call::BeginOperation { function, .. }
+        | Call::CallWithoutSession { function }
+        | Call::CallWithoutArgument { function }
+        | Call::HandOut { function } => *function,
+        Call::CloseSession { .. } | Call::FinishClose { .. } => Function::CloseSession,
+        Call::Shutdown => Function::Shutdown,
+        Call::GetLastErrorMessage => Function::GetLastErrorMessage,
+        Call::Delete { .. } => Function::Delete,
+        Call::MountImage(_) => Function::MountImage,
+        Call::UnmountImage { .. } => Function::UnmountImage,
+        Call::RemountImage { .. } => Function::RemountImage,
+        // The operation's beginning, which has its name, is missing.
+        _ => return None,
+    })
+}
+
+/// The session that was passed or returned.
+fn session(first: &Step) -> Option<Session> {
+    match (first.call.asked(), &first.outcome) {
+        (
+            Call::BeginOperation { session, .. }
+            | Call::EndOperation { session, .. }
+            | Call::CloseSession { session }
+            | Call::FinishClose { session },
+            _,
+        )
+        | (Call::OpenSession(_), Ok(Effect::Opened { session, .. })) => Some(*session),
+        _ => None,
+    }
+}
+
+/// As a map: `contract`, `mistakes`, `remarks`, `calls` and `dropped`.
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let calls = Calls::of(self.journal.steps());
+        let flat = Flat {
+            contract: self.journal.config().contract,
+            mistakes: self.mistakes.iter().filter_map(|it| FlatMistake::new(&calls, it)).collect(),
+            remarks: &self.remarks,
+            calls: (1..).zip(calls.all()).map(|(at, it)| FlatCall::new(&calls, at, *it)).collect(),
+            dropped: self.journal.dropped(),
+        };
+        flat.serialize(serializer)
+    }
+}
+
+#[cfg(all(test, not(any(loom, dism_loom, shuttle, dism_shuttle))))]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::journal;
+    use super::*;
+    use crate::evidence::Mistake;
+
+    #[test]
+    fn the_report_as_machines_read_it() {
+        let place = Location::caller();
+        let remarks = vec![Remark::UnusedRule { rule: "a rule".to_owned(), place }];
+        let report = Report::of(journal(), remarks).expect("two mistakes");
+        let value = serde_json::to_value(&report).expect("numbers and strings");
+        assert_eq!(value["contract"], "Recorded");
+        assert_eq!(value["dropped"], 0);
+        assert_eq!(
+            value["mistakes"][1],
+            json!({
+                "number": 3, "name": "close twice", "call": 5, "thread": 2, "place": null,
+                "function": "DismCloseSession", "session": 2, "code": "0xC0040004",
+                "collides_with": [4], "advice": Mistake::CloseTwice.advice(),
+            })
+        );
+        assert_eq!(
+            value["remarks"],
+            json!([{ "kind": "UnusedRule", "rule": "a rule", "place": place.to_string() }])
+        );
+        assert_eq!(
+            value["calls"][3],
+            json!({
+                "call": 4, "thread": 1, "place": null, "function": "DismCloseSession",
+                "session": 2, "code": "0x00000005", "scripted": true,
+                "text": "close session 2 -> 0x00000005, scripted",
+            })
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! Calls in words, as reports and timelines have them.
+
+use std::fmt;
+
+use super::paired::{Calls, OneCall};
+use crate::call::{Call, Effect, Function, Hresult, Session};
+
+impl Calls<'_> {
+    /// The call in words, from its beginning to its end.
+    pub(crate) fn text(&self, call: OneCall) -> Text {
+        let first = self.first(call);
+        match (first.call.asked(), &first.outcome) {
+            (Call::BeginOperation { session, function }, Ok(Effect::Begun { ready })) => match call
+                .second
+            {
+                Some(_) => Text::new(format_args!("{function} on {session}"), self.answer(call)),
+                None => begins(*function, *session, *ready),
+            },
+            (Call::CloseSession { session }, Ok(Effect::Closing { .. }))
+                if call.second.is_some() =>
+            {
+                Text::new(format_args!("close {session}"), self.answer(call))
+            }
+            _ => self.first_text(call),
+        }
+    }
+
+    /// The call in words at its beginning, if its end has a line of its own.
+    pub(crate) fn first_text(&self, call: OneCall) -> Text {
+        let step = self.first(call);
+        match (step.call.asked(), &step.outcome) {
+            (Call::BeginOperation { session, function }, Ok(Effect::Begun { ready })) => {
+                begins(*function, *session, *ready)
+            }
+            (Call::BeginOperation { session, function }, _) => {
+                Text::new(format_args!("{function} on {session}"), self.answer(call))
+            }
+            (Call::EndOperation { session, .. }, _) => {
+                Text::new(format_args!("ends an operation on {session}"), self.answer(call))
+            }
+            (Call::CloseSession { session }, Ok(Effect::Closing { ready })) => {
+                let waits = if *ready { "" } else { ", waits for operations" };
+                Text::new(format_args!("close {session}"), format!("closing{waits}"))
+            }
+            (Call::FinishClose { session }, _) => {
+                Text::new(format_args!("{session} is gone"), self.answer(call))
+            }
+            (asked, _) => Text::new(format_args!("{asked}"), self.answer(call)),
+        }
+    }
+
+    /// The call in words at its end, if its beginning has a line of its own.
+    pub(crate) fn second_text(&self, call: OneCall) -> Text {
+        match self.first(call).call.asked() {
+            Call::BeginOperation { session, function } => {
+                Text::new(format_args!("ends {function} on {session}"), self.answer(call))
+            }
+            Call::CloseSession { session } => {
+                Text::new(format_args!("{session} is gone"), self.answer(call))
+            }
+            _ => self.first_text(call),
+        }
+    }
+
+    /// What the call answered: a code by its name, or the value that it returned.
+    fn answer(&self, call: OneCall) -> String {
+        let step = self.last(call);
+        let scripted = if self.is_scripted(call) { ", scripted" } else { "" };
+        let code = named(self.code(call).unwrap_or_else(|| step.code()));
+        match &step.outcome {
+            Ok(
+                Effect::Initialized { count: count @ 2.. }
+                | Effect::ShutDown { count: count @ 1.. },
+            ) => {
+                format!("{code}{scripted}, count {count}")
+            }
+            Ok(Effect::Opened { session, references }) => {
+                let code = if scripted.is_empty() { String::new() } else { format!(", {code}") };
+                match references {
+                    1 => format!("{session}{code}{scripted}"),
+                    _ => format!("{session}, references {references}{code}{scripted}"),
+                }
+            }
+            Ok(Effect::Released { references }) => {
+                format!("{code}{scripted}, references {references}")
+            }
+            Ok(Effect::LastError(Some(error))) => format!("{}{scripted}", named(*error)),
+            Ok(Effect::LastError(None)) => format!("no error{scripted}"),
+            Ok(Effect::HandedOut { memory }) => memory.to_string(),
+            _ => format!("{code}{scripted}"),
+        }
+    }
+}
+
+fn begins(function: Function, session: Session, ready: bool) -> Text {
+    let waits = if ready { "" } else { ", waits for its turn" };
+    Text { call: format!("begins {function} on {session}{waits}"), answer: None }
+}
+
+/// A success by its name alone, a failure with its number before it.
+fn named(code: Hresult) -> String {
+    match code.name() {
+        Some(name) if code.is_success() => name.to_owned(),
+        Some(name) => format!("{code} {name}"),
+        None => code.to_string(),
+    }
+}
+
+/// A call in words. No line break is in it, whatever a path has.
+#[derive(Debug)]
+pub(crate) struct Text {
+    call: String,
+    answer: Option<String>,
+}
+
+impl Text {
+    fn new(call: fmt::Arguments<'_>, answer: String) -> Self {
+        Self { call: one_line(&call.to_string()), answer: Some(answer) }
+    }
+
+    /// Cut to so many characters: the call first, since the answer tells more.
+    pub(crate) fn within(&self, width: usize) -> String {
+        let Some(answer) = &self.answer else { return cut(&self.call, width) };
+        let needed = ARROW.len() + answer.chars().count();
+        let call = cut(&self.call, width.saturating_sub(needed).max(LEAST));
+        cut(&format!("{call}{ARROW}{answer}"), width)
+    }
+}
+
+const ARROW: &str = " -> ";
+
+/// So much of a call is always shown: enough for its verb.
+const LEAST: usize = 16;
+
+/// Writes all of it, `close session 2 -> S_OK`.
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.call)?;
+        match &self.answer {
+            Some(answer) => write!(f, "{ARROW}{answer}"),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(width.saturating_sub(1)).collect();
+    if width > 0 {
+        cut.push('…');
+    }
+    cut
+}
+
+/// With control characters, and what else ends a line, escaped.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\u{2028}' | '\u{2029}' => line.extend(character.escape_unicode()),
+            _ if character.is_control() => line.extend(character.escape_default()),
+            _ => line.push(character),
+        }
+    }
+    line
+}
+
+/// The numbers of a list of calls in words, cut after so many: `call 2`, `calls 2, 3 and 240 more`.
+pub(crate) fn numbers(calls: &[usize], most: usize) -> String {
+    let word = if calls.len() == 1 { "call" } else { "calls" };
+    let shown = if calls.len() > most { most } else { calls.len() };
+    let list: Vec<_> = calls[..shown].iter().map(usize::to_string).collect();
+    match (calls.len() - shown, list.as_slice()) {
+        (0, [few @ .., last]) if !few.is_empty() => format!("{word} {} and {last}", few.join(", ")),
+        (0, list) => format!("{word} {}", list.join(", ")),
+        (more, list) => format!("{word} {} and {more} more", list.join(", ")),
+    }
+}
