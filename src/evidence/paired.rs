@@ -111,6 +111,11 @@ impl<'a> Calls<'a> {
         }
     }
 
+    /// What the call that the step belongs to returned.
+    pub(crate) fn code_of(&self, step: usize) -> Option<Hresult> {
+        self.code(self.by_step(step)?)
+    }
+
     /// Whether the test chose what the call returned. Where the contract refuses, it did not.
     pub(crate) fn is_scripted(&self, call: OneCall) -> bool {
         let first = self.first(call);

@@ -1,0 +1,86 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Moment, is_open};
+use crate::call::{Call, Error, Hresult, ThreadId};
+use crate::evidence::paired::Calls;
+use crate::evidence::{Mistake, Step};
+
+/// What each thread did last. If it left an initialization behind, that is why: mistakes 5, 6, 8.
+#[derive(Debug, Default)]
+pub(super) struct LastCalls {
+    /// Per thread the last call that says what it was about to do.
+    last: BTreeMap<ThreadId, usize>,
+    /// Threads that have closed a session since.
+    has_closed_since: BTreeSet<ThreadId>,
+}
+
+impl LastCalls {
+    pub(super) fn of(&self, thread: ThreadId) -> Option<usize> {
+        self.last.get(&thread).copied()
+    }
+
+    pub(super) fn step(&mut self, now: Moment, step: &Step, calls: &Calls<'_>) {
+        if is_deliberate(now.at, step, calls) {
+            self.last.insert(now.thread, now.at);
+            self.has_closed_since.remove(&now.thread);
+        } else if matches!(step.call.asked(), Call::CloseSession { .. }) {
+            self.has_closed_since.insert(now.thread);
+        }
+    }
+
+    /// The mistake that a thread made if it left after this call, and the call's first step.
+    ///
+    /// ```text
+    /// t1  initialize   ! open: busy                                    leaves   (5)
+    /// t1  initialize                            shutdown
+    /// t2               ! initialize = S_FALSE                          leaves   (6)
+    /// t1  initialize     open   ! close = 3010                         leaves   (8)
+    /// ```
+    pub(super) fn mistake(&self, last: usize, calls: &Calls<'_>) -> Option<(Mistake, usize)> {
+        let call = calls.by_step(last)?;
+        let first = calls.first(call);
+        let mistake = match (first.call.asked(), &first.outcome, calls.code(call)) {
+            (call, Err(_), _) if is_open(call) => Mistake::LeftAfterFailedOpen,
+            // A close is no last call, but a thread that took S_FALSE for a failure makes none:
+            //
+            //   t1  initialize   open
+            //   t2                      ! initialize = S_FALSE                leaves   (6)
+            //   t2                      ! initialize = S_FALSE   close        leaves   (2)
+            (Call::Initialize, Ok(_), Some(Hresult::S_FALSE))
+                if !self.has_closed_since.contains(&first.thread) =>
+            {
+                Mistake::SFalseTakenForFailure
+            }
+            (
+                Call::CloseSession { .. } | Call::FinishClose { .. },
+                Ok(_),
+                Some(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED),
+            ) => Mistake::RebootTakenForFailure,
+            _ => return None,
+        };
+        Some((mistake, call.first))
+    }
+}
+
+/// Whether the call says what its thread was about to do.
+fn is_deliberate(at: usize, step: &Step, calls: &Calls<'_>) -> bool {
+    match (step.call.asked(), &step.outcome) {
+        // Who reports an error asks for its message, and frees what it has:
+        //
+        //   t1  initialize   ! open: busy   get last error   delete                leaves   (5)
+        //
+        // A refused initialize is a second attempt at what failed before:
+        //
+        //   t1  initialize   ! open: busy   initialize: already initialized        leaves   (5)
+        (Call::GetLastErrorMessage | Call::HandOut { .. } | Call::Delete { .. }, _)
+        | (Call::Initialize, Err(Error::AlreadyInitialized { .. })) => false,
+        // A close tidies up, in a destructor for one, unless its answer may be why the thread left:
+        //
+        //   t1  initialize   open A   ! open B: busy     close A                   leaves   (5)
+        //   t1  initialize   open A     open B   ! close A = 3010   close B        leaves   (8)
+        (Call::CloseSession { .. } | Call::FinishClose { .. }, _) => {
+            calls.code_of(at) == Some(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED)
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,111 @@
+use std::collections::BTreeMap;
+
+use super::Found;
+use crate::call::{Error, Memory};
+use crate::evidence::Mistake;
+
+/// Memory that functions handed out, for mistake 11.
+#[derive(Debug, Default)]
+pub(super) struct Allocations {
+    known: BTreeMap<Memory, Allocation>,
+    last_shutdown: Option<usize>,
+}
+
+/// What became of one. The table has what a delete makes of it by what it answers; `!` reports the
+/// delete, `! hand out` the call that handed out:
+///
+/// ```text
+///                          success          busy       not initialized   not handed out
+/// Held                     Deleted          Excused    ! Reported        ! Reported
+/// Held, with a shutdown    ! hand out       Excused    ! Reported
+/// Excused                  Deleted          Excused    Excused
+/// Deleted                  Deleted          Deleted    ! Reported        ! Reported
+/// Reported                 Reported         Reported   Reported          Reported
+/// unknown                  Deleted          unknown    ! Reported        ! unknown
+/// ```
+///
+/// ```text
+/// t1  initialize     hand out   delete                ! delete: not handed out
+/// t1  initialize     hand out                           shutdown   ! delete: not initialized
+/// t1  initialize     hand out   delete: busy            shutdown     delete: not initialized
+/// t1  initialize   ! hand out                           shutdown     initialize   delete
+/// t1  initialize   ! hand out                           shutdown
+/// ```
+#[derive(Clone, Copy, Debug)]
+enum Allocation {
+    Held {
+        /// The step that handed it out.
+        at: usize,
+        /// The shutdown that ended its period, after which every delete is too late.
+        shutdown: Option<usize>,
+    },
+    /// The test made a delete fail. The client may try again, in time or not.
+    Excused,
+    /// By this step.
+    Deleted(usize),
+    /// One mistake for each memory.
+    Reported,
+}
+
+impl Allocations {
+    pub(super) fn handed_out(&mut self, at: usize, memory: Memory) {
+        self.known.insert(memory, Allocation::Held { at, shutdown: None });
+    }
+
+    pub(super) fn end_period(&mut self, at: usize) {
+        self.last_shutdown = Some(at);
+        for allocation in self.known.values_mut() {
+            if let Allocation::Held { shutdown: shutdown @ None, .. } = allocation {
+                *shutdown = Some(at);
+            }
+        }
+    }
+
+    pub(super) fn deleted(&mut self, at: usize, memory: Memory, found: &mut Found<'_>) {
+        match self.known.insert(memory, Allocation::Deleted(at)) {
+            // Another initialize has made the delete possible again: to blame is who kept it.
+            Some(Allocation::Held { at, shutdown: Some(shutdown) }) => {
+                found.add(Mistake::MemoryMishandled, at, [shutdown]);
+            }
+            Some(Allocation::Reported) => {}
+            _ => return,
+        }
+        self.known.insert(memory, Allocation::Reported);
+    }
+
+    /// The test made a delete fail.
+    pub(super) fn excuse(&mut self, memory: Memory) {
+        if let Some(allocation @ Allocation::Held { .. }) = self.known.get_mut(&memory) {
+            *allocation = Allocation::Excused;
+        }
+    }
+
+    pub(super) fn delete_failed(
+        &mut self,
+        at: usize,
+        memory: Memory,
+        error: Error,
+        found: &mut Found<'_>,
+    ) {
+        let before = match self.known.get(&memory) {
+            Some(Allocation::Excused | Allocation::Reported) => return,
+            Some(Allocation::Held { at, .. } | Allocation::Deleted(at)) => Some(*at),
+            None => None,
+        };
+        let is_down = error == Error::NotInitialized;
+        if before.is_some() || is_down {
+            self.known.insert(memory, Allocation::Reported);
+        }
+        let shutdown = self.last_shutdown.filter(|_| is_down);
+        found.add(Mistake::MemoryMishandled, at, before.into_iter().chain(shutdown));
+    }
+
+    /// Reports what was never deleted.
+    pub(super) fn finish(&self, found: &mut Found<'_>) {
+        for allocation in self.known.values() {
+            if let Allocation::Held { at, shutdown } = *allocation {
+                found.add(Mistake::MemoryMishandled, at, shutdown);
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+use std::collections::BTreeMap;
+
+use super::Moment;
+use crate::call::ThreadId;
+
+/// What threads took and have to give back: initializations, or the references to a session.
+#[derive(Debug, Default)]
+pub(super) struct Outstanding {
+    /// Those that the journal has, the oldest first.
+    known: Vec<Obligation>,
+    /// How many of these each thread has, so that a thread without any is not searched for.
+    threads: BTreeMap<ThreadId, usize>,
+    /// How many others there are, taken before the journal's beginning.
+    unknown: usize,
+}
+
+/// One initialization, or one reference to a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Obligation {
+    /// Who took it, and when.
+    pub(super) by: Moment,
+    /// Whether the test made the call fail that would have given it back. The client has done its
+    /// part; it may try again, but need not.
+    pub(super) is_excused: bool,
+    /// For an initialization: the last call of its thread before that initialized again.
+    pub(super) until: Option<usize>,
+}
+
+impl Outstanding {
+    /// One more was taken, which makes `count`.
+    pub(super) fn take(&mut self, by: Moment, count: u32) {
+        *self.threads.entry(by.thread).or_default() += 1;
+        self.known.push(Obligation { by, is_excused: false, until: None });
+        self.set_count(count);
+    }
+
+    /// One was given back, and `count` are left.
+    pub(super) fn release(&mut self, thread: ThreadId, count: u32) {
+        self.set_count(count.saturating_add(1));
+        let Some(next) = self.next_release(thread) else {
+            self.unknown = self.unknown.saturating_sub(1);
+            return;
+        };
+        let owner = self.known.remove(next).by.thread;
+        if let Some(own) = self.threads.get_mut(&owner) {
+            *own -= 1;
+            if *own == 0 {
+                self.threads.remove(&owner);
+            }
+        }
+    }
+
+    /// The test made a call fail that would have given one back.
+    pub(super) fn excuse(&mut self, thread: ThreadId) {
+        if let Some(next) = self.next_release(thread) {
+            self.known[next].is_excused = true;
+        }
+    }
+
+    /// The thread takes another one, after this last call.
+    pub(super) fn take_again(&mut self, thread: ThreadId, last: Option<usize>) {
+        for own in self.known.iter_mut().filter(|it| it.by.thread == thread) {
+            own.until = own.until.or(last);
+        }
+    }
+
+    /// Every answer has the count: what the journal does not explain is older than its beginning.
+    fn set_count(&mut self, count: u32) {
+        self.unknown = (count as usize).saturating_sub(self.known.len());
+    }
+
+    /// Which one the thread gives back next. No call says so, and this is the most likely one.
+    fn next_release(&self, thread: ThreadId) -> Option<usize> {
+        if self.threads.contains_key(&thread) {
+            // Its own, the latest first, as pairs are nested. One that is excused goes last, since
+            // it is not known whether the client tries that again:
+            //
+            //   t1  take A   take B                       give back B
+            //   t1  take A   take B   give back: busy     give back A
+            let is_own = |it: &Obligation| it.by.thread == thread;
+            let latest = self.known.iter().rposition(|it| is_own(it) && !it.is_excused);
+            return latest.or_else(|| self.known.iter().rposition(is_own));
+        }
+        // A thread without any works for others, and the oldest has waited longest:
+        //
+        //   t1  take A
+        //   t2           take B
+        //   t3                     give back A
+        //
+        // It is likelier its own one, though, if that may be missing with the journal's beginning:
+        //
+        //   t1 (take A)  |                give back A: B is still there
+        //   t2           |   take B
+        if self.unknown > 0 || self.known.is_empty() {
+            return None;
+        }
+        Some(self.known.iter().position(|it| !it.is_excused).unwrap_or(0))
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.known.len() + self.unknown
+    }
+
+    /// Who took the latest one, and when.
+    pub(super) fn latest(&self) -> Option<Moment> {
+        self.known.last().map(|it| it.by)
+    }
+
+    /// The steps that took those that are known.
+    pub(super) fn steps(&self) -> impl Iterator<Item = usize> {
+        self.known.iter().map(|it| it.by.at)
+    }
+
+    /// Those that the client alone left behind.
+    pub(super) fn unexcused(&self) -> impl Iterator<Item = &Obligation> {
+        self.known.iter().filter(|it| !it.is_excused)
+    }
+
+    /// Whether none would be left but for the test.
+    pub(super) fn is_excused(&self) -> bool {
+        self.unknown == 0 && self.known.iter().all(|it| it.is_excused)
+    }
+}

@@ -1,0 +1,106 @@
+use super::{Found, Moment};
+use crate::call::ThreadId;
+use crate::evidence::Mistake;
+
+/// Initializations that were refused because one was in force, for mistake 4.
+///
+/// A thread that was refused may give up, or share the initialization of the other and leave its
+/// end to that. Neither is a mistake, so overlapping pairs are reported only if somebody misses
+/// the API:
+///
+/// ```text
+/// t1  initialize                                      shutdown
+/// t2               initialize: already initialized               gives up, or shares it till here
+/// ```
+#[derive(Debug)]
+pub(super) struct Overlap {
+    /// The initialize that is, or was, in force.
+    owner: Moment,
+    refused: Vec<Moment>,
+    /// The shutdown that ended the period.
+    ended: Option<Moment>,
+}
+
+impl Overlap {
+    pub(super) const fn new(owner: Moment) -> Self {
+        Self { owner, refused: Vec::new(), ended: None }
+    }
+
+    pub(super) fn refuse(&mut self, by: Moment) {
+        self.refused.push(by);
+    }
+
+    /// The thread has initialized again and knows that this failed: it relies on nothing.
+    pub(super) fn forget(&mut self, thread: ThreadId) {
+        self.refused.retain(|it| it.thread != thread);
+    }
+
+    pub(super) fn end(&mut self, by: Moment) {
+        self.ended = Some(by);
+    }
+
+    /// The last initialize of the thread that was refused.
+    fn refused(&self, thread: ThreadId) -> Option<usize> {
+        self.refused.iter().rev().find(|it| it.thread == thread).map(|it| it.at)
+    }
+
+    /// Whether the thread's shutdown, which came too late, is one too many because of the overlap.
+    pub(super) fn has_surplus_shutdown(&self, thread: ThreadId) -> bool {
+        let is_refused = |thread| self.refused(thread).is_some();
+        if self.owner.thread == thread {
+            // Another pair's shutdown has ended its period. If one without a pair has, it was a
+            // race between two that shut down, and this is who lost (rule S5):
+            //
+            //   t1  initialize                          shutdown: not initialized
+            //   t2               initialize: already  ! shutdown
+            //   t3                                      shutdown (in its place)
+            self.ended.is_some_and(|end| end.thread != thread && is_refused(end.thread))
+        } else {
+            //   t1  initialize                          shutdown
+            //   t2               initialize: already             ! shutdown: not initialized
+            //   t3                                                 shutdown: not initialized (S5)
+            is_refused(thread)
+        }
+    }
+
+    /// Whether the thread, whose call failed because the period is over, relied on it.
+    pub(super) fn is_missed_by(&self, thread: ThreadId) -> bool {
+        let Some(end) = self.ended else { return false };
+        let is_refused = self.refused(thread).is_some();
+        if self.owner.thread == thread {
+            // Its own period, which another thread ended, or itself with an inner pair. Who ended
+            // it without one knows that it is over:
+            //
+            //   t1  initialize                          ! open: not initialized
+            //   t2               initialize: already             shutdown (before that)
+            //
+            //   t1  initialize   initialize: already      shutdown  ! open: not initialized
+            //   t1  initialize                            shutdown    open: not initialized
+            is_refused || end.thread != thread
+        } else {
+            // What it shared, unless it ended that itself:
+            //
+            //   t1  initialize                            shutdown
+            //   t2               initialize: already                ! open: not initialized
+            //   t3                                                    open: not initialized (O1)
+            is_refused && end.thread != thread
+        }
+    }
+
+    /// Reports the overlap that this call shows. Returns whether there was one.
+    pub(super) fn report(self, now: Moment, found: &mut Found<'_>) -> bool {
+        let Some(end) = self.ended else { return false };
+        let (own, others) = (self.refused(now.thread), self.refused(end.thread));
+        let Some(refused) = own.or(others).or(self.refused.first().map(|it| it.at)) else {
+            return false;
+        };
+        // To blame is the shutdown of a thread that was refused. If the owner's, or a third
+        // thread's, ended the period, it is the call that relied on it.
+        let (mistake, by) = match end.thread != now.thread && others.is_some() {
+            true => (end.at, now.at),
+            false => (now.at, end.at),
+        };
+        found.add(Mistake::OverlappingPairs, mistake, [self.owner.at, refused, by]);
+        true
+    }
+}

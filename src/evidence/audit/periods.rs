@@ -1,0 +1,214 @@
+use std::collections::BTreeMap;
+
+use super::last_calls::LastCalls;
+use super::outstanding::{Obligation, Outstanding};
+use super::overlap::Overlap;
+use super::{Found, Moment};
+use crate::call::ThreadId;
+use crate::evidence::Mistake;
+
+/// The periods between a first initialize and a last shutdown, and who left one: mistakes 1, 2, 4,
+/// 7, and by a thread's last call 5, 6, 8.
+#[derive(Debug, Default)]
+pub(super) struct Periods {
+    /// Those of this period that no shutdown has taken back.
+    initializations: Outstanding,
+    /// The initialize with which this period began.
+    beginning: Option<usize>,
+    /// The last shutdown of this period that was refused because of an open session.
+    refused: Option<Refused>,
+    /// Of this period, or of the one before if none has begun since.
+    overlap: Option<Overlap>,
+    /// The threads whose last initialize failed, and none of whose calls has succeeded since.
+    failed: BTreeMap<ThreadId, Failed>,
+}
+
+#[derive(Debug)]
+struct Refused {
+    at: usize,
+    /// What was open then.
+    left_open: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Failed {
+    at: usize,
+    /// Whether it is reported already that the thread went on.
+    is_reported: bool,
+}
+
+impl Periods {
+    /// `last` is the last call of the thread before this one.
+    pub(super) fn initialized(&mut self, now: Moment, count: u32, last: Option<usize>) {
+        if count == 1 {
+            self.beginning = Some(now.at);
+        }
+        self.initializations.take_again(now.thread, last);
+        self.initializations.take(now, count);
+        self.overlap = None;
+    }
+
+    /// An initialize failed because one is in force, as the contract Documented has it.
+    pub(super) fn refused(&mut self, now: Moment) {
+        self.failed.remove(&now.thread);
+        // It is missing if it is older than the journal's beginning.
+        if let Some(owner) = self.initializations.latest() {
+            self.overlap.get_or_insert(Overlap::new(owner)).refuse(now);
+        }
+    }
+
+    pub(super) fn initialize_failed(&mut self, now: Moment) {
+        if let Some(overlap) = &mut self.overlap {
+            overlap.forget(now.thread);
+        }
+        self.failed.insert(now.thread, Failed { at: now.at, is_reported: false });
+    }
+
+    /// A call of the thread succeeded: it is carried by somebody's initialization.
+    pub(super) fn succeeded(&mut self, now: Moment) {
+        self.failed.remove(&now.thread);
+    }
+
+    /// A shutdown succeeded that was not the last one.
+    pub(super) fn shut_down(&mut self, now: Moment, count: u32) {
+        self.initializations.release(now.thread, count);
+    }
+
+    /// The last shutdown succeeded.
+    pub(super) fn end_period(&mut self, now: Moment) {
+        self.initializations = Outstanding::default();
+        self.beginning = None;
+        self.refused = None;
+        if let Some(overlap) = &mut self.overlap {
+            overlap.end(now);
+        }
+    }
+
+    /// A shutdown was refused because of these sessions; `None` if the test alone keeps them open.
+    ///
+    /// That is reported at the end if the period has none, at its last refusal. A late close does
+    /// not end a period, a late shutdown does:
+    ///
+    /// ```text
+    /// t1  initialize   open   ! shutdown: open session handles   close
+    /// t1  initialize   open     shutdown: open session handles   close   shutdown
+    /// ```
+    pub(super) fn shutdown_refused(&mut self, now: Moment, left_open: Option<Vec<usize>>) {
+        if left_open.is_none() {
+            self.initializations.excuse(now.thread);
+        }
+        self.refused = left_open.map(|left_open| Refused { at: now.at, left_open });
+    }
+
+    /// The test made a shutdown fail that the contract allowed: if it was the last one, no session
+    /// was open any more.
+    ///
+    /// ```text
+    /// t1  initialize   open     shutdown: open session handles   close   shutdown: busy
+    /// ```
+    pub(super) fn excuse(&mut self, now: Moment) {
+        if self.initializations.count() <= 1 {
+            self.refused = None;
+        }
+        self.initializations.excuse(now.thread);
+    }
+
+    /// A shutdown failed because the API is not initialized. By itself that is no mistake: it may
+    /// have lost a race with another one (rule S5).
+    pub(super) fn shutdown_while_down(&mut self, now: Moment, found: &mut Found<'_>) {
+        if self.overlap.as_ref().is_some_and(|it| it.has_surplus_shutdown(now.thread)) {
+            self.report_overlap(now, found);
+        }
+    }
+
+    /// A call failed because the API is not initialized. Returns whether what the thread's own
+    /// initialize answered explains that; otherwise it may have lost a race with a shutdown.
+    pub(super) fn explains(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
+        self.goes_on_after_failure(now, found) || self.goes_on_overlapping(now, found)
+    }
+
+    /// The thread's initialize failed, and it goes on. What follows has the same cause and is not
+    /// reported again; nor is anything if another thread's initialization carries the calls:
+    ///
+    /// ```text
+    /// t1  initialize: busy   ! open: not initialized   get features on 0   close 0
+    ///
+    /// t1  initialize: busy                open              open: not initialized
+    /// t2                     initialize         shutdown
+    /// ```
+    pub(super) fn goes_on_after_failure(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
+        let Some(failed) = self.failed.get_mut(&now.thread) else { return false };
+        if !failed.is_reported {
+            failed.is_reported = true;
+            found.add(Mistake::FailedInitializeIgnored, now.at, [failed.at]);
+        }
+        true
+    }
+
+    /// The period in which the thread takes itself to be has ended with another pair.
+    pub(super) fn goes_on_overlapping(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
+        self.overlap.as_ref().is_some_and(|it| it.is_missed_by(now.thread))
+            && self.report_overlap(now, found)
+    }
+
+    /// Once for each period: what follows has the same cause.
+    fn report_overlap(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
+        self.overlap.take().is_some_and(|overlap| overlap.report(now, found))
+    }
+
+    /// Reports the period that never ended, once for each thread that left an initialization.
+    pub(super) fn finish(
+        &self,
+        last_calls: &LastCalls,
+        left_open: &[usize],
+        found: &mut Found<'_>,
+    ) {
+        if let Some(refused) = &self.refused {
+            let left_open = refused.left_open.iter().copied();
+            found.add(Mistake::ShutdownWithOpenSession, refused.at, left_open);
+        }
+        let left: Vec<&Obligation> = self.initializations.unexcused().collect();
+        let mut by_thread: BTreeMap<ThreadId, Vec<&Obligation>> = BTreeMap::new();
+        for obligation in &left {
+            by_thread.entry(obligation.by.thread).or_default().push(obligation);
+        }
+        for (thread, own) in by_thread {
+            if self.left_by_mistake(thread, &own, last_calls, found) || self.refused.is_some() {
+                continue;
+            }
+            let [first, ..] = *own else { continue };
+            let others = left.iter().map(|it| it.by.at).filter(|at| *at != first.by.at);
+            found.add(Mistake::NeverShutDown, first.by.at, left_open.iter().copied().chain(others));
+        }
+    }
+
+    /// Reports the thread that left because it mistook an answer. Returns whether it did.
+    ///
+    /// It may also have begun anew instead of leaving, so that the last call before each further
+    /// initialize counts, too:
+    ///
+    /// ```text
+    /// t1  initialize   ! open: busy   initialize = S_FALSE   open   close   shutdown          (5)
+    /// ```
+    fn left_by_mistake(
+        &self,
+        thread: ThreadId,
+        own: &[&Obligation],
+        last_calls: &LastCalls,
+        found: &mut Found<'_>,
+    ) -> bool {
+        let mut last = own.iter().filter_map(|it| it.until).chain(last_calls.of(thread));
+        let mistake = last.find_map(|last| last_calls.mistake(last, found.calls));
+        let Some((mistake, at)) = mistake else { return false };
+        let own = own.iter().map(|it| it.by.at);
+        match mistake {
+            // With the initialize before it, of the thread or else of the period.
+            Mistake::SFalseTakenForFailure => {
+                let before = own.chain(self.beginning).find(|before| *before != at);
+                found.add(mistake, at, before);
+            }
+            _ => found.add(mistake, at, own),
+        }
+        true
+    }
+}
