@@ -3,63 +3,47 @@
 use std::fmt;
 
 use super::paired::{Calls, OneCall};
-use crate::call::{Call, Effect, Function, Hresult, Session};
+use crate::call::{Call, Effect, Hresult};
+
+/// Which part of a call a line has: all of it, unless other steps came between its two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    Begin,
+    End,
+}
 
 impl Calls<'_> {
-    /// The call in words, from its beginning to its end.
-    pub(crate) fn text(&self, call: OneCall) -> Text {
+    /// This part of the call in words.
+    pub(super) fn text(&self, call: OneCall, part: Part) -> Text {
         let first = self.first(call);
-        match (first.call.asked(), &first.outcome) {
-            (Call::BeginOperation { session, function }, Ok(Effect::Begun { ready })) => match call
-                .second
-            {
-                Some(_) => Text::new(format_args!("{function} on {session}"), self.answer(call)),
-                None => begins(*function, *session, *ready),
-            },
-            (Call::CloseSession { session }, Ok(Effect::Closing { .. }))
-                if call.second.is_some() =>
-            {
-                Text::new(format_args!("close {session}"), self.answer(call))
+        // What has no second step has only begun, if it needs one.
+        let part = if call.second.is_none() { Part::Begin } else { part };
+        let text = match (first.call.asked(), &first.outcome, part) {
+            (
+                Call::BeginOperation { session, function },
+                Ok(Effect::Begun { ready }),
+                Part::Begin,
+            ) => {
+                let waits = if *ready { "" } else { ", waits for its turn" };
+                let call = format!("begins {function} on {session}{waits}");
+                return Text { call, answer: None };
             }
-            _ => self.first_text(call),
-        }
-    }
-
-    /// The call in words at its beginning, if its end has a line of its own.
-    pub(crate) fn first_text(&self, call: OneCall) -> Text {
-        let step = self.first(call);
-        match (step.call.asked(), &step.outcome) {
-            (Call::BeginOperation { session, function }, Ok(Effect::Begun { ready })) => {
-                begins(*function, *session, *ready)
-            }
-            (Call::BeginOperation { session, function }, _) => {
-                Text::new(format_args!("{function} on {session}"), self.answer(call))
-            }
-            (Call::EndOperation { session, .. }, _) => {
-                Text::new(format_args!("ends an operation on {session}"), self.answer(call))
-            }
-            (Call::CloseSession { session }, Ok(Effect::Closing { ready })) => {
+            (Call::CloseSession { session }, Ok(Effect::Closing { ready }), Part::Begin) => {
                 let waits = if *ready { "" } else { ", waits for operations" };
-                Text::new(format_args!("close {session}"), format!("closing{waits}"))
+                let call = format!("close {session}");
+                return Text { call, answer: Some(format!("closing{waits}")) };
             }
-            (Call::FinishClose { session }, _) => {
-                Text::new(format_args!("{session} is gone"), self.answer(call))
+            (Call::BeginOperation { session, function }, _, Part::End) => {
+                format!("ends {function} on {session}")
             }
-            (asked, _) => Text::new(format_args!("{asked}"), self.answer(call)),
-        }
-    }
-
-    /// The call in words at its end, if its beginning has a line of its own.
-    pub(crate) fn second_text(&self, call: OneCall) -> Text {
-        match self.first(call).call.asked() {
-            Call::BeginOperation { session, function } => {
-                Text::new(format_args!("ends {function} on {session}"), self.answer(call))
-            }
-            Call::CloseSession { session } => {
-                Text::new(format_args!("{session} is gone"), self.answer(call))
-            }
-            _ => self.first_text(call),
-        }
+            (Call::BeginOperation { session, function }, ..) => format!("{function} on {session}"),
+            (Call::EndOperation { session, .. }, ..) => format!("ends an operation on {session}"),
+            (Call::CloseSession { session }, _, Part::End)
+            | (Call::FinishClose { session }, ..) => format!("{session} is gone"),
+            (asked, ..) => asked.to_string(),
+        };
+        Text { call: one_line(&text), answer: Some(self.answer(call)) }
     }
 
     /// What the call answered: a code by its name, or the value that it returned.
@@ -92,11 +76,6 @@ impl Calls<'_> {
     }
 }
 
-fn begins(function: Function, session: Session, ready: bool) -> Text {
-    let waits = if ready { "" } else { ", waits for its turn" };
-    Text { call: format!("begins {function} on {session}{waits}"), answer: None }
-}
-
 /// A success by its name alone, a failure with its number before it.
 fn named(code: Hresult) -> String {
     match code.name() {
@@ -108,18 +87,14 @@ fn named(code: Hresult) -> String {
 
 /// A call in words. No line break is in it, whatever a path has.
 #[derive(Debug)]
-pub(crate) struct Text {
+pub(super) struct Text {
     call: String,
     answer: Option<String>,
 }
 
 impl Text {
-    fn new(call: fmt::Arguments<'_>, answer: String) -> Self {
-        Self { call: one_line(&call.to_string()), answer: Some(answer) }
-    }
-
     /// Cut to so many characters: the call first, since the answer tells more.
-    pub(crate) fn within(&self, width: usize) -> String {
+    pub(super) fn within(&self, width: usize) -> String {
         let Some(answer) = &self.answer else { return cut(&self.call, width) };
         let needed = ARROW.len() + answer.chars().count();
         let call = cut(&self.call, width.saturating_sub(needed).max(LEAST));
@@ -143,7 +118,7 @@ impl fmt::Display for Text {
     }
 }
 
-pub(crate) fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
@@ -168,7 +143,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// The numbers of a list of calls in words, cut after so many: `call 2`, `calls 2, 3 and 240 more`.
-pub(crate) fn numbers(calls: &[usize], most: usize) -> String {
+pub(super) fn numbers(calls: &[usize], most: usize) -> String {
     let word = if calls.len() == 1 { "call" } else { "calls" };
     let shown = if calls.len() > most { most } else { calls.len() };
     let list: Vec<_> = calls[..shown].iter().map(usize::to_string).collect();

@@ -3,7 +3,7 @@ use std::fmt;
 
 use super::paired::Calls;
 use super::report::groups;
-use super::text::{cut, numbers};
+use super::text::{Part, cut, numbers};
 use super::{Finding, Journal};
 use crate::call::ThreadId;
 
@@ -91,31 +91,22 @@ impl<'a> Timeline<'a> {
             }
         }
         let write_line = |f: &mut _, line: &Line| {
-            // A call is a mistake by what it answers, so it is told where that is.
+            // A call is a mistake by what it answers, so it is reported where that is.
             let found = mistakes.get(&line.call).filter(|_| line.part != Part::Begin);
             layout.write_line(f, calls, line, found.map_or(&[], Vec::as_slice))
         };
-        let mut at = 0;
-        while let Some(line) = lines.get(at) {
-            if shown.contains(&line.call) {
-                write_line(f, line)?;
-                at += 1;
+        let indent = layout.indent;
+        for run in lines.chunk_by(|a, b| shown.contains(&a.call) == shown.contains(&b.call)) {
+            // To say that one line is hidden would take as much room.
+            if run.len() == 1 || shown.contains(&run[0].call) {
+                run.iter().try_for_each(|line| write_line(f, line))?;
                 continue;
             }
-            let behind = lines[at..].iter().position(|line| shown.contains(&line.call));
-            let hidden = &lines[at..behind.map_or(lines.len(), |behind| at + behind)];
-            if let [line] = hidden {
-                // To say that it is hidden would take as much room.
-                write_line(f, line)?;
-            } else {
-                let begin = hidden.iter().filter(|line| line.part != Part::End).count();
-                let word = if begin == 1 { "call" } else { "calls" };
-                match begin {
-                    0 => writeln!(f, "{:1$}…", "", layout.indent)?,
-                    _ => writeln!(f, "{:1$}… {begin} {word} …", "", layout.indent)?,
-                }
+            match run.iter().filter(|line| line.part != Part::End).count() {
+                0 => writeln!(f, "{:indent$}…", "")?,
+                1 => writeln!(f, "{:indent$}… 1 call …", "")?,
+                hidden => writeln!(f, "{:indent$}… {hidden} calls …", "")?,
             }
-            at += hidden.len();
         }
         Ok(())
     }
@@ -146,13 +137,6 @@ impl fmt::Display for Timeline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(f, &Calls::of(self.journal.steps()))
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Whole,
-    Begin,
-    End,
 }
 
 #[derive(Debug)]
@@ -237,11 +221,7 @@ impl Layout {
         mistakes: &[&Finding],
     ) -> fmt::Result {
         let Some(&call) = calls.all().get(line.call) else { return Ok(()) };
-        let text = match line.part {
-            Part::Whole => calls.text(call),
-            Part::Begin => calls.first_text(call),
-            Part::End => calls.second_text(call),
-        };
+        let text = calls.text(call, line.part);
         let thread = calls.first(call).thread;
         let indent = self.indent_of(thread, 0);
         let name = if self.is_narrow { format!("{thread} ") } else { String::new() };

@@ -9,6 +9,7 @@ use super::Report;
 use crate::call::{Call, Effect, Function, Hresult, Session, ThreadId};
 use crate::evidence::journal::{Step, location_as_text};
 use crate::evidence::paired::{Calls, OneCall};
+use crate::evidence::text::Part;
 use crate::evidence::{Finding, Remark};
 use crate::machine::Contract;
 
@@ -76,7 +77,7 @@ impl FlatCall {
             call: number,
             thread: first.thread,
             place: first.place,
-            text: calls.text(call).to_string(),
+            text: calls.text(call, Part::Whole).to_string(),
             function: function(first),
             session: session(first),
             code: calls.code(call),

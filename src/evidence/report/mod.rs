@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::paired::{Calls, OneCall};
-use super::text::numbers;
+use super::text::{Part, numbers};
 use super::{Finding, Journal, Mistake, Remark, Timeline};
 use crate::machine::Contract;
 
@@ -139,13 +139,13 @@ impl fmt::Display for Report {
 
 fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Finding) -> fmt::Result {
     let Some(call) = calls.by_step(finding.at) else { return Ok(()) };
-    writeln!(f, "{}: {}", finding.mistake, Header { calls, call })?;
-    writeln!(f, "    {}", calls.text(call).within(WIDTH - 4))?;
+    writeln!(f, "{}: {}", finding.mistake, header(calls, call))?;
+    writeln!(f, "    {}", calls.text(call, Part::Whole).within(WIDTH - 4))?;
     let (listed, others) = finding.collides_with.split_at(finding.collides_with.len().min(LISTED));
     for step in listed {
         let Some(call) = calls.by_step(*step) else { continue };
-        writeln!(f, "    collides with {}", Header { calls, call })?;
-        writeln!(f, "        {}", calls.text(call).within(WIDTH - 8))?;
+        writeln!(f, "    collides with {}", header(calls, call))?;
+        writeln!(f, "        {}", calls.text(call, Part::Whole).within(WIDTH - 8))?;
     }
     if !others.is_empty() {
         writeln!(f, "    and with {}", numbers(&calls.numbers(others), LISTED))?;
@@ -154,21 +154,11 @@ fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Findin
 }
 
 /// `call 7 by t1 at src/tool.rs:40:9`.
-struct Header<'a> {
-    calls: &'a Calls<'a>,
-    call: OneCall,
-}
-
-impl fmt::Display for Header<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let first = self.calls.first(self.call);
-        let number = self.calls.number(self.call.first).unwrap_or_default();
-        write!(f, "call {number} by {}", first.thread)?;
-        match first.place {
-            Some(location) => write!(f, " at {location}"),
-            None => Ok(()),
-        }
-    }
+fn header(calls: &Calls<'_>, call: OneCall) -> String {
+    let first = calls.first(call);
+    let number = calls.number(call.first).unwrap_or_default();
+    let location = first.place.map_or_else(String::new, |location| format!(" at {location}"));
+    format!("call {number} by {}{location}", first.thread)
 }
 
 /// Breaks lines between words; each further line begins at the column of the first one's text.
