@@ -7,8 +7,8 @@ use thiserror::Error;
 use crate::call::{Call, Caller, Effect, Hresult, Outcome, ThreadId};
 use crate::machine::{Config, Machine};
 
-/// One entry of a [`Journal`]: which thread took which step, how it came out, and where in the
-/// caller's source the call stands.
+/// One entry of a [`Journal`]: which thread took which step, what the outcome was, and where in the
+/// caller's source the call is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Step {
@@ -18,9 +18,9 @@ pub struct Step {
     pub call: Call,
     /// What was answered.
     pub outcome: Outcome,
-    /// Where the call stands, as `#[track_caller]` tells it: the line that called the emulator, or
+    /// Where the call is, as `#[track_caller]` reports it: the line that called the emulator, or
     /// if the function around that line is `#[track_caller]` too, the line that called it. `None`
-    /// where nobody knows.
+    /// if that is not known.
     #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
     pub place: Option<&'static Location<'static>>,
 }
@@ -214,9 +214,9 @@ pub enum ReplayError {
     /// A step came out otherwise in a fresh machine.
     #[error("step {at}, {step}, replays as {}", Shown(replayed))]
     Differs {
-        /// The place of the step, counted from 0.
+        /// The index of the step.
         at: usize,
-        /// The step as it stands in the journal.
+        /// The step as the journal has it.
         step: Box<Step>,
         /// How it comes out in a fresh machine.
         replayed: Outcome,
@@ -249,7 +249,7 @@ impl Recorder {
         Self { steps: VecDeque::new(), limit, dropped: 0 }
     }
 
-    /// Writes a step; where the journal is off, the call is not even put together.
+    /// Writes a step. If the journal is off, the call is not even built.
     #[inline]
     pub(crate) fn push(&mut self, caller: Caller, call: impl FnOnce() -> Call, outcome: Outcome) {
         if self.limit > 0 {

@@ -79,7 +79,7 @@ mistakes! {
         "A failed DismOpenSession leaves the API initialized: call DismShutdown before returning \
          the error."
     6 SFalseTakenForFailure "S_FALSE taken for a failure"
-        "An initialize gave S_FALSE, and its thread left without a shutdown (rule I3 Recorded)."
+        "An initialize returned S_FALSE, and its thread left without a shutdown (rule I3 Recorded)."
         "Test for failure by the sign. S_FALSE from DismInitialize is a success that was \
          counted, and needs its own DismShutdown."
     7 FailedInitializeIgnored "failed initialize ignored"
@@ -87,7 +87,7 @@ mistakes! {
         "Stop where DismInitialize fails. Neither 0xC0040001 nor 0x800702E4 says that the API is \
          initialized already."
     8 RebootTakenForFailure "3010 taken for a failure"
-        "A close gave 3010, and its thread closed again or left without a shutdown (rule C6)."
+        "A close returned 3010, and its thread closed again or left without a shutdown (rule C6)."
         "Test for failure by the sign: 3010 from DismCloseSession says that the session is closed \
          and that a reboot is needed."
     9 CallInsideOperation "call inside an operation"

@@ -8,6 +8,8 @@ use crate::call::{Call, Effect, Error, Hresult, Session, ThreadId};
 /// One call: the step at which it took effect, and for an operation or a last close the second.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OneCall {
+    /// As people count, from 1.
+    pub(crate) number: usize,
     pub(crate) first: usize,
     pub(crate) second: Option<usize>,
 }
@@ -45,7 +47,7 @@ impl<'a> Calls<'a> {
                 }
                 // The beginning is missing in the journal, or it is a call of one step.
                 None => {
-                    calls.push(OneCall { first: at, second: None });
+                    calls.push(OneCall { number: calls.len() + 1, first: at, second: None });
                     calls.len() - 1
                 }
             };
@@ -61,7 +63,7 @@ impl<'a> Calls<'a> {
         Self { steps, calls, of_step }
     }
 
-    /// All of them; a call's number, as people count, is its index here and one.
+    /// All of them.
     pub(crate) fn all(&self) -> &[OneCall] {
         &self.calls
     }
@@ -71,13 +73,9 @@ impl<'a> Calls<'a> {
         self.of_step.get(step).copied()
     }
 
-    /// The call's number, as people count.
-    pub(crate) fn number(&self, step: usize) -> Option<usize> {
-        Some(self.of_step(step)? + 1)
-    }
-
+    /// The numbers of the calls that the steps belong to.
     pub(crate) fn numbers(&self, steps: &[usize]) -> Vec<usize> {
-        steps.iter().filter_map(|step| self.number(*step)).collect()
+        steps.iter().filter_map(|step| Some(self.by_step(*step)?.number)).collect()
     }
 
     pub(crate) fn by_step(&self, step: usize) -> Option<OneCall> {
@@ -86,7 +84,7 @@ impl<'a> Calls<'a> {
 
     /// The first step of the call that the step belongs to.
     pub(crate) fn first_of(&self, step: usize) -> usize {
-        self.of_step(step).map_or(step, |call| self.calls[call].first)
+        self.by_step(step).map_or(step, |call| call.first)
     }
 
     pub(crate) fn first(&self, call: OneCall) -> &'a Step {
@@ -116,7 +114,7 @@ impl<'a> Calls<'a> {
         self.code(self.by_step(step)?)
     }
 
-    /// Whether the test chose what the call returned. Where the contract refuses, it did not.
+    /// Whether the test chose what the call returned. If the contract refused the call, it did not.
     pub(crate) fn is_scripted(&self, call: OneCall) -> bool {
         let first = self.first(call);
         // An operation may have been cancelled by its caller before it came to that.

@@ -93,7 +93,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Cut to so many characters: the call first, since the answer tells more.
+    /// Cut to so many characters: the call first, since the answer says more.
     pub(super) fn within(&self, width: usize) -> String {
         let Some(answer) = &self.answer else { return cut(&self.call, width) };
         let needed = ARROW.len() + answer.chars().count();

@@ -91,7 +91,7 @@ impl<'a> Timeline<'a> {
             }
         }
         let write_line = |f: &mut _, line: &Line| {
-            // A call is a mistake by what it answers, so it is reported where that is.
+            // A call is a mistake by what it answers, so it is marked at its answer.
             let found = mistakes.get(&line.call).filter(|_| line.part != Part::Begin);
             layout.write_line(f, calls, line, found.map_or(&[], Vec::as_slice))
         };
@@ -171,8 +171,8 @@ struct Layout {
     indent: usize,
     /// How far one column is from the next.
     column: usize,
-    /// Where columns are narrower than the threads' names, each line has its own instead of a
-    /// head line for all.
+    /// Whether columns are narrower than the threads' names: then each line has its own instead of
+    /// a head line for all.
     is_narrow: bool,
 }
 

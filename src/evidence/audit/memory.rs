@@ -11,12 +11,12 @@ pub(super) struct Allocations {
     last_shutdown: Option<usize>,
 }
 
-/// What became of one. The table has what a delete makes of it by what it answers; `!` reports the
-/// delete, `! hand out` the call that handed out:
+/// What became of it. The table has the next state by what a delete answers; `!` reports the delete,
+/// `! hand out` the call that handed out, after which it is Reported:
 ///
 /// ```text
 ///                          success          busy       not initialized   not handed out
-/// Held                     Deleted          Excused    ! Reported        ! Reported
+/// Held                     Deleted          Excused    ! Reported
 /// Held, with a shutdown    ! hand out       Excused    ! Reported
 /// Excused                  Deleted          Excused    Excused
 /// Deleted                  Deleted          Deleted    ! Reported        ! Reported

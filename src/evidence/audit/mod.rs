@@ -6,8 +6,9 @@
 //!
 //! What no step says has to be guessed: what a thread had in mind, and for whom it worked. Each
 //! guess has the clients that it is about drawn beside it, a row a thread and time from left to
-//! right. `open` succeeds, `close = 3010` succeeds with this code, `open: busy` fails, and `!` is
-//! before the call that is reported. Of two such rows with the same thread each is a client.
+//! right. `open` succeeds, `close = 3010` succeeds with this code, and `open: busy` fails. `!` is
+//! before the call that is reported, a mistake's number behind the row. Two rows of the same thread
+//! are two clients.
 
 mod last_calls;
 mod memory;
@@ -26,7 +27,7 @@ use super::paired::Calls;
 use super::{Journal, Mistake, Step};
 use crate::call::{Call, Effect, Error, Function, Memory, Session, ThreadId};
 
-/// A mistake of the client, and where in the journal it stands.
+/// A mistake of the client, and where in the journal it is.
 ///
 /// ```
 /// use dism_emu::{Emulator, Mistake};
@@ -59,7 +60,7 @@ pub struct Finding {
     pub at: usize,
     /// What it collides with, as indices of the first steps of calls, in the journal's order: the
     /// opens that were never closed, the first of two closes, the initialize that was left behind.
-    /// Empty where nothing is there to collide with, or where the journal's beginning is missing.
+    /// Empty if there is nothing to collide with, or if the journal's beginning is missing.
     pub collides_with: Vec<usize>,
 }
 
@@ -69,8 +70,8 @@ impl Journal {
     /// It takes the last step for the end: what is open then was never closed. A client that
     /// keeps the contract has none, and a failure that a test scripted is not the client's.
     ///
-    /// Where the beginning is missing ([`dropped`](Self::dropped)), only what is certain without
-    /// it is found.
+    /// If the beginning is missing ([`dropped`](Self::dropped)), only what is certain without it is
+    /// found.
     ///
     /// ```
     /// use dism_emu::{Emulator, Mistake};
@@ -111,11 +112,10 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn add(&mut self, mistake: Mistake, at: usize, with: impl IntoIterator<Item = usize>) {
-        let at = self.calls.first_of(at);
+        let Some(call) = self.calls.by_step(at) else { return };
         let with = with.into_iter().map(|step| self.calls.first_of(step));
         let collides_with = BTreeSet::from_iter(with).into_iter().collect();
-        let call = self.calls.number(at).unwrap_or_default();
-        self.findings.push(Finding { mistake, call, at, collides_with });
+        self.findings.push(Finding { mistake, call: call.number, at: call.first, collides_with });
     }
 }
 
@@ -148,8 +148,10 @@ impl<'a> Audit<'a> {
         self.last_calls.step(now, step, self.found.calls);
     }
 
+    /// What a success changes.
     fn succeeded(&mut self, now: Moment, call: &Call, effect: Effect) {
         let Self { found, last_calls, periods, sessions, memory } = self;
+        // To ask for a message proves nothing (rule E5).
         if *call != Call::GetLastErrorMessage {
             periods.succeeded(now);
         }
@@ -182,6 +184,7 @@ impl<'a> Audit<'a> {
         }
     }
 
+    /// Whom a failure is held against, if anybody.
     fn failed(&mut self, now: Moment, call: &Call, error: Error) {
         let Self { found, periods, sessions, memory, .. } = self;
         if is_open(call) {
@@ -219,7 +222,7 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// A close or an operation failed. If its handle was not open, the first explanation counts.
+    /// A close or an operation failed. If its handle is not open, the first explanation counts.
     fn use_failed(&mut self, now: Moment, call: &Call, session: Session, error: Error) {
         let Self { found, periods, sessions, .. } = self;
         let is_close = matches!(call, Call::CloseSession { .. });

@@ -69,7 +69,7 @@ impl Outstanding {
         self.unknown = (count as usize).saturating_sub(self.known.len());
     }
 
-    /// Which one the thread gives back next. No call says so, and this is the most likely one.
+    /// The one that the thread most likely gives back next. No call says which.
     fn next_release(&self, thread: ThreadId) -> Option<usize> {
         if self.threads.contains_key(&thread) {
             // Its own, the latest first, as pairs are nested. One that is excused goes last, since

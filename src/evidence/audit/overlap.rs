@@ -10,7 +10,7 @@ use crate::evidence::Mistake;
 ///
 /// ```text
 /// t1  initialize                                      shutdown
-/// t2               initialize: already initialized               gives up, or shares it till here
+/// t2               initialize: already initialized   (gives up, or shares it until the shutdown)
 /// ```
 #[derive(Debug)]
 pub(super) struct Overlap {
@@ -48,17 +48,22 @@ impl Overlap {
     pub(super) fn has_surplus_shutdown(&self, thread: ThreadId) -> bool {
         let is_refused = |thread| self.refused(thread).is_some();
         if self.owner.thread == thread {
-            // Another pair's shutdown has ended its period. If one without a pair has, it was a
-            // race between two that shut down, and this is who lost (rule S5):
+            // A pair that was refused has ended its period. If a thread without one has, there were
+            // two that shut down, and this is the one that lost the race (rule S5):
             //
-            //   t1  initialize                          shutdown: not initialized
-            //   t2               initialize: already  ! shutdown
-            //   t3                                      shutdown (in its place)
+            //   t1  initialize                                      shutdown: not initialized
+            //   t2               initialize: already   ! shutdown
+            //
+            //   t1  initialize                                      shutdown: not initialized
+            //   t2               initialize: already
+            //   t3                                       shutdown
             self.ended.is_some_and(|end| end.thread != thread && is_refused(end.thread))
         } else {
-            //   t1  initialize                          shutdown
-            //   t2               initialize: already             ! shutdown: not initialized
-            //   t3                                                 shutdown: not initialized (S5)
+            // It closes a pair that it never had:
+            //
+            //   t1  initialize                           shutdown
+            //   t2               initialize: already              ! shutdown: not initialized
+            //   t3                                                  shutdown: not initialized (S5)
             is_refused(thread)
         }
     }
@@ -68,21 +73,21 @@ impl Overlap {
         let Some(end) = self.ended else { return false };
         let is_refused = self.refused(thread).is_some();
         if self.owner.thread == thread {
-            // Its own period, which another thread ended, or itself with an inner pair. Who ended
-            // it without one knows that it is over:
+            // Its own period, which another thread ended, or itself by an inner pair. Without one
+            // it knows that the period is over:
             //
-            //   t1  initialize                          ! open: not initialized
-            //   t2               initialize: already             shutdown (before that)
+            //   t1  initialize                                      open: not initialized
+            //   t2               initialize: already   ! shutdown
             //
-            //   t1  initialize   initialize: already      shutdown  ! open: not initialized
-            //   t1  initialize                            shutdown    open: not initialized
+            //   t1  initialize   initialize: already     shutdown ! open: not initialized
+            //   t1  initialize                           shutdown   open: not initialized
             is_refused || end.thread != thread
         } else {
             // What it shared, unless it ended that itself:
             //
-            //   t1  initialize                            shutdown
-            //   t2               initialize: already                ! open: not initialized
-            //   t3                                                    open: not initialized (O1)
+            //   t1  initialize                           shutdown
+            //   t2               initialize: already              ! open: not initialized
+            //   t3                                                  open: not initialized (rule O1)
             is_refused && end.thread != thread
         }
     }

@@ -71,10 +71,10 @@ impl FlatMistake {
 }
 
 impl FlatCall {
-    fn new(calls: &Calls<'_>, number: usize, call: OneCall) -> Self {
+    fn new(calls: &Calls<'_>, call: OneCall) -> Self {
         let first = calls.first(call);
         Self {
-            call: number,
+            call: call.number,
             thread: first.thread,
             place: first.place,
             text: calls.text(call, Part::Whole).to_string(),
@@ -86,7 +86,7 @@ impl FlatCall {
     }
 }
 
-/// The function that was called, if the call's first step tells.
+/// The function that was called, if the call's first step has it.
 fn function(first: &Step) -> Option<Function> {
     Some(match first.call.asked() {
         Call::Initialize => Function::Initialize,
@@ -130,7 +130,7 @@ impl Serialize for Report {
             contract: self.journal.config().contract,
             mistakes: self.mistakes.iter().filter_map(|it| FlatMistake::new(&calls, it)).collect(),
             remarks: &self.remarks,
-            calls: (1..).zip(calls.all()).map(|(at, it)| FlatCall::new(&calls, at, *it)).collect(),
+            calls: calls.all().iter().map(|it| FlatCall::new(&calls, *it)).collect(),
             dropped: self.journal.dropped(),
         };
         flat.serialize(serializer)

@@ -156,9 +156,8 @@ fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Findin
 /// `call 7 by t1 at src/tool.rs:40:9`.
 fn header(calls: &Calls<'_>, call: OneCall) -> String {
     let first = calls.first(call);
-    let number = calls.number(call.first).unwrap_or_default();
     let location = first.place.map_or_else(String::new, |location| format!(" at {location}"));
-    format!("call {number} by {}{location}", first.thread)
+    format!("call {} by {}{location}", call.number, first.thread)
 }
 
 /// Breaks lines between words; each further line begins at the column of the first one's text.
