@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::Found;
+use super::{Found, Moment};
 use crate::call::{Error, Memory};
 use crate::evidence::Mistake;
 
@@ -11,8 +11,8 @@ pub(super) struct Allocations {
     last_shutdown: Option<usize>,
 }
 
-/// What became of it. The table has the next state by what a delete answers; `!` reports the delete,
-/// `! hand out` the call that handed out, after which it is Reported:
+/// What became of it. The table has the next state by what a delete answers; `!` reports the
+/// delete, `! hand out` the call that handed out, after which it is Reported:
 ///
 /// ```text
 ///                          success          busy       not initialized   not handed out
@@ -48,21 +48,24 @@ enum Allocation {
 }
 
 impl Allocations {
-    pub(super) fn handed_out(&mut self, at: usize, memory: Memory) {
-        self.known.insert(memory, Allocation::Held { at, shutdown: None });
+    pub(super) fn handed_out(&mut self, now: Moment, memory: Memory) {
+        self.known.insert(memory, Allocation::Held { at: now.at, shutdown: None });
     }
 
-    pub(super) fn end_period(&mut self, at: usize) {
-        self.last_shutdown = Some(at);
+    pub(super) fn shut_down(&mut self, now: Moment, count: u32) {
+        if count > 0 {
+            return;
+        }
+        self.last_shutdown = Some(now.at);
         for allocation in self.known.values_mut() {
             if let Allocation::Held { shutdown: shutdown @ None, .. } = allocation {
-                *shutdown = Some(at);
+                *shutdown = Some(now.at);
             }
         }
     }
 
-    pub(super) fn deleted(&mut self, at: usize, memory: Memory, found: &mut Found<'_>) {
-        match self.known.insert(memory, Allocation::Deleted(at)) {
+    pub(super) fn deleted(&mut self, now: Moment, memory: Memory, found: &mut Found<'_>) {
+        match self.known.insert(memory, Allocation::Deleted(now.at)) {
             // Another initialize has made the delete possible again: to blame is who kept it.
             Some(Allocation::Held { at, shutdown: Some(shutdown) }) => {
                 found.add(Mistake::MemoryMishandled, at, [shutdown]);
@@ -82,7 +85,7 @@ impl Allocations {
 
     pub(super) fn delete_failed(
         &mut self,
-        at: usize,
+        now: Moment,
         memory: Memory,
         error: Error,
         found: &mut Found<'_>,
@@ -97,7 +100,7 @@ impl Allocations {
             self.known.insert(memory, Allocation::Reported);
         }
         let shutdown = self.last_shutdown.filter(|_| is_down);
-        found.add(Mistake::MemoryMishandled, at, before.into_iter().chain(shutdown));
+        found.add(Mistake::MemoryMishandled, now.at, before.into_iter().chain(shutdown));
     }
 
     /// Reports what was never deleted.

@@ -159,12 +159,10 @@ impl<'a> Audit<'a> {
             (Call::Initialize, Effect::Initialized { count }) => {
                 periods.initialized(now, count, last_calls.of(now.thread));
             }
-            (Call::Shutdown, Effect::ShutDown { count: 0 }) => {
-                periods.end_period(now);
-                sessions.end_period();
-                memory.end_period(now.at);
+            (Call::Shutdown, Effect::ShutDown { count }) => {
+                periods.shut_down(now, count);
+                memory.shut_down(now, count);
             }
-            (Call::Shutdown, Effect::ShutDown { count }) => periods.shut_down(now, count),
             (Call::OpenSession(_), Effect::Opened { session, references }) => {
                 sessions.opened(now, session, references);
             }
@@ -175,11 +173,9 @@ impl<'a> Audit<'a> {
             (Call::FinishClose { session }, _) => sessions.closed(now, *session),
             (Call::BeginOperation { session, .. }, _) => sessions.begun(now, *session),
             (Call::EndOperation { session, .. }, _) => sessions.ended(now, *session),
-            (Call::HandOut { .. }, Effect::HandedOut { memory: it }) => {
-                memory.handed_out(now.at, it)
-            }
+            (Call::HandOut { .. }, Effect::HandedOut { memory: it }) => memory.handed_out(now, it),
             (Call::Delete { memory: Memory::NULL }, _) => {} // rule D2
-            (Call::Delete { memory: it }, _) => memory.deleted(now.at, *it, found),
+            (Call::Delete { memory: it }, _) => memory.deleted(now, *it, found),
             _ => {}
         }
     }
@@ -206,7 +202,7 @@ impl<'a> Audit<'a> {
             }
             (Call::Delete { memory: Memory::NULL }, _) => {} // rule D2
             (Call::Delete { memory: it }, Error::Scripted { .. }) => memory.excuse(*it),
-            (Call::Delete { memory: it }, _) => memory.delete_failed(now.at, *it, error, found),
+            (Call::Delete { memory: it }, _) => memory.delete_failed(now, *it, error, found),
             (
                 Call::OpenSession(_)
                 | Call::CallWithoutSession { .. }

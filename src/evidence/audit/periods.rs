@@ -69,18 +69,13 @@ impl Periods {
         self.failed.remove(&now.thread);
     }
 
-    /// A shutdown succeeded that was not the last one.
     pub(super) fn shut_down(&mut self, now: Moment, count: u32) {
         self.initializations.release(now.thread, count);
-    }
-
-    /// The last shutdown succeeded.
-    pub(super) fn end_period(&mut self, now: Moment) {
-        self.initializations = Outstanding::default();
-        self.beginning = None;
-        self.refused = None;
-        if let Some(overlap) = &mut self.overlap {
-            overlap.end(now);
+        if count == 0 {
+            self.refused = None;
+            if let Some(overlap) = &mut self.overlap {
+                overlap.end(now);
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use crate::evidence::Mistake;
 /// What became of each handle, and of the uses of one that was not open: mistakes 3, 8, 9, 10.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    /// Those of this period that are not gone.
+    /// Those that are not gone. No period ends before they are (rule S2).
     live: BTreeMap<Session, Live>,
     /// By which step each number was closed last, in this period or in one before: numbers begin
     /// anew in each.
@@ -66,10 +66,6 @@ impl Sessions {
     pub(super) fn closed(&mut self, now: Moment, session: Session) {
         self.live.remove(&session);
         self.closed.insert(session, now.at);
-    }
-
-    pub(super) fn end_period(&mut self) {
-        self.live.clear();
     }
 
     /// What keeps a shutdown from succeeding: the opens of the sessions that are open, and the
