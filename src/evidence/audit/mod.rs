@@ -183,7 +183,7 @@ impl<'a> Audit<'a> {
     /// Whom a failure is held against, if anybody.
     fn failed(&mut self, now: Moment, call: &Call, error: Error) {
         let Self { found, periods, sessions, memory, .. } = self;
-        if is_open(call) {
+        if call.function() == Some(Function::OpenSession) {
             sessions.open_failed(now);
         }
         match (call, error) {
@@ -246,12 +246,4 @@ impl<'a> Audit<'a> {
         findings.sort_by_key(|finding| (finding.at, finding.mistake));
         findings
     }
-}
-
-/// Whether it is `DismOpenSession`, with a path or without.
-const fn is_open(call: &Call) -> bool {
-    matches!(
-        call,
-        Call::OpenSession(_) | Call::CallWithoutArgument { function: Function::OpenSession }
-    )
 }

@@ -6,7 +6,7 @@ use std::panic::Location;
 use serde::{Serialize, Serializer};
 
 use super::Report;
-use crate::call::{Call, Effect, Function, Hresult, Session, ThreadId};
+use crate::call::{Effect, Function, Hresult, Session, ThreadId};
 use crate::evidence::journal::{Step, location_as_text};
 use crate::evidence::paired::{Calls, OneCall};
 use crate::evidence::text::Part;
@@ -61,7 +61,7 @@ impl FlatMistake {
             call: finding.call,
             thread: first.thread,
             place: first.place,
-            function: function(first),
+            function: first.call.function(),
             session: session(first),
             code: calls.code(call),
             collides_with: calls.numbers(&finding.collides_with),
@@ -78,7 +78,7 @@ impl FlatCall {
             thread: first.thread,
             place: first.place,
             text: calls.text(call, Part::Whole).to_string(),
-            function: function(first),
+            function: first.call.function(),
             session: session(first),
             code: calls.code(call),
             scripted: calls.is_scripted(call),
@@ -86,39 +86,11 @@ impl FlatCall {
     }
 }
 
-/// The function that was called, if the call's first step has it.
-fn function(first: &Step) -> Option<Function> {
-    Some(match first.call.asked() {
-        Call::Initialize => Function::Initialize,
-        Call::OpenSession(_) => Function::OpenSession,
-        Call::BeginOperation { function, .. }
-        | Call::CallWithoutSession { function }
-        | Call::CallWithoutArgument { function }
-        | Call::HandOut { function } => *function,
-        Call::CloseSession { .. } | Call::FinishClose { .. } => Function::CloseSession,
-        Call::Shutdown => Function::Shutdown,
-        Call::GetLastErrorMessage => Function::GetLastErrorMessage,
-        Call::Delete { .. } => Function::Delete,
-        Call::MountImage(_) => Function::MountImage,
-        Call::UnmountImage { .. } => Function::UnmountImage,
-        Call::RemountImage { .. } => Function::RemountImage,
-        // The operation's beginning, which has its name, is missing.
-        _ => return None,
-    })
-}
-
 /// The session that was passed or returned.
 fn session(first: &Step) -> Option<Session> {
-    match (first.call.asked(), &first.outcome) {
-        (
-            Call::BeginOperation { session, .. }
-            | Call::EndOperation { session, .. }
-            | Call::CloseSession { session }
-            | Call::FinishClose { session },
-            _,
-        )
-        | (Call::OpenSession(_), Ok(Effect::Opened { session, .. })) => Some(*session),
-        _ => None,
+    match first.outcome {
+        Ok(Effect::Opened { session, .. }) => Some(session),
+        _ => first.call.session(),
     }
 }
 
