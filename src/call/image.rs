@@ -25,44 +25,6 @@ impl ImagePath {
         &self.0
     }
 
-    /// The path with these units, unpaired surrogates included.
-    #[cfg(feature = "capi")]
-    pub(crate) fn from_wide(units: &[u16]) -> Self {
-        Self(wtf8(units, &mut [0; SHORT]).into())
-    }
-
-    /// The path's units. What is neither Unicode nor an unpaired surrogate, which only Unix has,
-    /// comes out as U+FFFD.
-    #[cfg(feature = "capi")]
-    pub(crate) fn to_wide(&self) -> Vec<u16> {
-        let mut units = Vec::new();
-        let mut rest = &*self.0;
-        while !rest.is_empty() {
-            let (text, bad) = match std::str::from_utf8(rest) {
-                Ok(text) => (text, 0),
-                Err(error) => {
-                    let valid = &rest[..error.valid_up_to()];
-                    (std::str::from_utf8(valid).unwrap_or_default(), error.error_len().unwrap_or(1))
-                }
-            };
-            units.extend(text.encode_utf16());
-            rest = &rest[text.len()..];
-            match rest {
-                // A surrogate, as WTF-8 has it, of which UTF-8 refuses the first byte alone.
-                [0xED, second @ 0xA0..=0xBF, third @ 0x80..=0xBF, behind @ ..] => {
-                    units.push(0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F));
-                    rest = behind;
-                }
-                _ if bad > 0 => {
-                    units.push(0xFFFD);
-                    rest = &rest[bad.min(rest.len())..];
-                }
-                _ => {}
-            }
-        }
-        units
-    }
-
     pub(crate) fn key(&self) -> ImageKey<'_> {
         ImageKey::new(&self.0)
     }
@@ -98,46 +60,6 @@ impl fmt::Display for ImagePath {
             fmt::Debug::fmt(self, f)
         }
     }
-}
-
-/// How many units of ASCII need no allocation.
-#[cfg(feature = "capi")]
-pub(crate) const SHORT: usize = 96;
-
-/// UTF-8, and a surrogate without a partner as the three bytes that a character of its number would
-/// have: what the standard library's strings are on Windows. Borrowed where it is short and ASCII,
-/// as most paths are.
-#[cfg(feature = "capi")]
-pub(crate) fn wtf8<'a>(units: &[u16], short: &'a mut [u8; SHORT]) -> Cow<'a, [u8]> {
-    let mut all = 0;
-    if let Some(bytes) = short.get_mut(..units.len()) {
-        for (byte, unit) in bytes.iter_mut().zip(units) {
-            all |= unit;
-            *byte = *unit as u8;
-        }
-        if all < 0x80 {
-            return Cow::Borrowed(bytes);
-        }
-    }
-    Cow::Owned(long_wtf8(units))
-}
-
-#[cfg(feature = "capi")]
-fn long_wtf8(units: &[u16]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(units.len());
-    for unit in char::decode_utf16(units.iter().copied()) {
-        match unit {
-            Ok(character) => {
-                bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            }
-            Err(alone) => {
-                let unit = alone.unpaired_surrogate();
-                let low = |shift: u32| 0x80 | (unit >> shift & 0x3F) as u8;
-                bytes.extend([0xE0 | (unit >> 12) as u8, low(6), low(0)]);
-            }
-        }
-    }
-    bytes
 }
 
 /// A path ready to be looked up: without trailing separators, and with its hash.
@@ -282,21 +204,5 @@ impl Hash {
     const fn finish(mut self, last: u64) -> u32 {
         self.add(last);
         ((self.0 ^ (self.0 >> 32)).wrapping_mul(Self::K) >> 32) as u32
-    }
-}
-
-#[cfg(all(test, feature = "capi"))]
-mod tests {
-    use super::*;
-
-    /// Short, just short, just too long, and with something in it that is no ASCII.
-    #[test]
-    fn units_come_back_as_they_were() {
-        for length in [0, 1, SHORT - 1, SHORT, SHORT + 1, 5 * SHORT] {
-            for odd in [None, Some(0x80), Some(0x20AC), Some(0xD800), Some(0xDFFF)] {
-                let units: Vec<u16> = odd.into_iter().chain(vec![0x61; length]).collect();
-                assert_eq!(ImagePath::from_wide(&units).to_wide(), units);
-            }
-        }
     }
 }

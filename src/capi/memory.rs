@@ -1,32 +1,9 @@
-//! Blocks of memory that are handed to callers, and texts that callers hand in.
+//! Memory that callers get, and memory that they pass to be written to.
 
-use std::borrow::Cow;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
-use std::slice;
 
 use super::types::PCWSTR;
-
-/// The units before the terminating 0; `None` for NULL.
-///
-/// # Safety
-///
-/// `text` is NULL or points to 16-bit units of which one is 0, which nobody changes meanwhile.
-pub(super) unsafe fn text<'a>(text: PCWSTR) -> Option<Cow<'a, [u16]>> {
-    if text.is_null() {
-        return None;
-    }
-    // SAFETY: the caller vouches for every unit up to the 0. Structures without padding and
-    // buffers of bytes have texts at odd addresses, too.
-    let unit = |at: usize| unsafe { text.add(at).read_unaligned() };
-    let length = (0..).take_while(|at| unit(*at) != 0).count();
-    Some(if text.is_aligned() {
-        // SAFETY: so many units were just read from there.
-        Cow::Borrowed(unsafe { slice::from_raw_parts(text, length) })
-    } else {
-        Cow::Owned((0..length).map(unit).collect())
-    })
-}
 
 /// One allocation that a caller gives back as a whole (rule D1): structures without padding, and
 /// behind them the texts that they point to.
@@ -38,27 +15,28 @@ pub(super) struct Block(NonNull<[u16]>);
 unsafe impl Send for Block {}
 
 impl Block {
-    /// A block with `count` structures, made by `make` from the places of the texts.
+    /// A block with one structure for each row of texts, made by `make` from the row's number and
+    /// the addresses of its texts.
     pub(super) fn of<T: Copy, const TEXTS: usize>(
-        texts: &[[&[u16]; TEXTS]],
+        rows: &[[&[u16]; TEXTS]],
         mut make: impl FnMut(usize, [PCWSTR; TEXTS]) -> T,
     ) -> Self {
-        let head = (size_of::<T>() * texts.len()).div_ceil(size_of::<u16>());
+        let head = (size_of::<T>() * rows.len()).div_ceil(size_of::<u16>());
         let mut units = vec![0_u16; head];
-        let mut places = Vec::with_capacity(texts.len());
-        for row in texts {
-            places.push(row.map(|text| {
-                let at = units.len();
+        let mut offsets = Vec::with_capacity(rows.len());
+        for row in rows {
+            offsets.push(row.map(|text| {
+                let offset = units.len();
                 units.extend_from_slice(text);
                 units.push(0);
-                at
+                offset
             }));
         }
         let units = NonNull::from(Box::leak(units.into_boxed_slice()));
         let base: *mut u16 = units.as_ptr().cast();
-        for (at, row) in places.into_iter().enumerate() {
-            // SAFETY: each place lies inside the allocation.
-            let structure = make(at, row.map(|place| unsafe { base.add(place) }.cast_const()));
+        for (at, row) in offsets.into_iter().enumerate() {
+            // SAFETY: each offset lies inside the allocation.
+            let structure = make(at, row.map(|offset| unsafe { base.add(offset) }.cast_const()));
             // SAFETY: the head has room for so many structures; they need no alignment.
             unsafe { base.cast::<T>().add(at).write_unaligned(structure) };
         }
@@ -81,8 +59,21 @@ impl Drop for Block {
 ///
 /// # Safety
 ///
-/// `place` points to writable memory of that size.
-pub(super) unsafe fn give<T>(place: *mut T, value: T) {
+/// `pointer` points to writable memory of that size.
+pub(super) unsafe fn write<T>(pointer: *mut T, value: T) {
     // SAFETY: the caller's; structures without padding may lie anywhere.
-    unsafe { ptr::write_unaligned(place, value) };
+    unsafe { ptr::write_unaligned(pointer, value) };
+}
+
+/// Writes a list without an entry.
+///
+/// # Safety
+///
+/// Both are writable.
+pub(super) unsafe fn write_empty<T>(list: *mut *mut T, count: *mut u32) {
+    // SAFETY: the caller's.
+    unsafe {
+        write(list, ptr::null_mut());
+        write(count, 0);
+    }
 }

@@ -9,10 +9,13 @@
     reason = "the header's names"
 )]
 
+mod answer;
 mod exports;
+mod info;
 mod memory;
 mod process;
 mod types;
+mod wide;
 
 pub use exports::*;
 pub use process::Process;

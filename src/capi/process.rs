@@ -16,57 +16,63 @@ use crate::sync::{Mutex, MutexGuard, lazy_static};
 
 /// An emulated process, and the memory that its C functions have handed out.
 pub(super) struct Loaded {
-    /// Its calls come from another language, so they have no place.
+    /// Its calls come from another language, so they have no locations.
     pub(super) emulator: Emulator,
-    lent: Mutex<Lent>,
+    allocations: Mutex<Allocations>,
 }
 
+/// What is at which address.
 #[derive(Default)]
-struct Lent {
-    out: BTreeMap<usize, (Memory, Block)>,
-    /// What the addresses were that nothing lies at any more, so that a second delete can be
-    /// named.
-    returned: BTreeMap<usize, Memory>,
+struct Allocations {
+    live: BTreeMap<usize, (Memory, Block)>,
+    /// What was there last, so that the journal can say what is deleted twice.
+    freed: BTreeMap<usize, Memory>,
+}
+
+impl Allocations {
+    fn find(&self, address: usize) -> Option<Memory> {
+        let live = self.live.get(&address).map(|(memory, _)| memory);
+        live.or(self.freed.get(&address)).copied()
+    }
 }
 
 impl Loaded {
     fn new(emulator: &Emulator) -> Arc<Self> {
-        Arc::new(Self { emulator: emulator.foreign(), lent: Mutex::new(Lent::default()) })
+        Arc::new(Self {
+            emulator: emulator.foreign(),
+            allocations: Mutex::new(Allocations::default()),
+        })
     }
 
     /// Hands out a block in the name of a function (rule D1).
     pub(super) fn hand_out(&self, function: Function, block: Block) -> Result<*mut c_void, Error> {
         let memory = self.emulator.hand_out(function)?;
         let address = block.address();
-        let mut lent = self.lent.lock();
-        lent.returned.remove(&address.addr());
-        lent.out.insert(address.addr(), (memory, block));
+        let mut allocations = self.allocations.lock();
+        allocations.freed.remove(&address.addr());
+        allocations.live.insert(address.addr(), (memory, block));
         Ok(address)
     }
 
     /// Takes a block back, by its address (rules D2, D3, D4).
     pub(super) fn delete(&self, address: *mut c_void) -> Result<Hresult, Error> {
         let address = address.addr();
-        let memory = {
-            let lent = self.lent.lock();
-            let out = lent.out.get(&address).map(|(memory, _)| *memory);
-            match address {
-                0 => Memory::NULL,
-                _ => out.or(lent.returned.get(&address).copied()).unwrap_or(NOBODYS),
-            }
+        let memory = match address {
+            0 => Memory::NULL,
+            _ => self.allocations.lock().find(address).unwrap_or(NEVER_HANDED_OUT),
         };
         // Two threads may give the same one back: the emulator lets one of them win.
         let code = self.emulator.take(&Call::Delete { memory }).code()?;
-        let mut lent = self.lent.lock();
-        if lent.out.remove(&address).is_some() {
-            lent.returned.insert(address, memory);
+        let mut allocations = self.allocations.lock();
+        if allocations.live.remove(&address).is_some() {
+            allocations.freed.insert(address, memory);
         }
         Ok(code)
     }
 }
 
 /// No memory has this number: the numbers end before it.
-const NOBODYS: Memory = Memory::from_raw(u32::MAX);
+const NEVER_HANDED_OUT: Memory = Memory::from_raw(u32::MAX);
 
 lazy_static! {
     static ref PROCESS: Mutex<Option<Arc<Loaded>>> = Mutex::new(None);
@@ -74,37 +80,37 @@ lazy_static! {
     static ref HOLDER: Mutex<Option<ThreadId>> = Mutex::new(None);
 }
 
-/// The process on which the C functions act now; a program that is no test gets one at its first
-/// call.
+/// Returns the process on which the C functions act now. A program that is not a test gets one at
+/// its first call.
 ///
-/// A handle, so that no lock is held while a call waits or a callback runs.
+/// The caller keeps it alive, so the lock is not held while a call waits or a callback runs.
 #[inline]
 pub(super) fn current() -> Arc<Loaded> {
     PROCESS.lock().get_or_insert_with(from_environment).clone()
 }
 
-/// Returns the process that was there, so that it is not dropped under the lock.
+/// Returns the process that was there before, so that it is not dropped under the lock.
 fn replace(process: Option<Arc<Loaded>>) -> Option<Arc<Loaded>> {
     mem::replace(&mut *PROCESS.lock(), process)
 }
 
 #[cold]
 fn from_environment() -> Arc<Loaded> {
-    Loaded::new(&described_by(env::var(CONTRACT).ok()).build())
+    Loaded::new(&builder_for(env::var(CONTRACT).ok()).build())
 }
 
 /// `recorded` or `documented`.
 const CONTRACT: &str = "DISM_EMU_CONTRACT";
 
-/// A process that nobody verifies, since nobody ever drops it.
-fn described_by(contract: Option<String>) -> Builder {
+/// A process that is not verified, since nobody ever drops it.
+fn builder_for(contract: Option<String>) -> Builder {
     let builder = Emulator::builder().verify_on_drop(false);
     let Some(contract) = contract else { return builder };
     match contract.to_ascii_lowercase().as_str() {
         "documented" | "" => builder,
         "recorded" => builder.contract(Contract::Recorded),
         other => {
-            // There is nobody to answer to: the program believes that it calls a library.
+            // There is no other way to report it: the program believes that it calls a library.
             let _ = writeln!(
                 io::stderr(),
                 "dism-emu: {CONTRACT} is {other:?}, neither documented nor recorded; \

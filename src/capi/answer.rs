@@ -1,0 +1,214 @@
+//! How a C function answers: what the rows of the table share.
+
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "what these functions do with a pointer, their caller vouches for, as in C"
+)]
+
+use std::ffi::c_void;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::Arc;
+
+use super::memory::{Block, write, write_empty};
+use super::process::{Loaded, current};
+use super::types::*;
+use super::wide::text;
+use crate::call::{Call, Error, Function, Hresult, Session};
+use crate::emulator::{Emulator, Operation, Taken};
+use crate::machine::request::Request;
+use crate::script::Progress;
+
+/// Answers a call of a C function: a failure is its code, and no panic of ours reaches the caller
+/// (rule X2).
+#[inline]
+pub(super) fn answer(
+    function: Function,
+    body: impl FnOnce(&Invocation) -> Result<Hresult, Error>,
+) -> HRESULT {
+    let answered =
+        catch_unwind(AssertUnwindSafe(|| body(&Invocation { function, process: current() })));
+    hresult(match answered {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => error.code(),
+        Err(_) => Hresult::E_UNEXPECTED,
+    })
+}
+
+/// A call of a C function, and the process that it is made in.
+pub(super) struct Invocation {
+    function: Function,
+    process: Arc<Loaded>,
+}
+
+impl Invocation {
+    pub(super) fn emulator(&self) -> &Emulator {
+        &self.process.emulator
+    }
+
+    #[inline]
+    pub(super) fn take(&self, request: &impl Request) -> Taken {
+        self.emulator().take(request)
+    }
+
+    /// The call lacks an argument: it fails.
+    #[cold]
+    pub(super) fn refuse(&self) -> Result<Hresult, Error> {
+        self.take(&Call::CallWithoutArgument { function: self.function }).code()
+    }
+
+    /// Hands a block out to the caller (rule D1).
+    pub(super) fn hand_out(&self, block: Block) -> Result<*mut c_void, Error> {
+        self.process.hand_out(self.function, block)
+    }
+
+    /// Takes a block back from the caller (rules D2, D3, D4).
+    pub(super) fn delete(&self, address: *mut c_void) -> Result<Hresult, Error> {
+        self.process.delete(address)
+    }
+
+    /// A function that takes no session and changes nothing.
+    pub(super) fn without_session(&self) -> Result<Hresult, Error> {
+        self.emulator().call(self.function)
+    }
+
+    /// A call that takes effect at one instant, and is reported to a callback.
+    ///
+    /// The caller can cancel it before that instant. The progress is reported afterwards, unless
+    /// the contract refused the call.
+    ///
+    /// # Safety
+    ///
+    /// `callback` can be called with `user`.
+    pub(super) unsafe fn take_with_progress(
+        &self,
+        call: Call,
+        cancel: HANDLE,
+        callback: DismProgressCallback,
+        user: *mut c_void,
+    ) -> Result<Hresult, Error> {
+        if is_set(cancel) {
+            return self.take(&call.answered(Some(Hresult::ERROR_REQUEST_ABORTED))).code();
+        }
+        let taken = self.take(&call);
+        if taken.outcome.is_ok() || taken.answer.is_some() {
+            let scripted = taken.answer.as_ref().and_then(|answer| answer.progress.as_deref());
+            for progress in scripted.unwrap_or(&Progress::UNSCRIPTED) {
+                report(*progress, callback, user);
+            }
+        }
+        taken.code()
+    }
+
+    fn begin(&self, session: DismSession) -> Result<Operation<'_>, Error> {
+        self.emulator().operation(Session::from_raw(session), self.function)
+    }
+
+    /// An operation, which succeeds unless a rule says otherwise.
+    pub(super) fn operate(&self, session: DismSession) -> Result<Hresult, Error> {
+        self.operate_or(session, Hresult::S_OK)
+    }
+
+    /// An operation, which ends with `unscripted` unless a rule says otherwise.
+    pub(super) fn operate_or(
+        &self,
+        session: DismSession,
+        unscripted: Hresult,
+    ) -> Result<Hresult, Error> {
+        self.begin(session)?.end_with(unscripted)
+    }
+
+    /// An operation with a progress callback, after each call of which the caller can cancel it.
+    ///
+    /// # Safety
+    ///
+    /// `callback` can be called with `user`.
+    pub(super) unsafe fn operate_with_progress(
+        &self,
+        session: DismSession,
+        cancel: HANDLE,
+        callback: DismProgressCallback,
+        user: *mut c_void,
+    ) -> Result<Hresult, Error> {
+        self.begin(session)?.run(|progress| {
+            report(progress, callback, user);
+            if is_set(cancel) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    }
+
+    /// A list of an image that is empty.
+    ///
+    /// # Safety
+    ///
+    /// Both are writable.
+    pub(super) unsafe fn list<T>(
+        &self,
+        session: DismSession,
+        list: *mut *mut T,
+        count: *mut u32,
+    ) -> Result<Hresult, Error> {
+        let code = self.operate(session)?;
+        write_empty(list, count);
+        Ok(code)
+    }
+
+    /// Looks up what an empty image does not have: fails with `unknown`, unless a rule lets it
+    /// succeed. Then the caller gets what `make` makes of the name and an empty text, if it wants
+    /// it.
+    ///
+    /// # Safety
+    ///
+    /// `name` is a text, `info` is NULL or writable.
+    pub(super) unsafe fn look_up<T: Copy>(
+        &self,
+        session: DismSession,
+        unknown: Hresult,
+        name: PCWSTR,
+        info: *mut *mut T,
+        make: impl Fn(PCWSTR, PCWSTR) -> T,
+    ) -> Result<Hresult, Error> {
+        let operation = self.begin(session)?;
+        let is_found = operation.result_or(unknown).is_success();
+        let mut address = ptr::null_mut();
+        if is_found && !info.is_null() {
+            let block = Block::of(&[[&text(name), &[]]], |_, [name, empty]| make(name, empty));
+            // Nobody can shut the API down before the operation ends.
+            address = self.hand_out(block)?;
+        }
+        let code = operation.end_with(unknown)?;
+        if !info.is_null() {
+            write(info, address.cast());
+        }
+        Ok(code)
+    }
+}
+
+/// Calls the callback, if there is one.
+///
+/// # Safety
+///
+/// `callback` can be called with `user`.
+unsafe fn report(progress: Progress, callback: DismProgressCallback, user: *mut c_void) {
+    if let Some(callback) = callback {
+        callback(progress.current, progress.total, user);
+    }
+}
+
+/// Whether the caller has set its cancel event.
+#[cfg(windows)]
+fn is_set(event: HANDLE) -> bool {
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        fn WaitForSingleObject(hHandle: HANDLE, dwMilliseconds: u32) -> u32;
+    }
+    const WAIT_OBJECT_0: u32 = 0;
+    // SAFETY: any value is allowed for a handle; one that is none only fails.
+    !event.is_null() && unsafe { WaitForSingleObject(event, 0) } == WAIT_OBJECT_0
+}
+
+/// There are no events to set.
+#[cfg(not(windows))]
+fn is_set(_: HANDLE) -> bool {
+    false
+}

@@ -1,0 +1,126 @@
+//! Texts of C: 16-bit units, which become the bytes of an [`ImagePath`] and come back.
+
+use std::borrow::Cow;
+use std::slice;
+
+use smallvec::SmallVec;
+
+use super::types::PCWSTR;
+use crate::call::ImagePath;
+
+/// Returns the units before the terminating 0.
+///
+/// # Safety
+///
+/// `text` points to 16-bit units of which one is 0, which nobody changes meanwhile.
+pub(super) unsafe fn text<'a>(text: PCWSTR) -> Cow<'a, [u16]> {
+    // SAFETY: the caller vouches for every unit up to the 0. Structures without padding and
+    // buffers of bytes have texts at odd addresses, too.
+    let unit = |at: usize| unsafe { text.add(at).read_unaligned() };
+    let length = (0..).take_while(|at| unit(*at) != 0).count();
+    if text.is_aligned() {
+        // SAFETY: so many units were just read from there.
+        Cow::Borrowed(unsafe { slice::from_raw_parts(text, length) })
+    } else {
+        Cow::Owned((0..length).map(unit).collect())
+    }
+}
+
+/// Returns the text as a path.
+///
+/// # Safety
+///
+/// That of [`text`].
+pub(super) unsafe fn path(path: PCWSTR) -> ImagePath {
+    // SAFETY: the caller's.
+    ImagePath::from_wide(&unsafe { text(path) })
+}
+
+/// Returns the text as a path; `None` for NULL.
+///
+/// # Safety
+///
+/// That of [`text`], unless it is NULL.
+pub(super) unsafe fn optional_path(text: PCWSTR) -> Option<ImagePath> {
+    // SAFETY: the caller's, since it is not NULL.
+    (!text.is_null()).then(|| unsafe { path(text) })
+}
+
+/// How many bytes need no allocation: more than most paths have.
+const INLINE: usize = 96;
+
+/// UTF-8, and an unpaired surrogate as the three bytes that a character of its number would have:
+/// what the standard library's strings are on Windows.
+pub(super) fn wtf8(units: &[u16]) -> SmallVec<[u8; INLINE]> {
+    if units.iter().all(|unit| *unit < 0x80) {
+        return units.iter().map(|unit| *unit as u8).collect();
+    }
+    let mut bytes = SmallVec::with_capacity(units.len());
+    for unit in char::decode_utf16(units.iter().copied()) {
+        match unit {
+            Ok(character) => {
+                bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            Err(unpaired) => {
+                let unit = unpaired.unpaired_surrogate();
+                let low = |shift: u32| 0x80 | (unit >> shift & 0x3F) as u8;
+                bytes.extend([0xE0 | (unit >> 12) as u8, low(6), low(0)]);
+            }
+        }
+    }
+    bytes
+}
+
+impl ImagePath {
+    /// The path with these units, unpaired surrogates included.
+    pub(super) fn from_wide(units: &[u16]) -> Self {
+        Self::from_bytes(&wtf8(units))
+    }
+
+    /// The path's units. What is neither Unicode nor an unpaired surrogate, which only Unix has,
+    /// becomes U+FFFD.
+    pub(super) fn to_wide(&self) -> Vec<u16> {
+        let mut units = Vec::new();
+        let mut rest = self.as_bytes();
+        while !rest.is_empty() {
+            let (text, bad) = match std::str::from_utf8(rest) {
+                Ok(text) => (text, 0),
+                Err(error) => {
+                    let valid = &rest[..error.valid_up_to()];
+                    (std::str::from_utf8(valid).unwrap_or_default(), error.error_len().unwrap_or(1))
+                }
+            };
+            units.extend(text.encode_utf16());
+            rest = &rest[text.len()..];
+            match rest {
+                // A surrogate, as WTF-8 has it, of which UTF-8 refuses the first byte alone.
+                [0xED, second @ 0xA0..=0xBF, third @ 0x80..=0xBF, behind @ ..] => {
+                    units.push(0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F));
+                    rest = behind;
+                }
+                _ if bad > 0 => {
+                    units.push(0xFFFD);
+                    rest = &rest[bad.min(rest.len())..];
+                }
+                _ => {}
+            }
+        }
+        units
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Short, just short, just too long, and with something in it that is not ASCII.
+    #[test]
+    fn units_come_back_as_they_were() {
+        for length in [0, 1, INLINE - 1, INLINE, INLINE + 1, 5 * INLINE] {
+            for odd in [None, Some(0x80), Some(0x20AC), Some(0xD800), Some(0xDFFF)] {
+                let units: Vec<u16> = odd.into_iter().chain(vec![0x61; length]).collect();
+                assert_eq!(ImagePath::from_wide(&units).to_wide(), units);
+            }
+        }
+    }
+}
