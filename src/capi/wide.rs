@@ -82,27 +82,20 @@ impl ImagePath {
     pub(super) fn to_wide(&self) -> Vec<u16> {
         let mut units = Vec::new();
         let mut rest = self.as_bytes();
-        while !rest.is_empty() {
-            let (text, bad) = match std::str::from_utf8(rest) {
-                Ok(text) => (text, 0),
-                Err(error) => {
-                    let valid = &rest[..error.valid_up_to()];
-                    (std::str::from_utf8(valid).unwrap_or_default(), error.error_len().unwrap_or(1))
-                }
-            };
-            units.extend(text.encode_utf16());
-            rest = &rest[text.len()..];
+        while let Some(chunk) = rest.utf8_chunks().next() {
+            units.extend(chunk.valid().encode_utf16());
+            rest = &rest[chunk.valid().len()..];
             match rest {
+                [] => {}
                 // A surrogate, as WTF-8 has it, of which UTF-8 refuses the first byte alone.
                 [0xED, second @ 0xA0..=0xBF, third @ 0x80..=0xBF, behind @ ..] => {
                     units.push(0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F));
                     rest = behind;
                 }
-                _ if bad > 0 => {
+                _ => {
                     units.push(0xFFFD);
-                    rest = &rest[bad.min(rest.len())..];
+                    rest = &rest[chunk.invalid().len()..];
                 }
-                _ => {}
             }
         }
         units
@@ -121,6 +114,15 @@ mod tests {
                 let units: Vec<u16> = odd.into_iter().chain(vec![0x61; length]).collect();
                 assert_eq!(ImagePath::from_wide(&units).to_wide(), units);
             }
+        }
+    }
+
+    /// As many as the path's text has: one for an incomplete character, too.
+    #[test]
+    fn bytes_that_are_no_text_become_replacement_characters() {
+        for bytes in [&b"\xFF"[..], b"a\x80b", b"\xE2\x82", b"\xE2\x82a", b"a\xF0\x9F\x98"] {
+            let path = ImagePath::from_bytes(bytes);
+            assert_eq!(String::from_utf16(&path.to_wide()).unwrap(), path.to_string_lossy());
         }
     }
 }
