@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
 
+use smallvec::SmallVec;
+
 /// A path as a caller spelt it.
 ///
 /// Any text that the platform can hold, unpaired surrogates and invalid UTF-8 included: there is
@@ -73,8 +75,7 @@ impl<'a> ImageKey<'a> {
     #[inline]
     pub(crate) fn new(path: &'a [u8]) -> Self {
         let path = without_trailing_separators(path);
-        let hash = hash_ascii(path).unwrap_or_else(|| hash_folded(path));
-        Self { path, hash }
+        Self { path, hash: hash(path) }
     }
 
     pub(crate) fn path(self) -> &'a [u8] {
@@ -143,66 +144,36 @@ fn fold(character: char) -> char {
     }
 }
 
-/// The top bit of each of eight bytes: set in none that is ASCII.
-const HIGH_BITS: u64 = (u64::MAX / 255) << 7;
+/// The hash of a path: the same for all spellings of an image, and in every run.
+///
+/// Other paths may have it, too, as `[` and `{` do: [`ImageKey::matches`] decides.
+fn hash(path: &[u8]) -> u32 {
+    if path.is_ascii() {
+        hash_words(path)
+    } else {
+        hash_words(&folded(path).collect::<SmallVec<[u8; 128]>>())
+    }
+}
 
-/// The hash of a path that is all ASCII, eight bytes a step; `None` if it is not.
-fn hash_ascii(path: &[u8]) -> Option<u32> {
-    let mut hash = Hash::new();
-    let mut all = 0;
+/// Hashes eight bytes a step, without the case of ASCII letters and the difference of `/` and `\`.
+fn hash_words(path: &[u8]) -> u32 {
+    const K: u64 = 0x9E37_79B9_7F4A_7C15;
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let add = |hash: u64, word: u64| {
+        // The sum leaves the top bit of a byte clear if the rest of it was `/`, and cannot carry
+        // into the next byte.
+        let slashes = !(((word ^ (ONES * u64::from(b'/'))) & !HIGH) + !HIGH) & HIGH;
+        let word = word ^ ((slashes >> 7) * u64::from(b'/' ^ b'\\'));
+        let word = word | (ONES * u64::from(b'a' ^ b'A'));
+        (hash.rotate_left(23) ^ word).wrapping_mul(K)
+    };
+    let mut hash = 0;
     let mut rest = path;
     while let Some((word, behind)) = rest.split_first_chunk() {
-        let word = u64::from_le_bytes(*word);
-        all |= word;
-        hash.add(word);
+        hash = add(hash, u64::from_le_bytes(*word));
         rest = behind;
     }
-    let last = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    all |= last;
-    (all & HIGH_BITS == 0).then(|| hash.finish(last))
-}
-
-/// The same hash of any path.
-fn hash_folded(path: &[u8]) -> u32 {
-    let mut hash = Hash::new();
-    let mut word = 0;
-    let mut length = 0_usize;
-    for byte in folded(path) {
-        word |= u64::from(byte) << (8 * (length % 8));
-        length += 1;
-        if length % 8 == 0 {
-            hash.add(word);
-            word = 0;
-        }
-    }
-    hash.finish(word)
-}
-
-/// A hash that ignores the case of ASCII letters, and the difference of `/` and `\`.
-///
-/// It may take other bytes for the same too, as `[` and `{`: [`ImageKey::matches`] decides.
-struct Hash(u64);
-
-impl Hash {
-    const K: u64 = 0x9E37_79B9_7F4A_7C15;
-
-    const fn new() -> Self {
-        Self(0)
-    }
-
-    const fn add(&mut self, word: u64) {
-        const ONES: u64 = u64::MAX / 255;
-        const HIGH: u64 = HIGH_BITS;
-        // The sum leaves the top bit of a byte clear where the rest of it was `/`, and cannot
-        // carry into the next byte.
-        let slashes = !(((word ^ (ONES * b'/' as u64)) & !HIGH) + !HIGH) & HIGH;
-        let word = word ^ ((slashes >> 7) * (b'/' ^ b'\\') as u64);
-        let word = word | (ONES * (b'a' ^ b'A') as u64);
-        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(Self::K);
-    }
-
-    const fn finish(mut self, last: u64) -> u32 {
-        self.add(last);
-        ((self.0 ^ (self.0 >> 32)).wrapping_mul(Self::K) >> 32) as u32
-    }
+    hash = add(hash, rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    ((hash ^ (hash >> 32)).wrapping_mul(K) >> 32) as u32
 }
