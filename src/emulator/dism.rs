@@ -1,6 +1,7 @@
 //! The functions of DISM, as the code under test calls them.
 
 use std::ffi::OsStr;
+use std::marker::PhantomData;
 use std::panic::Location;
 
 use super::shared::Taken;
@@ -68,7 +69,7 @@ impl Emulator {
     #[track_caller]
     pub fn open_owned_session(&self, path: impl AsRef<OsStr>) -> Result<OwnedSession, Error> {
         let session = self.open_session(path)?;
-        Ok(OwnedSession::new(self.clone(), session, Location::caller()))
+        Ok(OwnedSession { emulator: self.clone(), session, opened: Location::caller() })
     }
 
     /// Begins an operation on a session: any function of the API that takes one, except the close.
@@ -90,7 +91,8 @@ impl Emulator {
     pub fn operation(&self, session: Session, function: Function) -> Result<Operation<'_>, Error> {
         let caller = self.caller();
         let answer = self.shared.begin(caller, &request::BeginOperation { session, function })?;
-        Ok(Operation::new(self, caller, session, function, answer))
+        let on_this_thread = PhantomData;
+        Ok(Operation { emulator: self, caller, session, function, answer, on_this_thread })
     }
 
     /// Begins an operation and ends it: what most adapters between a program and the emulator need.

@@ -18,18 +18,14 @@ use crate::sync::in_drop;
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "the rule is taken back where this is dropped, so it needs a name; `keep` leaves it in force"]
+#[must_use = "dropping this takes the rule back: bind it to a variable, or call `keep`"]
 pub struct RuleGuard {
-    emulator: Emulator,
-    id: u64,
-    is_kept: bool,
+    pub(super) emulator: Emulator,
+    pub(super) id: u64,
+    pub(super) is_kept: bool,
 }
 
 impl RuleGuard {
-    pub(crate) const fn new(emulator: Emulator, id: u64) -> Self {
-        Self { emulator, id, is_kept: false }
-    }
-
     /// How many calls it has answered so far.
     #[must_use]
     pub fn fired(&self) -> u64 {
@@ -60,19 +56,15 @@ impl Drop for RuleGuard {
 /// the thread goes on, and the hold is told of by name, where this is released or dropped and by
 /// [`Emulator::verify`].
 #[derive(Debug)]
-#[must_use = "the hold is released where this is dropped, so it needs a name"]
+#[must_use = "dropping this releases the hold: bind it to a variable"]
 pub struct HoldGuard {
-    emulator: Emulator,
-    id: u64,
+    pub(super) emulator: Emulator,
+    pub(super) id: u64,
     /// Whether it is still to be released.
-    is_set: bool,
+    pub(super) is_set: bool,
 }
 
 impl HoldGuard {
-    pub(crate) const fn new(emulator: Emulator, id: u64) -> Self {
-        Self { emulator, id, is_set: true }
-    }
-
     /// Waits until a thread is held here.
     ///
     /// # Panics

@@ -108,7 +108,7 @@ impl Emulator {
         location: &'static Location<'static>,
     ) -> RuleGuard {
         let id = self.shared.with_script(|script| script.add_rules(rules, location));
-        RuleGuard::new(self.clone(), id)
+        RuleGuard { emulator: self.clone(), id, is_kept: false }
     }
 
     /// Sets a hold until the guard is released or dropped: the next thread that reaches its point
@@ -117,7 +117,7 @@ impl Emulator {
     pub fn hold(&self, hold: Hold) -> HoldGuard {
         let location = Location::caller();
         let id = self.shared.with_script(|script| script.add_hold(hold, location));
-        HoldGuard::new(self.clone(), id)
+        HoldGuard { emulator: self.clone(), id, is_set: true }
     }
 
     /// Returns whether the process is initialized and how many sessions are open, for assertions.

@@ -42,30 +42,19 @@ use crate::sync::in_drop;
 /// dism.shutdown()?;
 /// # Ok::<(), Error>(())
 /// ```
-#[must_use = "an operation ends where this is dropped, so a place has to be found for it"]
+#[must_use = "dropping this ends the operation: bind it to a variable, or call `end`"]
 pub struct Operation<'a> {
-    emulator: &'a Emulator,
-    caller: Caller,
-    session: Session,
-    function: Function,
+    pub(super) emulator: &'a Emulator,
+    pub(super) caller: Caller,
+    pub(super) session: Session,
+    pub(super) function: Function,
     /// Boxed, since almost no operation has one.
-    answer: Option<Box<Answer>>,
+    pub(super) answer: Option<Box<Answer>>,
     /// Rules C7, E1 and P3 speak of the thread that performs the operation.
-    on_this_thread: PhantomData<*const ()>,
+    pub(super) on_this_thread: PhantomData<*const ()>,
 }
 
-impl<'a> Operation<'a> {
-    #[inline]
-    pub(crate) const fn new(
-        emulator: &'a Emulator,
-        caller: Caller,
-        session: Session,
-        function: Function,
-        answer: Option<Box<Answer>>,
-    ) -> Self {
-        Self { emulator, caller, session, function, answer, on_this_thread: PhantomData }
-    }
-
+impl Operation<'_> {
     /// On which session.
     #[must_use]
     pub const fn session(&self) -> Session {

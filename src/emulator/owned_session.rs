@@ -33,23 +33,15 @@ use crate::sync::in_drop;
 /// dism.shutdown()?;
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
-#[must_use = "the session is closed where this is dropped, so a place has to be found for it"]
+#[must_use = "dropping this closes the session: bind it to a variable, or call `close`"]
 pub struct OwnedSession {
-    emulator: Emulator,
-    session: Session,
+    pub(super) emulator: Emulator,
+    pub(super) session: Session,
     /// Where it was opened: a drop does not know where it is.
-    opened: &'static Location<'static>,
+    pub(super) opened: &'static Location<'static>,
 }
 
 impl OwnedSession {
-    pub(crate) const fn new(
-        emulator: Emulator,
-        session: Session,
-        opened: &'static Location<'static>,
-    ) -> Self {
-        Self { emulator, session, opened }
-    }
-
     /// The handle, for the calls that take one.
     #[must_use]
     pub const fn handle(&self) -> Session {

@@ -2,7 +2,6 @@
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use super::verify::Watermark;
 use crate::call::{Caller, Effect, Error, Function, Hresult, Memory, Outcome, Session, ThreadId};
 use crate::evidence::Remark;
 use crate::evidence::journal::Recorder;
@@ -33,6 +32,14 @@ pub(super) struct Core {
     pub(super) verify_on_drop: bool,
     /// What an explicit [`Emulator::verify`](super::Emulator::verify) has looked at.
     pub(super) verified: Option<Watermark>,
+}
+
+/// How far things had gone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Watermark {
+    pub(super) steps: u64,
+    /// The last rule or hold.
+    pub(super) last_id: u64,
 }
 
 /// Nothing panics under the lock, and a panic anywhere else leaves the state whole (rule X2).

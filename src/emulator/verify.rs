@@ -1,17 +1,9 @@
 //! What is verified, and when: if the test asks, and when the last handle is dropped.
 
 use super::Emulator;
-use super::shared::{Core, Shared};
+use super::shared::{Core, Shared, Watermark};
 use crate::evidence::{Journal, Remark, Report};
 use crate::machine::State;
-
-/// How far things had gone.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Watermark {
-    steps: u64,
-    /// The last rule or hold.
-    last_id: u64,
-}
 
 impl Emulator {
     /// Checks the journal for the client's mistakes, and the script for rules that never fired and
