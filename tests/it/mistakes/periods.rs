@@ -392,3 +392,26 @@ fn mistake_7_is_not_that_of_another_thread_nor_of_one_that_tries_again() {
         it.open(1);
     });
 }
+
+/// E5: to ask why it failed is not to go on, and its success does not mean that the API is there.
+#[test]
+fn mistake_7_is_one_after_asking_for_the_message() {
+    makes(&[(7, 2, &[0])], |it| {
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err(); // 0
+        it.take(1, Call::GetLastErrorMessage).unwrap();
+        it.open(1); // 2
+    });
+}
+
+/// C2: it closes a handle of the period before, but that is not why the close fails.
+#[test]
+fn mistake_7_explains_the_close_of_a_closed_handle() {
+    makes(&[(7, 6, &[5])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.close(1, session).unwrap(); // 2, 3
+        it.shutdown(1).unwrap();
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err(); // 5
+        it.close(1, session).unwrap_err(); // 6
+    });
+}

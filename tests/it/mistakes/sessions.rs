@@ -148,6 +148,21 @@ fn mistake_8_where_another_session_is_closed_on_the_way_out() {
     });
 }
 
+/// C4: the first close has not answered yet, so its 3010 cannot be why.
+#[test]
+fn mistake_8_is_none_of_a_close_while_another_one_waits() {
+    makes(&[(3, 4, &[3])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.begin(2, session).unwrap();
+        it.take(1, Call::CloseSession { session }).unwrap(); // 3
+        it.close(3, session).unwrap_err(); // 4
+        it.end(2, session, REBOOT).unwrap();
+        it.take(1, Call::FinishClose { session }).unwrap();
+        it.shutdown(1).unwrap();
+    });
+}
+
 #[test]
 fn mistake_8_returns_early() {
     makes(&[(8, 4, &[0])], |it| {
