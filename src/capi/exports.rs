@@ -122,7 +122,8 @@ exports! {
                 0 => MountMode::ReadWrite,
                 _ => MountMode::ReadOnly,
             };
-            let mount = MountImage { path: path(MountPath), file: path(ImageFilePath), image, mode };
+            let (file, path) = (path(ImageFilePath), path(MountPath));
+            let mount = MountImage { path, file, image, mode };
             call.take_with_progress(Call::MountImage(mount), CancelEvent, Progress, UserData)
         };
 
