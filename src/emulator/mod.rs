@@ -17,6 +17,7 @@ pub use self::guard::{HoldGuard, RuleGuard};
 pub use self::operation::Operation;
 pub use self::owned_session::OwnedSession;
 use self::shared::Shared;
+#[cfg(feature = "capi")]
 pub(crate) use self::shared::Taken;
 use crate::call::{Hresult, Session};
 use crate::evidence::Journal;
