@@ -134,7 +134,7 @@ impl Emulator {
     /// from inside an operation of the same thread on the session, and nothing changes (rule C7).
     #[track_caller]
     pub fn close_session(&self, session: Session) -> Result<Hresult, Error> {
-        self.shared.close(self.caller(), session).code()
+        self.shared.close(self.caller(), session)
     }
 
     /// Calls `DismShutdown`.

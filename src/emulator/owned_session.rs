@@ -73,7 +73,7 @@ impl Drop for OwnedSession {
         if self.session != Session::DEFAULT {
             in_drop(|| {
                 let caller = self.emulator.caller_at(self.opened);
-                let _ = self.emulator.shared.close(caller, self.session).code();
+                let _ = self.emulator.shared.close(caller, self.session);
             });
         }
     }

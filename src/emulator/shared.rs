@@ -172,19 +172,23 @@ impl Shared {
     }
 
     /// A close: of a last reference it has two instants.
-    pub(super) fn close(&self, caller: Caller, session: Session) -> Taken {
+    pub(super) fn close(&self, caller: Caller, session: Session) -> Result<Hresult, Error> {
         let (thread, request) = (caller.thread, CloseSession { session });
         let mut core = self.reach(self.lock(), Point::Before, thread, &request);
-        let mut taken = core.step(caller, &request);
-        if let Ok(Effect::Closing { ready }) = taken.outcome {
-            core = self.reach(core, Point::Between, thread, &request);
-            if !ready {
-                core = self.wait(core, thread, session);
+        let Taken { outcome, answer } = core.step(caller, &request);
+        let effect = match outcome {
+            Ok(Effect::Closing { ready }) => {
+                core = self.reach(core, Point::Between, thread, &request);
+                if !ready {
+                    core = self.wait(core, thread, session);
+                }
+                core.step(caller, &FinishClose { session }).outcome
             }
-            taken.outcome = core.step(caller, &FinishClose { session }).outcome;
-        }
+            outcome => outcome,
+        };
+        let code = effect.map(|effect| answer.map_or(effect.code(), |answer| answer.code));
         drop(self.reach(core, Point::Returning, thread, &request));
-        taken
+        code
     }
 
     // The three places where a thread sleeps.

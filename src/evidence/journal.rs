@@ -253,8 +253,7 @@ impl Recorder {
     #[inline]
     pub(crate) fn push(&mut self, caller: Caller, call: impl FnOnce() -> Call, outcome: Outcome) {
         if self.limit > 0 {
-            let Caller { thread, location } = caller;
-            self.write(Step { thread, call: call(), outcome, place: location });
+            self.write(caller, call(), outcome);
         }
     }
 
@@ -264,12 +263,12 @@ impl Recorder {
     }
 
     #[inline(never)]
-    fn write(&mut self, step: Step) {
+    fn write(&mut self, Caller { thread, location }: Caller, call: Call, outcome: Outcome) {
         if self.steps.len() == self.limit {
             self.steps.pop_front();
             self.dropped += 1;
         }
-        self.steps.push_back(step);
+        self.steps.push_back(Step { thread, call, outcome, place: location });
     }
 
     pub(crate) fn snapshot(&self, config: Config) -> Journal {

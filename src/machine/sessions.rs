@@ -46,6 +46,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    #[inline]
     fn take_turn(&mut self, thread: ThreadId, waits: &mut Vec<(Session, ThreadId)>) -> bool {
         if self.holder.is_some() {
             waits.push((self.handle, thread));
