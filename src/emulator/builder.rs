@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Emulator;
-use super::shared::{Core, Shared};
+use super::core::{Core, Shared};
 use crate::call::Hresult;
 use crate::evidence::journal::Recorder;
 use crate::machine::{Config, Contract, Machine};

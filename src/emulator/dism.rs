@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::marker::PhantomData;
 use std::panic::Location;
 
-use super::shared::Taken;
+use super::core::Taken;
 use super::{Emulator, Operation, OwnedSession};
 use crate::call::{
     Call, Caller, Error, Function, Hresult, ImagePath, Memory, MountImage, OpenSession, Session,

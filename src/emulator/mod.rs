@@ -1,11 +1,11 @@
 //! One emulated process: the lock, and a call's one way through it.
 
 mod builder;
+mod core;
 mod dism;
 mod guard;
 mod operation;
 mod owned_session;
-mod shared;
 mod verify;
 
 use std::fmt;
@@ -13,12 +13,12 @@ use std::panic::Location;
 use std::sync::Arc;
 
 pub use self::builder::Builder;
+use self::core::Shared;
+#[cfg(feature = "capi")]
+pub(crate) use self::core::Taken;
 pub use self::guard::{HoldGuard, RuleGuard};
 pub use self::operation::Operation;
 pub use self::owned_session::OwnedSession;
-use self::shared::Shared;
-#[cfg(feature = "capi")]
-pub(crate) use self::shared::Taken;
 use crate::call::{Hresult, Session};
 use crate::evidence::Journal;
 use crate::machine::State;

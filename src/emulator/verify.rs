@@ -1,7 +1,7 @@
 //! What is verified, and when: if the test asks, and when the last handle is dropped.
 
 use super::Emulator;
-use super::shared::{Core, Shared, Watermark};
+use super::core::{Core, Shared, Watermark};
 use crate::evidence::{Journal, Remark, Report};
 use crate::machine::State;
 
