@@ -5,6 +5,11 @@ use std::fmt;
 use super::paired::{Calls, OneCall};
 use crate::call::{Call, Effect, Hresult};
 
+/// No line of a report or a timeline is wider.
+pub(super) const WIDTH: usize = 100;
+/// How many calls a list has before the rest is only counted.
+pub(super) const LISTED: usize = 8;
+
 /// Which part of a call a line has: all of it, unless other steps came between its two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -142,12 +147,12 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// The numbers of a list of calls in words, cut after so many: `call 2`, `calls 2, 3 and 240 more`.
-pub(super) fn numbers(calls: &[usize], most: usize) -> String {
+/// The numbers of a list of calls in words: `call 2`, `calls 2, 3 and 240 more`.
+pub(super) fn numbers(calls: &[usize]) -> String {
     let word = if calls.len() == 1 { "call" } else { "calls" };
-    let shown = if calls.len() > most { most } else { calls.len() };
-    let list: Vec<_> = calls[..shown].iter().map(usize::to_string).collect();
-    match (calls.len() - shown, list.as_slice()) {
+    let listed = calls.len().min(LISTED);
+    let list: Vec<_> = calls[..listed].iter().map(usize::to_string).collect();
+    match (calls.len() - listed, list.as_slice()) {
         (0, [few @ .., last]) if !few.is_empty() => format!("{word} {} and {last}", few.join(", ")),
         (0, list) => format!("{word} {}", list.join(", ")),
         (more, list) => format!("{word} {} and {more} more", list.join(", ")),

@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::audit::groups;
 use super::paired::Calls;
-use super::report::groups;
-use super::text::{Part, cut, numbers};
+use super::text::{LISTED, Part, WIDTH, cut, numbers};
 use super::{Finding, Journal};
 use crate::call::ThreadId;
 
@@ -47,8 +47,6 @@ impl Journal {
     }
 }
 
-/// No line is longer.
-const WIDTH: usize = 100;
 /// A journal of so many calls is not folded.
 const UNFOLDED: usize = 40;
 /// So many calls on either side of what matters are shown.
@@ -59,8 +57,6 @@ const LAST: usize = 5;
 const ROOM: usize = 64;
 /// A column is never wider: what belongs together stays in sight.
 const WIDEST: usize = 20;
-/// So many other calls are named under a mistake.
-const NAMED: usize = 8;
 
 impl<'a> Timeline<'a> {
     /// The journal's timeline, with these mistakes marked.
@@ -68,7 +64,7 @@ impl<'a> Timeline<'a> {
         Self { journal, findings }
     }
 
-    pub(crate) fn write(&self, f: &mut impl fmt::Write, calls: &Calls<'_>) -> fmt::Result {
+    pub(super) fn write(&self, f: &mut impl fmt::Write, calls: &Calls<'_>) -> fmt::Result {
         match self.journal.dropped() {
             0 => {}
             1 => writeln!(f, "(the first step is missing)")?,
@@ -120,9 +116,9 @@ impl<'a> Timeline<'a> {
         let mut shown: BTreeSet<usize> = (count - LAST..count).collect();
         // What a loop does again and again is seen by its first rounds.
         let rounds =
-            groups(calls, self.findings).into_iter().flat_map(|it| it.into_iter().take(NAMED));
+            groups(calls, self.findings).into_iter().flat_map(|it| it.into_iter().take(LISTED));
         for finding in rounds {
-            let others = finding.collides_with.iter().take(NAMED);
+            let others = finding.collides_with.iter().take(LISTED);
             for step in others.chain([&finding.at]) {
                 let Some(call) = calls.of_step(*step) else { continue };
                 let behind = call.saturating_add(CONTEXT + 1).min(count);
@@ -234,7 +230,7 @@ impl Layout {
             let mut note = finding.mistake.to_string();
             let others = calls.numbers(&finding.collides_with);
             if !others.is_empty() {
-                note += &format!(": collides with {}", numbers(&others, NAMED));
+                note += &format!(": collides with {}", numbers(&others));
             }
             let indent = self.indent_of(thread, note.chars().count() + 2) + 2;
             writeln!(f, "{:indent$}{}", "", cut(&note, WIDTH.saturating_sub(indent)))?;

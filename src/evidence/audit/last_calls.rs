@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Moment;
-use crate::call::{Call, Error, Function, Hresult, ThreadId};
+use super::{Moment, is_open};
+use crate::call::{Call, Error, Hresult, ThreadId};
 use crate::evidence::paired::Calls;
 use crate::evidence::{Mistake, Step};
 
@@ -40,9 +40,7 @@ impl LastCalls {
         let call = calls.by_step(last)?;
         let first = calls.first(call);
         let mistake = match (first.call.asked(), &first.outcome, calls.code(call)) {
-            (call, Err(_), _) if call.function() == Some(Function::OpenSession) => {
-                Mistake::LeftAfterFailedOpen
-            }
+            (call, Err(_), _) if is_open(call) => Mistake::LeftAfterFailedOpen,
             // A close is no last call, but a thread that took S_FALSE for a failure makes none:
             //
             //   t1  initialize   open

@@ -17,7 +17,7 @@ mod overlap;
 mod periods;
 mod sessions;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::last_calls::LastCalls;
 use self::memory::Allocations;
@@ -183,7 +183,7 @@ impl<'a> Audit<'a> {
     /// Whom a failure is held against, if anybody.
     fn failed(&mut self, now: Moment, call: &Call, error: Error) {
         let Self { found, periods, sessions, memory, .. } = self;
-        if call.function() == Some(Function::OpenSession) {
+        if is_open(call) {
             sessions.open_failed(now);
         }
         match (call, error) {
@@ -246,4 +246,32 @@ impl<'a> Audit<'a> {
         findings.sort_by_key(|finding| (finding.at, finding.mistake));
         findings
     }
+}
+
+/// Whether it is `DismOpenSession`, with a path or without. A call that only names that function, as
+/// an operation does that is none, is not.
+const fn is_open(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::OpenSession(_) | Call::CallWithoutArgument { function: Function::OpenSession }
+    )
+}
+
+/// Puts together the findings of one mistake at one location: a mistake in a loop is reported once.
+pub(super) fn groups<'a>(calls: &Calls<'_>, mistakes: &'a [Finding]) -> Vec<Vec<&'a Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    let mut known = BTreeMap::new();
+    for finding in mistakes {
+        let location = calls.by_step(finding.at).and_then(|call| calls.first(call).place);
+        let next = groups.len();
+        let group = match location {
+            Some(location) => *known.entry((finding.mistake, location)).or_insert(next),
+            None => next,
+        };
+        match groups.get_mut(group) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
 }

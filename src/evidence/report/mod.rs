@@ -1,11 +1,11 @@
 #[cfg(feature = "serde")]
 mod json;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use super::audit::groups;
 use super::paired::{Calls, OneCall};
-use super::text::{Part, numbers};
+use super::text::{LISTED, Part, WIDTH, numbers};
 use super::{Finding, Journal, Mistake, Remark, Timeline};
 use crate::machine::Contract;
 
@@ -77,30 +77,6 @@ impl fmt::Debug for Report {
     }
 }
 
-/// Puts together the findings of one mistake at one location: a mistake in a loop is reported once.
-pub(crate) fn groups<'a>(calls: &Calls<'_>, mistakes: &'a [Finding]) -> Vec<Vec<&'a Finding>> {
-    let mut groups: Vec<Vec<&Finding>> = Vec::new();
-    let mut known = BTreeMap::new();
-    for finding in mistakes {
-        let location = calls.by_step(finding.at).and_then(|call| calls.first(call).place);
-        let next = groups.len();
-        let group = match location {
-            Some(location) => *known.entry((finding.mistake, location)).or_insert(next),
-            None => next,
-        };
-        match groups.get_mut(group) {
-            Some(group) => group.push(finding),
-            None => groups.push(vec![finding]),
-        }
-    }
-    groups
-}
-
-/// The width at which prose is broken.
-const WIDTH: usize = 100;
-/// How many calls a list has before the rest is only counted.
-const LISTED: usize = 8;
-
 /// Writes each mistake with what it collides with and what to do instead; the remarks; and the
 /// timeline.
 impl fmt::Display for Report {
@@ -122,7 +98,7 @@ impl fmt::Display for Report {
             write_finding(f, &calls, first)?;
             if !others.is_empty() {
                 let others: Vec<_> = others.iter().map(|finding| finding.at).collect();
-                let others = numbers(&calls.numbers(&others), LISTED);
+                let others = numbers(&calls.numbers(&others));
                 writeln!(f, "    the same, from the same place: {others}")?;
             }
         }
@@ -148,7 +124,7 @@ fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Findin
         writeln!(f, "        {}", calls.text(call, Part::Whole).within(WIDTH - 8))?;
     }
     if !others.is_empty() {
-        writeln!(f, "    and with {}", numbers(&calls.numbers(others), LISTED))?;
+        writeln!(f, "    and with {}", numbers(&calls.numbers(others)))?;
     }
     write_wrapped(f, "    instead: ", finding.mistake.advice())
 }

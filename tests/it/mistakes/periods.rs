@@ -319,6 +319,20 @@ fn mistake_4_is_none_of_a_thread_alone() {
     });
 }
 
+/// Whatever it names, it opens nothing.
+#[test]
+fn mistake_5_is_none_after_a_call_that_only_names_the_open() {
+    let function = Function::OpenSession;
+    let session = Session::from_raw(2);
+    for call in [Call::CallWithoutSession { function }, Call::BeginOperation { session, function }]
+    {
+        makes(&[(2, 0, &[])], |it| {
+            it.initialize(1).unwrap(); // 0
+            it.take(1, call.clone()).unwrap_err();
+        });
+    }
+}
+
 // 6: S_FALSE taken for a failure (I3 Recorded)
 
 #[test]
