@@ -1,10 +1,5 @@
 //! How a C function answers: what the rows of the table share.
 
-#![allow(
-    unsafe_op_in_unsafe_fn,
-    reason = "what these functions do with a pointer, their caller vouches for, as in C"
-)]
-
 use std::ffi::c_void;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -95,7 +90,8 @@ impl Invocation {
         if taken.outcome.is_ok() || taken.answer.is_some() {
             let scripted = taken.answer.as_ref().and_then(|answer| answer.progress.as_deref());
             for progress in scripted.unwrap_or(&Progress::UNSCRIPTED) {
-                report(*progress, callback, user);
+                // SAFETY: the caller's.
+                unsafe { report(*progress, callback, user) };
             }
         }
         taken.code()
@@ -132,7 +128,8 @@ impl Invocation {
         user: *mut c_void,
     ) -> Result<Hresult, Error> {
         self.begin(session)?.run(|progress| {
-            report(progress, callback, user);
+            // SAFETY: the caller's.
+            unsafe { report(progress, callback, user) };
             if is_set(cancel) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
     }
@@ -149,7 +146,8 @@ impl Invocation {
         count: *mut u32,
     ) -> Result<Hresult, Error> {
         let code = self.operate(session)?;
-        write_empty(list, count);
+        // SAFETY: the caller's.
+        unsafe { write_empty(list, count) };
         Ok(code)
     }
 
@@ -172,13 +170,16 @@ impl Invocation {
         let is_found = operation.result_or(unknown).is_success();
         let mut address = ptr::null_mut();
         if is_found && !info.is_null() {
-            let block = Block::of(&[[&text(name), &[]]], |_, [name, empty]| make(name, empty));
+            // SAFETY: the caller's.
+            let name = unsafe { text(name) };
+            let block = Block::of(&[[&name, &[]]], |_, [name, empty]| make(name, empty));
             // Nobody can shut the API down before the operation ends.
             address = self.hand_out(block)?;
         }
         let code = operation.end_with(unknown)?;
         if !info.is_null() {
-            write(info, address.cast());
+            // SAFETY: the caller's, since it is not NULL.
+            unsafe { write(info, address.cast()) };
         }
         Ok(code)
     }
@@ -191,7 +192,8 @@ impl Invocation {
 /// `callback` can be called with `user`.
 unsafe fn report(progress: Progress, callback: DismProgressCallback, user: *mut c_void) {
     if let Some(callback) = callback {
-        callback(progress.current, progress.total, user);
+        // SAFETY: the caller's.
+        unsafe { callback(progress.current, progress.total, user) };
     }
 }
 
