@@ -4,7 +4,7 @@
 
 use std::alloc::System;
 
-use dism_emu::{Contract, Emulator, Function, Session};
+use dism_emu::{Contract, Emulator, Function, Rule, Session};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -114,6 +114,12 @@ fn a_call_allocates_for_nothing_but_its_session() {
         dism.open_session("c:/MOUNT/").expect("up");
         dism.close_session(session).expect("a reference to spare");
     });
+    let elsewhere = dism.script(Rule::on(Function::AddPackage).optional());
+    call("open what is open, with a rule for something else", 0, &|| {
+        dism.open_session("c:/MOUNT/").expect("up");
+        dism.close_session(session).expect("a reference to spare");
+    });
+    drop(elsewhere);
     call("a path beyond ASCII", 0, &|| {
         let session = dism.open_session(r"C:\bücher").expect("up");
         assert_eq!(dism.open_session(r"C:\BÜCHER"), Ok(session));

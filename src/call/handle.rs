@@ -1,7 +1,6 @@
 //! The numbers by which callers and the emulator refer to things.
 
 use std::fmt;
-use std::panic::Location;
 
 use crate::sync;
 
@@ -144,12 +143,4 @@ impl fmt::Display for ThreadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "t{}", self.0)
     }
-}
-
-/// Who makes a call: what the journal has of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Caller {
-    pub(crate) thread: ThreadId,
-    /// `None` if the caller is not Rust code.
-    pub(crate) location: Option<&'static Location<'static>>,
 }

@@ -13,7 +13,6 @@ use std::fmt;
 pub use self::arguments::{ImageIdentifier, MountImage, MountMode, OpenSession};
 pub use self::error::{Error, InvalidArgument};
 pub use self::function::Function;
-pub(crate) use self::handle::Caller;
 pub use self::handle::{Memory, Session, ThreadId};
 pub use self::hresult::Hresult;
 pub use self::image::ImagePath;
@@ -168,19 +167,6 @@ impl Call {
             | Self::CloseSession { session }
             | Self::FinishClose { session } => Some(session),
             _ => None,
-        }
-    }
-
-    /// Whether a failure is the thread's last error: all but those of shutdown, delete and the
-    /// last error message itself (rule E2).
-    pub(crate) fn sets_last_error(&self) -> bool {
-        match self.asked() {
-            Self::Shutdown | Self::Delete { .. } | Self::GetLastErrorMessage => false,
-            Self::HandOut { function } | Self::CallWithoutArgument { function } => !matches!(
-                function,
-                Function::Shutdown | Function::Delete | Function::GetLastErrorMessage
-            ),
-            _ => true,
         }
     }
 }

@@ -149,9 +149,8 @@ exports! {
     )
         as GetMountedImageInfo requires [MountedImageInfo, Count]
         => |call| {
-            let request = request::GetMountedImageInfo::default();
-            let code = call.take(&request).code()?;
-            let mounted = request.mounted.into_inner();
+            let (taken, mounted) = call.emulator().take_mounted_images();
+            let code = taken.code()?;
             let images = match mounted.len() {
                 0 => ptr::null_mut(),
                 _ => call.hand_out(mounted_images(&mounted))?,

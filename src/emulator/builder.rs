@@ -1,11 +1,11 @@
-//! What a process is like, said before it is there.
+//! Describes a process and creates it.
 
 use std::sync::Arc;
 
 use super::Emulator;
 use super::core::{Core, Shared};
 use crate::call::Hresult;
-use crate::evidence::journal::Recorder;
+use crate::evidence::Recorder;
 use crate::machine::{Config, Contract, Machine};
 
 /// Describes a process before it is there.

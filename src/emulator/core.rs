@@ -2,9 +2,8 @@
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use crate::call::{Caller, Effect, Error, Function, Hresult, Memory, Outcome, Session, ThreadId};
-use crate::evidence::Remark;
-use crate::evidence::journal::Recorder;
+use crate::call::{Effect, Error, Function, Hresult, Memory, Outcome, Session, ThreadId};
+use crate::evidence::{Caller, Recorder, Remark};
 use crate::machine::Machine;
 use crate::machine::request::{BeginOperation, CloseSession, EndOperation, FinishClose, Request};
 use crate::script::{Answer, HoldError, Point, Query, Script};
@@ -34,7 +33,7 @@ pub(super) struct Core {
     pub(super) verified: Option<Watermark>,
 }
 
-/// How far things had gone.
+/// How many steps, rules and holds a verification has seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Watermark {
     pub(super) steps: u64,
@@ -63,24 +62,18 @@ impl Taken {
 
     #[inline]
     pub(crate) fn session(&self) -> Result<Session, Error> {
-        match self.outcome? {
-            Effect::Opened { session, .. } => Ok(session),
-            effect => unreachable!("an open answered {effect:?}"),
-        }
+        let Effect::Opened { session, .. } = self.outcome? else { unreachable!("an open") };
+        Ok(session)
     }
 
     pub(crate) fn last_error(&self) -> Result<Option<Hresult>, Error> {
-        match self.outcome? {
-            Effect::LastError(code) => Ok(code),
-            effect => unreachable!("a last error answered {effect:?}"),
-        }
+        let Effect::LastError(code) = self.outcome? else { unreachable!("a last error") };
+        Ok(code)
     }
 
     pub(crate) fn memory(&self) -> Result<Memory, Error> {
-        match self.outcome? {
-            Effect::HandedOut { memory } => Ok(memory),
-            effect => unreachable!("a hand-out answered {effect:?}"),
-        }
+        let Effect::HandedOut { memory } = self.outcome? else { unreachable!("a hand-out") };
+        Ok(memory)
     }
 }
 
@@ -128,10 +121,22 @@ impl Shared {
     /// A call that takes effect at one instant.
     #[inline]
     pub(super) fn take(&self, caller: Caller, request: &impl Request) -> Taken {
+        self.take_and(caller, request, |_| ()).0
+    }
+
+    /// The same, with a look at the machine at that instant.
+    #[inline]
+    pub(super) fn take_and<T>(
+        &self,
+        caller: Caller,
+        request: &impl Request,
+        look: impl FnOnce(&Machine) -> T,
+    ) -> (Taken, T) {
         let mut core = self.reach(self.lock(), Point::Before, caller.thread, request);
         let taken = core.step(caller, request);
+        let seen = look(&core.machine);
         drop(self.reach(core, Point::Returning, caller.thread, request));
-        taken
+        (taken, seen)
     }
 
     /// An operation up to the point at which it is performed. Returns what it is to end with, if a
@@ -145,12 +150,13 @@ impl Shared {
         let thread = caller.thread;
         let mut core = self.reach(self.lock(), Point::Before, thread, request);
         let Taken { outcome, answer } = core.step(caller, request);
-        if let Err(error) = outcome {
-            drop(self.reach(core, Point::Returning, thread, request));
-            return Err(error);
-        }
-        if outcome == (Ok(Effect::Begun { ready: false })) {
-            core = self.wait(core, thread, request.session);
+        match outcome {
+            Ok(Effect::Begun { ready: false }) => core = self.wait(core, thread, request.session),
+            Ok(_) => {}
+            Err(error) => {
+                drop(self.reach(core, Point::Returning, thread, request));
+                return Err(error);
+            }
         }
         drop(self.reach(core, Point::Between, thread, request));
         Ok(answer)
@@ -176,7 +182,7 @@ impl Shared {
         let (thread, request) = (caller.thread, CloseSession { session });
         let mut core = self.reach(self.lock(), Point::Before, thread, &request);
         let Taken { outcome, answer } = core.step(caller, &request);
-        let effect = match outcome {
+        let outcome = match outcome {
             Ok(Effect::Closing { ready }) => {
                 core = self.reach(core, Point::Between, thread, &request);
                 if !ready {
@@ -186,12 +192,12 @@ impl Shared {
             }
             outcome => outcome,
         };
-        let code = effect.map(|effect| answer.map_or(effect.code(), |answer| answer.code));
+        let code = outcome.map(|effect| answer.map_or(effect.code(), |answer| answer.code));
         drop(self.reach(core, Point::Returning, thread, &request));
         code
     }
 
-    // The three places where a thread sleeps.
+    // Where threads sleep, and what wakes them.
 
     /// Waits until it is the thread's turn on the session.
     ///
@@ -229,8 +235,8 @@ impl Shared {
 
     /// Holds the thread, if a hold catches it, until the test releases the hold.
     ///
-    /// The lock is released meanwhile, so every other thread goes on. The test's thread comes to
-    /// [`wait_for_hold`](Self::wait_for_hold), which this wakes, and to
+    /// The lock is released meanwhile, so every other thread goes on. The test's thread may be in
+    /// [`wait_for_hold`](Self::wait_for_hold), which this wakes; it calls
     /// [`release_hold`](Self::release_hold), which wakes this. If nobody releases the hold, the
     /// deadline does.
     #[cold]
@@ -271,10 +277,10 @@ impl Shared {
         let mut deadline = None;
         loop {
             let Some(script) = &core.script else { return Ok(()) };
-            let Some(patience) = script.holds.missing(id)? else { return Ok(()) };
+            let Some((patience, nobody_came)) = script.holds.missing(id)? else { return Ok(()) };
             let deadline = *deadline.get_or_insert_with(|| Deadline::after(patience));
             if deadline.is_past() {
-                return script.holds.nobody_came(id).map_or(Ok(()), Err);
+                return Err(nobody_came);
             }
             core = self.held.wait_until(core, deadline);
         }

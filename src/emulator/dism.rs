@@ -7,9 +7,9 @@ use std::panic::Location;
 use super::core::Taken;
 use super::{Emulator, Operation, OwnedSession};
 use crate::call::{
-    Call, Caller, Error, Function, Hresult, ImagePath, Memory, MountImage, OpenSession, Session,
-    ThreadId,
+    Call, Error, Function, Hresult, ImagePath, Memory, MountImage, OpenSession, Session, ThreadId,
 };
+use crate::evidence::Caller;
 use crate::machine::request::{self, Request};
 
 impl Emulator {
@@ -229,9 +229,9 @@ impl Emulator {
     /// [`Error::NotInitialized`] (rule N1); [`Error::Scripted`].
     #[track_caller]
     pub fn mounted_images(&self) -> Result<Vec<MountImage>, Error> {
-        let request = request::GetMountedImageInfo::default();
-        self.take(&request).code()?;
-        Ok(request.mounted.into_inner())
+        let (taken, mounted) = self.take_mounted_images();
+        taken.code()?;
+        Ok(mounted)
     }
 
     /// Calls a function that takes no session and has no method of its own, such as
@@ -273,7 +273,8 @@ impl Emulator {
     #[track_caller]
     pub fn hand_out(&self, function: Function) -> Result<Memory, Error> {
         // Part of a call that has reached its holds already.
-        self.shared.lock().step(self.caller(), &Call::HandOut { function }).memory()
+        let taken = self.shared.lock().step(self.caller(), &Call::HandOut { function });
+        taken.memory()
     }
 
     /// Calls `DismDelete` on memory that was [handed out](Self::hand_out). Deleting
@@ -288,6 +289,13 @@ impl Emulator {
     #[track_caller]
     pub fn delete(&self, memory: Memory) -> Result<(), Error> {
         self.take(&Call::Delete { memory }).code().map(drop)
+    }
+
+    /// Also with the code of the call, which C has.
+    #[track_caller]
+    pub(crate) fn take_mounted_images(&self) -> (Taken, Vec<MountImage>) {
+        let request = Call::CallWithoutSession { function: Function::GetMountedImageInfo };
+        self.shared.take_and(self.caller(), &request, |machine| machine.mounted().to_vec())
     }
 
     #[inline]

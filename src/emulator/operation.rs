@@ -4,7 +4,8 @@ use std::mem;
 use std::ops::ControlFlow;
 
 use super::Emulator;
-use crate::call::{Caller, Error, Function, Hresult, Session};
+use crate::call::{Error, Function, Hresult, Session};
+use crate::evidence::Caller;
 use crate::machine::request;
 use crate::script::{Answer, Progress};
 use crate::sync::in_drop;

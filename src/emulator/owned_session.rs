@@ -55,9 +55,9 @@ impl OwnedSession {
     /// Those of [`Emulator::close_session`]. It is not tried again: after
     /// [`Error::PossibleDeadlock`] the session is still open, and the error names it.
     #[track_caller]
-    pub fn close(self) -> Result<Hresult, Error> {
-        let emulator = self.emulator.clone();
-        emulator.close_session(self.into_raw())
+    pub fn close(mut self) -> Result<Hresult, Error> {
+        let session = mem::replace(&mut self.session, Session::DEFAULT);
+        self.emulator.close_session(session)
     }
 
     /// Gives up ownership and leaves the session open.

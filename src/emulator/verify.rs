@@ -46,8 +46,8 @@ impl Emulator {
         Report::of(journal, remarks).map_or(Ok(()), Err)
     }
 
-    /// Does what the drop of the last handle would do, which does nothing then: it may be in a
-    /// call that outlives its process.
+    /// Verifies as the drop of the last handle does, which then does not verify again: a thread
+    /// still in a call may drop that handle after its process is gone.
     #[cfg(feature = "capi")]
     pub(crate) fn verify_as_on_drop(&self) {
         let report = {

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use thiserror::Error;
 
-use crate::call::{Call, Caller, Effect, Hresult, Outcome, ThreadId};
+use crate::call::{Call, Effect, Hresult, Outcome, ThreadId};
 use crate::machine::{Config, Machine};
 
 /// One entry of a [`Journal`]: which thread took which step, what the outcome was, and where in the
@@ -233,6 +233,14 @@ impl fmt::Display for Shown<'_> {
             Err(error) => write!(f, "{:?}: {error}", error.code()),
         }
     }
+}
+
+/// Who makes a call: what the journal has of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) thread: ThreadId,
+    /// `None` if the caller is not Rust code.
+    pub(crate) location: Option<&'static Location<'static>>,
 }
 
 /// The journal while it is written: the latest steps up to a limit.

@@ -1,7 +1,7 @@
 //! What happened, and what it says of the client.
 
 mod audit;
-pub(crate) mod journal;
+mod journal;
 mod mistake;
 mod paired;
 mod remark;
@@ -10,6 +10,7 @@ mod text;
 mod timeline;
 
 pub use self::audit::Finding;
+pub(crate) use self::journal::{Caller, Recorder};
 pub use self::journal::{Journal, ReplayError, Step, replay};
 pub use self::mistake::Mistake;
 pub use self::remark::Remark;

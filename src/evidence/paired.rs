@@ -7,16 +7,16 @@ use crate::call::{Call, Effect, Error, Hresult, Session, ThreadId};
 
 /// One call: the step at which it took effect, and for an operation or a last close the second.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OneCall {
+pub(super) struct OneCall {
     /// As people count, from 1.
-    pub(crate) number: usize,
-    pub(crate) first: usize,
-    pub(crate) second: Option<usize>,
+    pub(super) number: usize,
+    pub(super) first: usize,
+    pub(super) second: Option<usize>,
 }
 
 /// The calls of a journal, in the order in which they began.
 #[derive(Debug)]
-pub(crate) struct Calls<'a> {
+pub(super) struct Calls<'a> {
     steps: &'a [Step],
     calls: Vec<OneCall>,
     /// For each step the index in `calls` of its call.
@@ -24,7 +24,7 @@ pub(crate) struct Calls<'a> {
 }
 
 impl<'a> Calls<'a> {
-    pub(crate) fn of(steps: &'a [Step]) -> Self {
+    pub(super) fn of(steps: &'a [Step]) -> Self {
         let mut calls: Vec<OneCall> = Vec::new();
         let mut of_step = Vec::with_capacity(steps.len());
         // A thread is in one operation, or in one close, on a session at a time (rules C7, P3).
@@ -64,39 +64,39 @@ impl<'a> Calls<'a> {
     }
 
     /// All of them.
-    pub(crate) fn all(&self) -> &[OneCall] {
+    pub(super) fn all(&self) -> &[OneCall] {
         &self.calls
     }
 
     /// The index of the call that the step belongs to; `None` if there is no such step.
-    pub(crate) fn of_step(&self, step: usize) -> Option<usize> {
+    pub(super) fn of_step(&self, step: usize) -> Option<usize> {
         self.of_step.get(step).copied()
     }
 
     /// The numbers of the calls that the steps belong to.
-    pub(crate) fn numbers(&self, steps: &[usize]) -> Vec<usize> {
+    pub(super) fn numbers(&self, steps: &[usize]) -> Vec<usize> {
         steps.iter().filter_map(|step| Some(self.by_step(*step)?.number)).collect()
     }
 
-    pub(crate) fn by_step(&self, step: usize) -> Option<OneCall> {
+    pub(super) fn by_step(&self, step: usize) -> Option<OneCall> {
         self.calls.get(self.of_step(step)?).copied()
     }
 
     /// The first step of the call that the step belongs to.
-    pub(crate) fn first_of(&self, step: usize) -> usize {
+    pub(super) fn first_of(&self, step: usize) -> usize {
         self.by_step(step).map_or(step, |call| call.first)
     }
 
-    pub(crate) fn first(&self, call: OneCall) -> &'a Step {
+    pub(super) fn first(&self, call: OneCall) -> &'a Step {
         &self.steps[call.first]
     }
 
-    pub(crate) fn last(&self, call: OneCall) -> &'a Step {
+    pub(super) fn last(&self, call: OneCall) -> &'a Step {
         &self.steps[call.second.unwrap_or(call.first)]
     }
 
     /// What the call returned; `None` while it has not.
-    pub(crate) fn code(&self, call: OneCall) -> Option<Hresult> {
+    pub(super) fn code(&self, call: OneCall) -> Option<Hresult> {
         let first = self.first(call);
         match (&first.outcome, call.second) {
             (Ok(Effect::Begun { .. } | Effect::Closing { .. }), None) => None,
@@ -110,12 +110,12 @@ impl<'a> Calls<'a> {
     }
 
     /// What the call that the step belongs to returned.
-    pub(crate) fn code_of(&self, step: usize) -> Option<Hresult> {
+    pub(super) fn code_of(&self, step: usize) -> Option<Hresult> {
         self.code(self.by_step(step)?)
     }
 
     /// Whether the test chose what the call returned. If the contract refused the call, it did not.
-    pub(crate) fn is_scripted(&self, call: OneCall) -> bool {
+    pub(super) fn is_scripted(&self, call: OneCall) -> bool {
         let first = self.first(call);
         // An operation may have been cancelled by its caller before it came to that.
         first.call.answer().is_some_and(|answer| match first.outcome {

@@ -150,15 +150,15 @@ impl Machine {
         self.step(thread, call, |_| answer)
     }
 
-    /// Takes the step of a request, for which the script may have an answer.
+    /// Takes the step of a request, for which the test may have scripted an answer.
     #[inline]
     pub(crate) fn step(
         &mut self,
         thread: ThreadId,
         request: &impl Request,
-        script: impl Script,
+        ask: impl Ask,
     ) -> Outcome {
-        let outcome = request.apply(self, thread, script);
+        let outcome = request.apply(self, thread, ask);
         if let Err(error) = outcome {
             self.record_last_error(thread, &request.call(), error);
         }
@@ -168,7 +168,7 @@ impl Machine {
     /// Rules E1 and E2. A success clears nothing (rule E3).
     #[cold]
     fn record_last_error(&mut self, thread: ThreadId, call: &Call, error: Error) {
-        if call.sets_last_error() {
+        if sets_last_error(call) {
             self.last_errors.insert(thread, error.code());
         }
     }
@@ -193,17 +193,17 @@ impl Machine {
         }
     }
 
-    // Each call asks the script at the one point from which it cannot fail any more: what the
-    // contract refuses asks nobody, and what the script makes fail has changed nothing yet.
+    // Each call asks for its scripted answer at the one point from which it cannot fail any more:
+    // what the contract refuses asks nobody, and what is made to fail has changed nothing yet.
 
     #[inline]
-    fn initialize(&mut self, script: impl Script) -> Outcome {
+    fn initialize(&mut self, ask: impl Ask) -> Outcome {
         if !self.config.elevated {
             return Err(Error::NotElevated);
         }
         let count = match (&mut self.phase, self.config.contract) {
             (Phase::Down { .. }, _) => {
-                check_scripted(script(None))?;
+                check_scripted(ask(None))?;
                 self.phase = Phase::Up { count: 1, sessions: Sessions::new() };
                 1
             }
@@ -212,7 +212,7 @@ impl Machine {
             }
             (Phase::Up { count, .. }, Contract::Recorded) => {
                 let next = count.checked_add(1).ok_or(Error::OutOfNumbers)?;
-                check_scripted(script(None))?;
+                check_scripted(ask(None))?;
                 *count = next;
                 next
             }
@@ -221,12 +221,7 @@ impl Machine {
     }
 
     #[inline]
-    fn open_session(
-        &mut self,
-        image: ImageKey<'_>,
-        has_placement: bool,
-        script: impl Script,
-    ) -> Outcome {
+    fn open_session(&mut self, image: ImageKey<'_>, has_placement: bool, ask: impl Ask) -> Outcome {
         let sessions = self.phase.sessions()?;
         if image.path().is_empty() {
             return Err(InvalidArgument::EmptyPath.into());
@@ -237,14 +232,14 @@ impl Machine {
         if let Some(slot) = sessions.find_image(image) {
             let entry = sessions.entry_mut(slot);
             let references = entry.references.checked_add(1).ok_or(Error::OutOfNumbers)?;
-            check_scripted(script(Some(image.path())))?;
+            check_scripted(ask(Some(image.path())))?;
             entry.references = references;
-            return Ok(Effect::Opened { session: entry.handle(), references });
+            return Ok(Effect::Opened { session: entry.handle, references });
         }
         if !sessions.has_next(self.config.last_session) {
             return Err(Error::OutOfNumbers);
         }
-        check_scripted(script(Some(image.path())))?;
+        check_scripted(ask(Some(image.path())))?;
         Ok(Effect::Opened { session: sessions.add(image), references: 1 })
     }
 
@@ -254,7 +249,7 @@ impl Machine {
         thread: ThreadId,
         session: Session,
         function: Function,
-        script: impl Script,
+        ask: impl Ask,
     ) -> Outcome {
         let sessions = self.phase.sessions()?;
         if !function.is_operation() {
@@ -280,7 +275,7 @@ impl Machine {
             return Err(InvalidArgument::NotMounted { session }.into());
         }
         // It is begun with any answer, and ends with it (rule P5).
-        script(Some(image));
+        ask(Some(image));
         Ok(Effect::Begun { ready: sessions.take_turn(slot, thread) })
     }
 
@@ -299,12 +294,7 @@ impl Machine {
     }
 
     #[inline]
-    fn close_session(
-        &mut self,
-        thread: ThreadId,
-        session: Session,
-        script: impl Script,
-    ) -> Outcome {
+    fn close_session(&mut self, thread: ThreadId, session: Session, ask: impl Ask) -> Outcome {
         let code = self.config.closed_session;
         let (sessions, slot) = self.find(session)?;
         let entry = sessions.entry(slot);
@@ -314,13 +304,14 @@ impl Machine {
             1 if sessions.is_busy(slot, thread) => {
                 return Err(Error::PossibleDeadlock { session });
             }
-            _ => check_scripted(script(Some(entry.image())))?,
+            _ => check_scripted(ask(Some(entry.image())))?,
         }
-        let entry = sessions.entry_mut(slot);
-        entry.references -= 1;
         Ok(match entry.references {
-            0 => Effect::Closing { ready: sessions.start_closing(slot, thread) },
-            references => Effect::Released { references },
+            1 => Effect::Closing { ready: sessions.start_closing(slot, thread) },
+            references => {
+                sessions.entry_mut(slot).references -= 1;
+                Effect::Released { references: references - 1 }
+            }
         })
     }
 
@@ -337,12 +328,12 @@ impl Machine {
     }
 
     #[inline]
-    fn shutdown(&mut self, script: impl Script) -> Outcome {
+    fn shutdown(&mut self, ask: impl Ask) -> Outcome {
         let left = match &mut self.phase {
             Phase::Down { .. } => return Err(Error::NotInitialized),
             // S3: one that is not the last does not look at sessions.
             Phase::Up { count: count @ 2.., .. } => {
-                check_scripted(script(None))?;
+                check_scripted(ask(None))?;
                 *count -= 1;
                 *count
             }
@@ -350,7 +341,7 @@ impl Machine {
                 return Err(Error::OpenSessionHandles);
             }
             Phase::Up { .. } => {
-                check_scripted(script(None))?;
+                check_scripted(ask(None))?;
                 self.phase = Phase::Down { after_shutdown: true };
                 0
             }
@@ -358,13 +349,13 @@ impl Machine {
         Ok(Effect::ShutDown { count: left })
     }
 
-    fn last_error(&self, thread: ThreadId, script: impl Script) -> Outcome {
+    fn last_error(&self, thread: ThreadId, ask: impl Ask) -> Outcome {
         self.not_after_shutdown()?;
-        check_scripted(script(None))?;
+        check_scripted(ask(None))?;
         Ok(Effect::LastError(self.last_errors.get(&thread).copied()))
     }
 
-    fn mount_image(&mut self, mount: &MountImage, script: impl Script) -> Outcome {
+    fn mount_image(&mut self, mount: &MountImage, ask: impl Ask) -> Outcome {
         let path = mount.path.key();
         self.check_path(path)?;
         if mount.file.as_bytes().is_empty() {
@@ -381,23 +372,23 @@ impl Machine {
             }
             _ => {}
         }
-        check_scripted(script(Some(path.path())))?;
+        check_scripted(ask(Some(path.path())))?;
         self.mounted.push(mount.clone());
         Ok(Effect::Mounted)
     }
 
-    fn unmount_image(&mut self, path: ImageKey<'_>, script: impl Script) -> Outcome {
+    fn unmount_image(&mut self, path: ImageKey<'_>, ask: impl Ask) -> Outcome {
         let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_UNMOUNT_IMAGE_PATH;
         let at = self.mounted_at(path, in_use)?;
-        check_scripted(script(Some(path.path())))?;
+        check_scripted(ask(Some(path.path())))?;
         self.mounted.remove(at);
         Ok(Effect::Unmounted)
     }
 
-    fn remount_image(&self, path: ImageKey<'_>, script: impl Script) -> Outcome {
+    fn remount_image(&self, path: ImageKey<'_>, ask: impl Ask) -> Outcome {
         let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_REMOUNT_IMAGE_PATH;
         self.mounted_at(path, in_use)?;
-        check_scripted(script(Some(path.path())))?;
+        check_scripted(ask(Some(path.path())))?;
         Ok(Effect::Remounted)
     }
 
@@ -431,12 +422,12 @@ impl Machine {
         &self.mounted
     }
 
-    fn call_without_session(&self, function: Function, script: impl Script) -> Outcome {
+    fn call_without_session(&self, function: Function, ask: impl Ask) -> Outcome {
         self.check_initialized()?;
         if !function.is_without_session() {
             return Err(InvalidArgument::TakesSession { function }.into());
         }
-        check_scripted(script(None))?;
+        check_scripted(ask(None))?;
         Ok(Effect::Called)
     }
 
@@ -464,12 +455,12 @@ impl Machine {
         Ok(Effect::HandedOut { memory })
     }
 
-    fn delete(&mut self, memory: Memory, script: impl Script) -> Outcome {
+    fn delete(&mut self, memory: Memory, ask: impl Ask) -> Outcome {
         self.not_after_shutdown()?;
         if memory != Memory::NULL && !self.handed_out.contains(&memory) {
             return Err(InvalidArgument::NotHandedOut { memory }.into());
         }
-        check_scripted(script(None))?;
+        check_scripted(ask(None))?;
         self.handed_out.remove(&memory);
         Ok(Effect::Deleted)
     }
@@ -500,10 +491,23 @@ impl Machine {
     }
 }
 
-/// Returns the scripted answer of a call on an image, if there is one.
-pub(crate) trait Script: FnOnce(Option<&[u8]>) -> Option<Hresult> {}
+/// Asks for the scripted answer of a call on an image, if there is one.
+pub(crate) trait Ask: FnOnce(Option<&[u8]>) -> Option<Hresult> {}
 
-impl<F: FnOnce(Option<&[u8]>) -> Option<Hresult>> Script for F {}
+impl<F: FnOnce(Option<&[u8]>) -> Option<Hresult>> Ask for F {}
+
+/// Whether a failure is the thread's last error: all but those of shutdown, delete and the last
+/// error message itself (rule E2).
+fn sets_last_error(call: &Call) -> bool {
+    let is_silent = |function| {
+        matches!(function, Function::Shutdown | Function::Delete | Function::GetLastErrorMessage)
+    };
+    match *call {
+        Call::Shutdown | Call::Delete { .. } | Call::GetLastErrorMessage => false,
+        Call::HandOut { function } | Call::CallWithoutArgument { function } => !is_silent(function),
+        _ => true,
+    }
+}
 
 /// A failing answer is all that happens.
 #[inline]

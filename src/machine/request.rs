@@ -2,21 +2,17 @@
 //!
 //! A [`Request`] says how a call applies to the machine, and which [`Call`] it is for those who
 //! keep it. A [`Call`] is a request itself, for replay and for what few clients call. What every
-//! client calls is a type of its own: the compiler knows which call it has, and a path is copied
-//! only if somebody keeps the call.
+//! client calls is a type of its own: the compiler knows which call it has, and the path of an open
+//! is copied only if the journal keeps it, or if the open fails.
 
-use std::cell::RefCell;
-
-use super::{Machine, Script};
+use super::{Ask, Machine};
 use crate::call::arguments::Placement;
 use crate::call::image::ImageKey;
-use crate::call::{
-    self, Call, Function, Hresult, ImagePath, MountImage, Outcome, Session, ThreadId,
-};
+use crate::call::{self, Call, Function, Hresult, ImagePath, Outcome, Session, ThreadId};
 
 /// A call that is about to be made.
 pub(crate) trait Request {
-    /// The call as a value, without an answer: made only if somebody looks.
+    /// The call as a value, without an answer.
     fn call(&self) -> Call;
 
     /// The function that is called.
@@ -34,47 +30,54 @@ pub(crate) trait Request {
         None
     }
 
-    /// Takes the step. The script is asked once the contract allows the call, and only then.
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, script: impl Script) -> Outcome;
+    /// Takes the step. It asks for a scripted answer once the contract allows the call, and only
+    /// then.
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, ask: impl Ask) -> Outcome;
 }
 
-/// The one dispatcher.
+/// For replay, and for calls that have no type of their own.
 impl Request for Call {
     fn call(&self) -> Call {
         self.asked().clone()
+    }
+
+    fn function(&self) -> Option<Function> {
+        Call::function(self)
+    }
+
+    fn session(&self) -> Option<Session> {
+        Call::session(self)
     }
 
     fn answer(&self) -> Option<Hresult> {
         Call::answer(self)
     }
 
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, script: impl Script) -> Outcome {
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, ask: impl Ask) -> Outcome {
         match self {
-            Self::Initialize => machine.initialize(script),
+            Self::Initialize => machine.initialize(ask),
             Self::OpenSession(open) => {
-                machine.open_session(open.path.key(), open.placement.is_some(), script)
+                machine.open_session(open.path.key(), open.placement.is_some(), ask)
             }
             Self::BeginOperation { session, function } => {
-                machine.begin_operation(thread, *session, *function, script)
+                machine.begin_operation(thread, *session, *function, ask)
             }
             Self::EndOperation { session, result } => {
                 machine.end_operation(thread, *session, *result)
             }
-            Self::CloseSession { session } => machine.close_session(thread, *session, script),
+            Self::CloseSession { session } => machine.close_session(thread, *session, ask),
             Self::FinishClose { session } => machine.finish_close(thread, *session),
-            Self::Shutdown => machine.shutdown(script),
-            Self::GetLastErrorMessage => machine.last_error(thread, script),
-            Self::MountImage(mount) => machine.mount_image(mount, script),
-            Self::UnmountImage { path } => machine.unmount_image(path.key(), script),
-            Self::RemountImage { path } => machine.remount_image(path.key(), script),
-            Self::CallWithoutSession { function } => {
-                machine.call_without_session(*function, script)
-            }
+            Self::Shutdown => machine.shutdown(ask),
+            Self::GetLastErrorMessage => machine.last_error(thread, ask),
+            Self::MountImage(mount) => machine.mount_image(mount, ask),
+            Self::UnmountImage { path } => machine.unmount_image(path.key(), ask),
+            Self::RemountImage { path } => machine.remount_image(path.key(), ask),
+            Self::CallWithoutSession { function } => machine.call_without_session(*function, ask),
             Self::CallWithoutArgument { function } => machine.call_without_argument(*function),
             Self::HandOut { .. } => machine.hand_out(),
-            Self::Delete { memory } => machine.delete(*memory, script),
-            // The answer comes by way of the script.
-            Self::Scripted { call, .. } => call.apply(machine, thread, script),
+            Self::Delete { memory } => machine.delete(*memory, ask),
+            // Whoever asks knows the answer.
+            Self::Scripted { call, .. } => call.apply(machine, thread, ask),
         }
     }
 }
@@ -88,8 +91,8 @@ impl Request for Initialize {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, _: ThreadId, script: impl Script) -> Outcome {
-        machine.initialize(script)
+    fn apply(&self, machine: &mut Machine, _: ThreadId, ask: impl Ask) -> Outcome {
+        machine.initialize(ask)
     }
 }
 
@@ -102,8 +105,8 @@ impl Request for Shutdown {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, _: ThreadId, script: impl Script) -> Outcome {
-        machine.shutdown(script)
+    fn apply(&self, machine: &mut Machine, _: ThreadId, ask: impl Ask) -> Outcome {
+        machine.shutdown(ask)
     }
 }
 
@@ -128,9 +131,17 @@ impl Request for OpenSession<'_> {
         Call::OpenSession(call::OpenSession { path: ImagePath::from_bytes(self.path), placement })
     }
 
+    fn function(&self) -> Option<Function> {
+        Some(Function::OpenSession)
+    }
+
+    fn session(&self) -> Option<Session> {
+        None
+    }
+
     #[inline]
-    fn apply(&self, machine: &mut Machine, _: ThreadId, script: impl Script) -> Outcome {
-        machine.open_session(self.image, self.placement.is_some(), script)
+    fn apply(&self, machine: &mut Machine, _: ThreadId, ask: impl Ask) -> Outcome {
+        machine.open_session(self.image, self.placement.is_some(), ask)
     }
 }
 
@@ -146,8 +157,8 @@ impl Request for BeginOperation {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, script: impl Script) -> Outcome {
-        machine.begin_operation(thread, self.session, self.function, script)
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, ask: impl Ask) -> Outcome {
+        machine.begin_operation(thread, self.session, self.function, ask)
     }
 }
 
@@ -168,7 +179,7 @@ impl Request for EndOperation {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, _: impl Script) -> Outcome {
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, _: impl Ask) -> Outcome {
         machine.end_operation(thread, self.session, self.result)
     }
 }
@@ -184,8 +195,8 @@ impl Request for CloseSession {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, script: impl Script) -> Outcome {
-        machine.close_session(thread, self.session, script)
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, ask: impl Ask) -> Outcome {
+        machine.close_session(thread, self.session, ask)
     }
 }
 
@@ -200,25 +211,7 @@ impl Request for FinishClose {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, _: impl Script) -> Outcome {
+    fn apply(&self, machine: &mut Machine, thread: ThreadId, _: impl Ask) -> Outcome {
         machine.finish_close(thread, self.session)
-    }
-}
-
-/// `DismGetMountedImageInfo`, which copies the list at the instant at which it takes effect.
-#[derive(Default)]
-pub(crate) struct GetMountedImageInfo {
-    pub(crate) mounted: RefCell<Vec<MountImage>>,
-}
-
-impl Request for GetMountedImageInfo {
-    fn call(&self) -> Call {
-        Call::CallWithoutSession { function: Function::GetMountedImageInfo }
-    }
-
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, script: impl Script) -> Outcome {
-        let called = self.call().apply(machine, thread, script)?;
-        self.mounted.replace(machine.mounted().to_vec());
-        Ok(called)
     }
 }

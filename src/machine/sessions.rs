@@ -15,7 +15,7 @@ const FIRST: u32 = 2;
 /// Those who wait are few; they are in a short list of their own and cost a session at rest
 /// nothing.
 #[derive(Clone, Debug)]
-pub(crate) struct Sessions {
+pub(super) struct Sessions {
     entries: Slab<Entry>,
     by_handle: HashTable<Slot>,
     /// Without the closing sessions: their image can be opened anew (rule C9).
@@ -29,20 +29,20 @@ pub(crate) struct Sessions {
 
 /// A session that is open, or closing.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(super) struct Entry {
     /// Most paths are so short that they need no allocation of their own.
     image: SmallVec<[u8; 32]>,
     image_hash: u32,
-    handle: Session,
+    pub(super) handle: Session,
     /// 0 while closing.
-    pub(crate) references: u32,
+    pub(super) references: u32,
     /// Whose turn it is, if it is anybody's: who performs an operation, or closes what has drained.
     holder: Option<ThreadId>,
     /// Whether anybody may wait behind the holder; without, nobody has to be looked for among all
     /// that wait.
     has_queue: bool,
     /// Whether an operation asked for a reboot (rule C6).
-    pub(crate) reboot: bool,
+    pub(super) reboot: bool,
 }
 
 impl Entry {
@@ -57,29 +57,25 @@ impl Entry {
         true
     }
 
-    pub(crate) fn handle(&self) -> Session {
-        self.handle
-    }
-
     /// The path as it was first spelt, without trailing separators.
     #[inline]
-    pub(crate) fn image(&self) -> &[u8] {
+    pub(super) fn image(&self) -> &[u8] {
         &self.image
     }
 
-    pub(crate) fn is_closing(&self) -> bool {
+    pub(super) fn is_closing(&self) -> bool {
         self.references == 0
     }
 
     /// Whether it is this thread's turn.
-    pub(crate) fn is_held_by(&self, thread: ThreadId) -> bool {
+    pub(super) fn is_held_by(&self, thread: ThreadId) -> bool {
         self.holder == Some(thread)
     }
 }
 
 /// Where in the slab a session is; good until the session is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot(u32);
+pub(super) struct Slot(u32);
 
 impl Slot {
     fn key(self) -> usize {
@@ -88,7 +84,7 @@ impl Slot {
 }
 
 impl Sessions {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             entries: Slab::new(),
             by_handle: HashTable::new(),
@@ -99,55 +95,55 @@ impl Sessions {
     }
 
     #[cfg(test)]
-    pub(crate) fn set_next(&mut self, next: u64) {
+    pub(super) fn set_next(&mut self, next: u64) {
         self.next = next;
     }
 
     /// How many are open, closing ones included.
     #[inline]
-    pub(crate) fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.entries.len()
     }
 
     #[inline]
-    pub(crate) fn find(&self, session: Session) -> Option<Slot> {
+    pub(super) fn find(&self, session: Session) -> Option<Slot> {
         let is_open = |slot: &Slot| self.entry(*slot).handle == session;
         self.by_handle.find(spread(session.raw()), is_open).copied()
     }
 
     #[inline]
-    pub(crate) fn entry(&self, slot: Slot) -> &Entry {
+    pub(super) fn entry(&self, slot: Slot) -> &Entry {
         &self.entries[slot.key()]
     }
 
     #[inline]
-    pub(crate) fn entry_mut(&mut self, slot: Slot) -> &mut Entry {
+    pub(super) fn entry_mut(&mut self, slot: Slot) -> &mut Entry {
         &mut self.entries[slot.key()]
     }
 
     /// The open session of an image.
     #[inline]
-    pub(crate) fn find_image(&self, image: ImageKey<'_>) -> Option<Slot> {
+    pub(super) fn find_image(&self, image: ImageKey<'_>) -> Option<Slot> {
         let is_same = |slot: &Slot| image.matches(self.entry(*slot).image());
         self.by_image.find(spread(image.hash()), is_same).copied()
     }
 
     /// Whether a session is on the image, one that is closing included. Closing ones are in no
     /// index of images, so all are looked at; few calls ask.
-    pub(crate) fn is_on(&self, image: ImageKey<'_>) -> bool {
+    pub(super) fn is_on(&self, image: ImageKey<'_>) -> bool {
         self.entries.iter().any(|(_, entry)| image.matches(entry.image()))
     }
 
     /// Whether a handle up to `last` is left.
     #[inline]
-    pub(crate) fn has_next(&self, last: u32) -> bool {
+    pub(super) fn has_next(&self, last: u32) -> bool {
         self.next <= u64::from(last)
     }
 
     /// Opens a session on an image that no session has open; the caller has made sure that there
     /// [is a handle](Self::has_next) for it.
     #[inline]
-    pub(crate) fn add(&mut self, image: ImageKey<'_>) -> Session {
+    pub(super) fn add(&mut self, image: ImageKey<'_>) -> Session {
         let handle = Session::from_raw(self.next as u32);
         self.next += 1;
         let key = self.entries.insert(Entry {
@@ -171,31 +167,33 @@ impl Sessions {
         handle
     }
 
-    /// The last reference was given back: no operation is accepted any more, and the image counts
+    /// The last reference is given back: no operation is accepted any more, and the image counts
     /// as not open. Whose close it was gets its turn as for an operation.
     #[inline]
-    pub(crate) fn start_closing(&mut self, slot: Slot, thread: ThreadId) -> bool {
+    pub(super) fn start_closing(&mut self, slot: Slot, thread: ThreadId) -> bool {
         let entry = &mut self.entries[slot.key()];
+        entry.references = 0;
         take_out(&mut self.by_image, spread(entry.image_hash), slot);
         entry.take_turn(thread, &mut self.waits)
     }
 
     /// A closing session is gone.
     #[inline]
-    pub(crate) fn remove(&mut self, slot: Slot) {
-        let entry = self.entries.remove(slot.key());
-        take_out(&mut self.by_handle, spread(entry.handle.raw()), slot);
+    pub(super) fn remove(&mut self, slot: Slot) {
+        let handle = self.entry(slot).handle;
+        take_out(&mut self.by_handle, spread(handle.raw()), slot);
+        self.entries.remove(slot.key());
     }
 
     /// Gives the thread its turn now, or puts it behind those that arrived before; `true` for now.
     #[inline]
-    pub(crate) fn take_turn(&mut self, slot: Slot, thread: ThreadId) -> bool {
+    pub(super) fn take_turn(&mut self, slot: Slot, thread: ThreadId) -> bool {
         self.entries[slot.key()].take_turn(thread, &mut self.waits)
     }
 
     /// Passes the turn on to the next in line.
     #[inline]
-    pub(crate) fn pass_turn(&mut self, slot: Slot) {
+    pub(super) fn pass_turn(&mut self, slot: Slot) {
         let next = self.first_wait(slot).map(|at| self.waits.remove(at).1);
         let entry = self.entry_mut(slot);
         entry.holder = next;
@@ -204,14 +202,14 @@ impl Sessions {
 
     /// Whether the thread has its turn on the session, or waits for it.
     #[inline]
-    pub(crate) fn is_busy(&self, slot: Slot, thread: ThreadId) -> bool {
+    pub(super) fn is_busy(&self, slot: Slot, thread: ThreadId) -> bool {
         let entry = self.entry(slot);
         entry.is_held_by(thread) || entry.has_queue && self.waits.contains(&(entry.handle, thread))
     }
 
     /// Whether it is the closer's turn: nobody is behind a closer.
     #[inline]
-    pub(crate) fn is_drained(&self, slot: Slot) -> bool {
+    pub(super) fn is_drained(&self, slot: Slot) -> bool {
         self.entry(slot).is_closing() && self.first_wait(slot).is_none()
     }
 
@@ -223,7 +221,7 @@ impl Sessions {
 
     /// How many wait, for a turn or for a session to drain.
     #[inline]
-    pub(crate) fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.waits.len()
     }
 }

@@ -180,7 +180,7 @@ impl Holds {
         Some((active.id, active.hold.deadline))
     }
 
-    /// Whether the hold still has its thread.
+    /// Whether the hold is still set.
     pub(crate) fn is_set(&self, id: u64) -> bool {
         self.find(id).is_some()
     }
@@ -191,18 +191,16 @@ impl Holds {
         }
     }
 
-    /// How long to wait for a thread, if none is held yet.
-    pub(crate) fn missing(&self, id: u64) -> Result<Option<Duration>, HoldError> {
+    /// If no thread is held yet: how long to wait for one, and the error if none comes.
+    pub(crate) fn missing(&self, id: u64) -> Result<Option<(Duration, HoldError)>, HoldError> {
         match self.find(id) {
             Some(active) if active.is_expired => Err(HoldError::Expired(active.expired())),
-            Some(ActiveHold { thread: None, hold, .. }) => Ok(Some(hold.deadline)),
+            Some(ActiveHold { thread: None, hold, location, .. }) => {
+                let nobody_came = HoldError::NobodyCame { hold: hold.clone(), location };
+                Ok(Some((hold.deadline, nobody_came)))
+            }
             _ => Ok(None),
         }
-    }
-
-    pub(crate) fn nobody_came(&self, id: u64) -> Option<HoldError> {
-        let ActiveHold { hold, location, .. } = self.find(id)?;
-        Some(HoldError::NobodyCame { hold: hold.clone(), location })
     }
 
     /// Takes the hold back. Returns what to report if its deadline let the thread go before.

@@ -249,7 +249,7 @@ pub(crate) struct Query<'a> {
 }
 
 /// What a rule says of a call.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) code: Hresult,
     pub(crate) progress: Option<Box<[Progress]>>,
@@ -308,12 +308,12 @@ impl Rules {
     }
 
     pub(crate) fn remove(&mut self, id: u64) {
-        self.unused.extend(self.unused(id));
+        self.unused.extend(self.unused_remark(id));
         self.active.retain(|active| active.id != id);
     }
 
     /// Names the first of those put in force together, if none of them fired.
-    fn unused(&self, id: u64) -> Option<Remark> {
+    fn unused_remark(&self, id: u64) -> Option<Remark> {
         let ActiveRule { rule, location, .. } = self.active.iter().find(|it| it.id == id)?;
         let is_unused = self.fired(id) == 0 && !rule.optional;
         is_unused.then(|| Remark::UnusedRule { rule: rule.to_string(), place: location })
@@ -323,6 +323,6 @@ impl Rules {
     pub(super) fn remarks(&self) -> impl Iterator<Item = Remark> {
         let mut ids: Vec<u64> = self.active.iter().map(|active| active.id).collect();
         ids.dedup();
-        self.unused.iter().cloned().chain(ids.into_iter().filter_map(|id| self.unused(id)))
+        self.unused.iter().cloned().chain(ids.into_iter().filter_map(|id| self.unused_remark(id)))
     }
 }
