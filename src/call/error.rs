@@ -1,3 +1,5 @@
+//! Why a call failed, and the code that stands for it.
+
 use thiserror::Error;
 
 use super::{Function, Hresult, Memory, Session};

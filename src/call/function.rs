@@ -1,3 +1,5 @@
+//! The functions of the API, by name.
+
 use std::fmt;
 
 /// The one table of functions: variant, exported name, and whether it is an operation, that is,

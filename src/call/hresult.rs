@@ -1,3 +1,5 @@
+//! The result codes.
+
 use std::fmt;
 
 /// A result code of the DISM API: any 32-bit number, with names for those that the contract knows.

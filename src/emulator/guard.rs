@@ -1,9 +1,9 @@
-//! What a test keeps while a rule is in force, or a hold is set.
+//! Guards: what a test keeps while a rule is in force, or a hold is set.
 
 use super::Emulator;
 use crate::sync::in_drop;
 
-/// A rule in force; dropped, the rule is taken back.
+/// A rule in force. Dropping it takes the rule back.
 ///
 /// ```
 /// use dism_emu::{Emulator, Function, Rule};
@@ -26,7 +26,7 @@ pub struct RuleGuard {
 }
 
 impl RuleGuard {
-    /// How many calls it has answered so far.
+    /// Returns how many calls the rule has answered so far.
     #[must_use]
     pub fn fired(&self) -> u64 {
         self.emulator.shared.with_script(|script| script.rules.fired(self.id))
@@ -46,15 +46,15 @@ impl Drop for RuleGuard {
     }
 }
 
-/// A hold that is set; dropped, it lets its thread go, or catches none.
+/// A hold that is set. Dropping it releases its thread, if it has one.
 ///
 /// Values are dropped in the reverse order of their declaration. A guard that is declared after the
-/// [`OwnedSession`](crate::OwnedSession)s of a test lets go before their drops have to wait for the
-/// held thread, also where an assertion fails.
+/// [`OwnedSession`](crate::OwnedSession)s of a test releases its thread before their drops have to
+/// wait for it, including on error paths.
 ///
-/// A forgotten one holds nobody for ever: when its [deadline](crate::Hold::deadline) has passed,
-/// the thread goes on, and the hold is told of by name, where this is released or dropped and by
-/// [`Emulator::verify`].
+/// A forgotten hold does not hold for ever: when its [deadline](crate::Hold::deadline) has passed,
+/// the thread goes on. The hold is then reported by name when the guard is released or dropped, and
+/// by [`Emulator::verify`].
 #[derive(Debug)]
 #[must_use = "dropping this releases the hold: bind it to a variable"]
 pub struct HoldGuard {
@@ -69,8 +69,8 @@ impl HoldGuard {
     ///
     /// # Panics
     ///
-    /// If none comes before the [deadline](crate::Hold::deadline), or the one that came is gone
-    /// because of it.
+    /// If no thread comes before the [deadline](crate::Hold::deadline), or the deadline has
+    /// released the one that came.
     #[track_caller]
     pub fn wait(&self) {
         if let Err(missed) = self.emulator.shared.wait_for_hold(self.id) {
@@ -78,11 +78,11 @@ impl HoldGuard {
         }
     }
 
-    /// Lets the thread go, or catches none if none has come.
+    /// Releases the thread. If none has come yet, the hold catches none.
     ///
     /// # Panics
     ///
-    /// If the thread was let go by the [deadline](crate::Hold::deadline) before.
+    /// If the [deadline](crate::Hold::deadline) has released the thread before.
     #[track_caller]
     pub fn release(mut self) {
         self.end();

@@ -128,8 +128,8 @@ impl Emulator {
         self.shared.lock().machine.state()
     }
 
-    /// Returns what has happened so far: a copy, made under the lock, so that every other call waits
-    /// for it.
+    /// Returns what has happened so far: a copy, made under the lock, so that every other call
+    /// waits for it.
     #[must_use]
     pub fn journal(&self) -> Journal {
         let core = self.shared.lock();

@@ -1,3 +1,5 @@
+//! An operation while it is performed.
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
@@ -12,8 +14,8 @@ use crate::sync::in_drop;
 
 /// An operation that is being performed, as long as this lives.
 ///
-/// Dropped, it ends with what a [`Rule`](crate::Rule) says, or else with `S_OK`. It stays on its
-/// thread, as a running call does:
+/// Dropping it ends the operation with the answer of a [`Rule`](crate::Rule), or with `S_OK`. It
+/// stays on its thread, as a running call does:
 ///
 /// ```compile_fail,E0277
 /// # let dism = dism_emu::Emulator::new();
@@ -37,7 +39,7 @@ use crate::sync::in_drop;
 /// let failed = operation.end_with(Hresult::DISMAPI_E_UNKNOWN_FEATURE);
 /// assert_eq!(failed, Err(Error::OperationFailed { code: Hresult::new(0x800F080C) }));
 ///
-/// // P5: the session survives, and C6: a reboot that it needs is told at the close.
+/// // P5: the session survives. C6: its close returns that a reboot is needed.
 /// dism.operation(session, Function::AddPackage)?.end_with(Hresult::new(3010))?;
 /// assert_eq!(dism.close_session(session)?, Hresult::ERROR_SUCCESS_REBOOT_REQUIRED);
 /// dism.shutdown()?;
@@ -56,20 +58,19 @@ pub struct Operation<'a> {
 }
 
 impl Operation<'_> {
-    /// On which session.
+    /// Returns the session.
     #[must_use]
     pub const fn session(&self) -> Session {
         self.session
     }
 
-    /// Which function.
+    /// Returns the function.
     #[must_use]
     pub const fn function(&self) -> Function {
         self.function
     }
 
-    /// Ends the operation, and gives its result: what a [`Rule`](crate::Rule) says, or else
-    /// `S_OK`.
+    /// Ends the operation. Returns the answer of a [`Rule`](crate::Rule), or `S_OK`.
     ///
     /// # Errors
     ///
@@ -80,13 +81,13 @@ impl Operation<'_> {
         self.end_with(Hresult::S_OK)
     }
 
-    /// Ends the operation with any result: `S_OK`, another success such as 1 or 3010, which comes
-    /// back, or a failure. For adapters that know more of an image than the emulator does; what
-    /// the test has scripted for this operation wins.
+    /// Ends the operation with any result: a success such as `S_OK`, 1 or 3010, which is returned,
+    /// or a failure. For adapters that know more of an image than the emulator does. If a rule
+    /// answers this operation, its answer wins.
     ///
     /// # Errors
     ///
-    /// [`Error::OperationFailed`], as [`end`](Self::end) has it.
+    /// [`Error::OperationFailed`], as for [`end`](Self::end).
     #[inline]
     pub fn end_with(mut self, result: impl Into<Hresult>) -> Result<Hresult, Error> {
         let result = self.take_answer().unwrap_or(result.into());
@@ -97,15 +98,15 @@ impl Operation<'_> {
 
     /// Performs the operation with a progress callback, and ends it.
     ///
-    /// The callback is called on this thread and under no lock: with what a
-    /// [`Rule`](crate::Rule::progress) says, or else with 0, 25, 50, 75 and 100 of 100. A call on
-    /// the same session from there would wait for itself and is refused (rules P3, C7).
-    /// [`ControlFlow::Break`] stands for the cancel event: the operation ends with
+    /// The callback is called on this thread and under no lock: with the progress of a
+    /// [`Rule`](crate::Rule::progress), or with 0, 25, 50, 75 and 100 of 100. A call on the same
+    /// session from the callback would wait for itself and is refused (rules P3, C7). Returning
+    /// [`ControlFlow::Break`] cancels the operation, as the cancel event does: it ends with
     /// [`Hresult::ERROR_REQUEST_ABORTED`].
     ///
     /// # Errors
     ///
-    /// [`Error::OperationFailed`], as [`end`](Self::end) has it, also for one that is cancelled.
+    /// [`Error::OperationFailed`], as for [`end`](Self::end), also if it is cancelled.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -136,7 +137,7 @@ impl Operation<'_> {
         self.end()
     }
 
-    /// What it is going to end with, unless a rule has another result for it than this.
+    /// What the operation will end with: the answer of a rule, or this.
     #[cfg(feature = "capi")]
     pub(crate) fn result_or(&self, unscripted: Hresult) -> Hresult {
         self.answer.as_ref().map_or(unscripted, |answer| answer.code)

@@ -1,3 +1,5 @@
+//! A session that closes itself.
+
 use std::fmt;
 use std::mem;
 use std::panic::Location;
@@ -8,13 +10,13 @@ use crate::sync::in_drop;
 
 /// A session that closes itself when it is dropped.
 ///
-/// A drop is a `DismCloseSession` like any other: it may wait for operations, and it may fail, as
-/// inside an operation of the same thread (rule C7), where it leaves the session open. It has
-/// nobody to tell and keeps quiet; [`close`](Self::close) tells. [`into_raw`](Self::into_raw)
-/// leaves the session open. In the journal a drop has the place where the session was opened.
+/// A drop is a `DismCloseSession` like any other. It may wait for operations, and it may fail, as
+/// inside an operation of the same thread (rule C7), which leaves the session open. A drop cannot
+/// report a failure; [`close`](Self::close) returns it. [`into_raw`](Self::into_raw) leaves the
+/// session open. In the journal a drop has the location at which the session was opened.
 ///
-/// It owns a number, as real wrappers do. Where the session is closed by its raw handle and the API
-/// is shut down and initialized again, the number may be another session's by the time of the drop:
+/// It owns a number, as real wrappers do. If the session is closed by its raw handle and the API is
+/// shut down and initialized again, the number may be another session's by the time of the drop:
 /// one of the mistakes for which this crate is made.
 ///
 /// ```
@@ -42,13 +44,13 @@ pub struct OwnedSession {
 }
 
 impl OwnedSession {
-    /// The handle, for the calls that take one.
+    /// Returns the handle, for the calls that take one.
     #[must_use]
     pub const fn handle(&self) -> Session {
         self.session
     }
 
-    /// Closes the session and tells how that went.
+    /// Closes the session and returns how that went.
     ///
     /// # Errors
     ///

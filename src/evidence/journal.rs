@@ -1,3 +1,5 @@
+//! What happened, step by step, and its replay.
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::Location;

@@ -1,3 +1,5 @@
+//! The mistakes that clients make, by name.
+
 use std::fmt;
 
 /// The one table of mistakes: number, variant, short name, what it means, what to do instead.

@@ -1,3 +1,5 @@
+//! What a report says of the test itself.
+
 use std::panic::Location;
 
 use thiserror::Error;

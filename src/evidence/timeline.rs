@@ -1,3 +1,5 @@
+//! A journal for people.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 

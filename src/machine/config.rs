@@ -1,3 +1,5 @@
+//! What a process is like.
+
 use crate::call::Hresult;
 
 /// Which of the two contracts the emulated DLL keeps.

@@ -1,4 +1,4 @@
-//! Points at which a test stops the threads of its client.
+//! Holds: points at which a test stops the threads of its client.
 
 use std::fmt;
 use std::panic::Location;
@@ -13,8 +13,7 @@ use crate::evidence::Remark;
 /// happen that would otherwise be a matter of luck.
 ///
 /// A hold is data: [`Emulator::hold`](crate::Emulator::hold) sets it, and it catches the first
-/// thread that comes to its point, once. A held thread holds no lock, so every other thread goes
-/// on.
+/// thread that reaches its point, once. A held thread holds no lock, so every other thread goes on.
 ///
 /// ```
 /// use std::thread;
@@ -66,7 +65,7 @@ impl Hold {
 
     /// In the close of a last reference, between its two instants: the session takes no new
     /// operation any more and is not gone yet (rule C4). Operations that were begun before may go
-    /// on; when the thread is let go, the close waits for those that are left.
+    /// on; when the thread is released, the close waits for those that are left.
     pub const fn closing() -> Self {
         Self::new(Point::Between, Function::CloseSession)
     }
@@ -92,14 +91,14 @@ impl Hold {
         Self { point, function, session: None, deadline: Duration::from_secs(10) }
     }
 
-    /// Only a call that names this session. An open names none.
+    /// Catches only a call that passes this session. An open passes none.
     pub const fn session(mut self, session: Session) -> Self {
         self.session = Some(session);
         self
     }
 
-    /// How long [`wait`](crate::HoldGuard::wait) waits for a thread, and how long a thread is held
-    /// at the most: 10 seconds unless said otherwise.
+    /// Sets how long [`wait`](crate::HoldGuard::wait) waits for a thread, and how long a thread is
+    /// held at most: 10 seconds by default.
     ///
     /// Inside a model there is no time, and no deadline: a hold that is never released is reported
     /// as a deadlock.

@@ -1,5 +1,4 @@
-//! What a test has decided about calls to come: rules, which are data, and the table of those in
-//! force.
+//! Rules: which calls are answered by the test, and with what.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,24 +9,23 @@ use crate::evidence::Remark;
 
 /// Answers certain calls in place of the emulator: a fault, another success, progress in steps.
 ///
-/// A rule is data. It says which calls are meant, how many of them, and what they return;
-/// [`Emulator::script`](crate::Emulator::script) puts it in force. It never stands against the
-/// contract: a call that the contract refuses is refused as ever, and uses up no rule. Of those it
-/// lets through,
+/// A rule is data. It says which calls it matches, how many of them, and what they return;
+/// [`Emulator::script`](crate::Emulator::script) puts it in force. Rules apply only to calls that
+/// the contract allows: a call that it refuses is refused as ever, and uses up no rule.
 ///
-/// - a call with a failing answer does nothing but fail and set the last error, where its failures
-///   do that (rule E2). An operation with one lasts as long as any other and fails at its end; the
-///   session stays open and closable (rule P5);
-/// - a call with any other answer does what it always does and returns that number instead of its
-///   own, whatever number it is (rule P4): `S_FALSE` from an initialize, 3010 from a close. A
-///   result of 3010 from an operation makes the last close return it, too (rule C6).
+/// - A call with a failing answer does nothing but fail and set the last error, if its failures do
+///   that (rule E2). An operation lasts as long as any other and fails at its end; the session
+///   stays open and closable (rule P5).
+/// - A call with any other answer does what it always does and returns that number instead of its
+///   own, whatever number it is (rule P4): `S_FALSE` from an initialize, 3010 from a close. If an
+///   operation returns 3010, so does the last close (rule C6).
 ///
 /// [`open_session`](crate::Emulator::open_session), [`shutdown`](crate::Emulator::shutdown) and
-/// [`last_error`](crate::Emulator::last_error) have no place for another success than their own;
-/// what was scripted for them stands in the journal.
+/// [`last_error`](crate::Emulator::last_error) cannot return a different success code; the journal
+/// has the one that was scripted.
 ///
-/// The first rule in force that means a call answers it, in the order in which they were put in
-/// force; those behind it do not count that call.
+/// If several rules match a call, the one that was put in force first answers it, and the others do
+/// not count it.
 ///
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Rule};
@@ -90,23 +88,23 @@ impl Rule {
         }
     }
 
-    /// Only calls that name this session. An open names none. It is the number that counts: after
-    /// a last shutdown it may be another session's (rule I4).
+    /// Matches only calls that pass this session. An open passes none. Only the number counts:
+    /// after a last shutdown it may be another session's (rule I4).
     pub fn session(mut self, session: Session) -> Self {
         self.session = Some(session);
         self
     }
 
-    /// Only opens of this image, operations on and closes of its session, and mounts, unmounts and
-    /// remounts of it, however the path is spelt (rule O6).
+    /// Matches only opens of this image, operations on and closes of its session, and mounts,
+    /// unmounts and remounts of it, however the path is spelt (rule O6).
     pub fn image(mut self, path: impl AsRef<OsStr>) -> Self {
         self.image = Some(ImagePath::new(path));
         self
     }
 
-    /// Only the `n`th of these calls, counted from 1, since the rule came into force. There is no
-    /// 0th: the rule never fires. The same as [`after(n - 1)`](Self::after) and
-    /// [`times(1)`](Self::times), of which what is said last counts.
+    /// Answers only the `n`th of these calls, counted from 1 since the rule was put in force. There
+    /// is no 0th call: such a rule never fires. This is [`after(n - 1)`](Self::after) and
+    /// [`times(1)`](Self::times); a later call to either overrides it.
     pub fn nth(mut self, n: u32) -> Self {
         self.skip = n.saturating_sub(1);
         self.times = Some(n.min(1));
@@ -119,20 +117,20 @@ impl Rule {
         self
     }
 
-    /// At most `n` of these calls; without it, all.
+    /// Answers at most `n` of these calls; without this, all.
     pub fn times(mut self, n: u32) -> Self {
         self.times = Some(n);
         self
     }
 
-    /// What the call returns. `S_OK` unless said, also where the rule is there for its progress.
+    /// Sets what the call returns: `S_OK` by default, also if the rule is there for its progress.
     pub fn answer(mut self, code: impl Into<Hresult>) -> Self {
         self.answer = code.into();
         self
     }
 
-    /// The progress that an operation reports while it [runs](crate::Operation::run), in place of
-    /// its own.
+    /// Sets the progress that an operation reports while it [runs](crate::Operation::run), in place
+    /// of its own.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -165,8 +163,8 @@ impl Rule {
         self
     }
 
-    /// The rule need not fire: without this, one that never did is told by
-    /// [`Emulator::verify`](crate::Emulator::verify).
+    /// Allows the rule never to fire. Without this, [`Emulator::verify`](crate::Emulator::verify)
+    /// reports a rule that never did.
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self

@@ -1,3 +1,5 @@
+//! What each thread did last.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Moment, is_open};

@@ -1,3 +1,5 @@
+//! Memory that was handed out, and what became of it.
+
 use std::collections::BTreeMap;
 
 use super::{Found, Moment};

@@ -1,3 +1,5 @@
+//! What is to be given back, and by whom.
+
 use std::collections::BTreeMap;
 
 use super::Moment;

@@ -1,3 +1,5 @@
+//! Pairs of initialize and shutdown that overlap.
+
 use super::{Found, Moment};
 use crate::call::ThreadId;
 use crate::evidence::Mistake;

@@ -1,3 +1,5 @@
+//! Initializations, shutdowns, and the periods between them.
+
 use std::collections::BTreeMap;
 
 use super::last_calls::LastCalls;

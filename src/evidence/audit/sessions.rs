@@ -1,3 +1,5 @@
+//! Handles and their uses.
+
 use std::collections::BTreeMap;
 
 use super::outstanding::Outstanding;

@@ -1,3 +1,5 @@
+//! What is wrong after a test.
+
 #[cfg(feature = "serde")]
 mod json;
 
