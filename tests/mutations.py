@@ -109,7 +109,7 @@ MUTATIONS = [Mutation(*row) for row in [
     ("o2-handle-reused", "O2", "a closed number is given out again",
      "it", "o2_handles_count_from_2_and_none_is_given_out_again", "Sessions::remove",
      "self.entries.remove(slot.key());",
-     "self.entries.remove(slot.key()); self.next = self.next.min(entry.handle.raw().into());"),
+     "self.entries.remove(slot.key()); self.next = self.next.min(handle.raw().into());"),
     ("o3-new-handle", "O3", "an open image gets a new handle",
      "it", "o3_an_open_image_gets_the_same_handle_and_one_reference_more",
      "Machine::open_session", "sessions.find_image(image)",
@@ -257,7 +257,7 @@ MUTATIONS = [Mutation(*row) for row in [
     ("rule-before-contract-shutdown", "S2", "a rule is asked with a session open",
      "it", "s2_a_shutdown_that_the_contract_refuses_asks_no_rule", "Machine::shutdown",
      "Err(Error::OpenSessionHandles)",
-     "{ check_scripted(script(None))?; Err(Error::OpenSessionHandles) }"),
+     "{ check_scripted(ask(None))?; Err(Error::OpenSessionHandles) }"),
     ("rule-failed-but-up", "I1", "an initialize that is scripted to fail initializes",
      "it", "a_failing_initialize_leaves_it_down", "Machine::initialize",
      "check_scripted(ask(None))?; self.phase = Phase::Up { count: 1, "
@@ -573,8 +573,10 @@ class Bench:
 
     def build(self, kind):
         """Builds a check and gives its test binary."""
-        env = dict(os.environ, CARGO_TARGET_DIR=str(self.target), CARGO_INCREMENTAL="1",
-                   CARGO_PROFILE_DEV_DEBUG="0")
+        env = {
+            "CARGO_PROFILE_DEV_DEBUG": "0",  # unless the dependencies are there with another one
+            **os.environ, "CARGO_TARGET_DIR": str(self.target), "CARGO_INCREMENTAL": "1",
+        }
         command = ["cargo", "test", *CHECKS[kind][0], "--no-run", "--message-format=json"]
         built = subprocess.run(command, cwd=self.tree, env=env, capture_output=True, text=True)
         messages = [json.loads(it) for it in built.stdout.splitlines() if it.startswith("{")]
