@@ -58,20 +58,24 @@ impl OwnedSession {
     /// [`Error::PossibleDeadlock`] the session is still open, and the error names it.
     #[track_caller]
     pub fn close(mut self) -> Result<Hresult, Error> {
-        let session = mem::replace(&mut self.session, Session::DEFAULT);
+        let session = self.give_up();
         self.emulator.close_session(session)
     }
 
     /// Gives up ownership and leaves the session open.
     #[must_use = "nobody else closes the session"]
     pub fn into_raw(mut self) -> Session {
+        self.give_up()
+    }
+
+    /// Leaves 0 behind, which is never an open session, so that the drop closes nothing.
+    fn give_up(&mut self) -> Session {
         mem::replace(&mut self.session, Session::DEFAULT)
     }
 }
 
 impl Drop for OwnedSession {
     fn drop(&mut self) {
-        // 0 is what `into_raw` leaves behind, and never an open session.
         if self.session != Session::DEFAULT {
             in_drop(|| {
                 let caller = self.emulator.caller_at(self.opened);
