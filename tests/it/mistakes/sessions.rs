@@ -1,10 +1,26 @@
 //! Mistakes with sessions.
 
-use dism_emu::{Call, DISM_ONLINE_IMAGE, Effect, Function, Hresult, OpenSession, Session};
+use dism_emu::{Call, DISM_ONLINE_IMAGE, Effect, Function, Hresult, OpenSession, Outcome, Session};
 
 use super::makes;
 use crate::hand::{Hand, found};
 use crate::support::{BUSY, CONTRACTS, REBOOT, unverified};
+
+/// A call that is refused while a close waits for an operation, which then ends with `result`.
+fn while_a_close_waits(
+    it: &mut Hand,
+    result: Hresult,
+    call: impl Fn(&mut Hand, u64, Session) -> Outcome,
+) {
+    it.initialize(1).unwrap();
+    let session = it.open(1);
+    it.begin(2, session).unwrap();
+    it.take(1, Call::CloseSession { session }).unwrap(); // 3
+    call(it, 3, session).unwrap_err(); // 4
+    it.end(2, session, result).unwrap();
+    it.take(1, Call::FinishClose { session }).unwrap();
+    it.shutdown(1).unwrap();
+}
 
 // 3: close twice (C2, C5)
 
@@ -21,16 +37,7 @@ fn mistake_3_a_closed_handle_is_closed_again() {
 
 #[test]
 fn mistake_3_while_another_close_waits() {
-    makes(&[(3, 4, &[3])], |it| {
-        it.initialize(1).unwrap();
-        let session = it.open(1);
-        it.begin(2, session).unwrap();
-        it.take(1, Call::CloseSession { session }).unwrap(); // 3
-        it.close(3, session).unwrap_err(); // 4
-        it.end(2, session, Hresult::S_OK).unwrap();
-        it.take(1, Call::FinishClose { session }).unwrap();
-        it.shutdown(1).unwrap();
-    });
+    makes(&[(3, 4, &[3])], |it| while_a_close_waits(it, Hresult::S_OK, Hand::close));
 }
 
 #[test]
@@ -151,16 +158,7 @@ fn mistake_8_where_another_session_is_closed_on_the_way_out() {
 /// C4: the first close has not answered yet, so its 3010 cannot be why.
 #[test]
 fn mistake_8_is_none_of_a_close_while_another_one_waits() {
-    makes(&[(3, 4, &[3])], |it| {
-        it.initialize(1).unwrap();
-        let session = it.open(1);
-        it.begin(2, session).unwrap();
-        it.take(1, Call::CloseSession { session }).unwrap(); // 3
-        it.close(3, session).unwrap_err(); // 4
-        it.end(2, session, REBOOT).unwrap();
-        it.take(1, Call::FinishClose { session }).unwrap();
-        it.shutdown(1).unwrap();
-    });
+    makes(&[(3, 4, &[3])], |it| while_a_close_waits(it, REBOOT, Hand::close));
 }
 
 #[test]
@@ -240,16 +238,7 @@ fn mistake_10_after_the_close() {
 
 #[test]
 fn mistake_10_while_another_thread_closes() {
-    makes(&[(10, 4, &[3])], |it| {
-        it.initialize(1).unwrap();
-        let session = it.open(1);
-        it.begin(2, session).unwrap();
-        it.take(1, Call::CloseSession { session }).unwrap(); // 3
-        it.begin(3, session).unwrap_err(); // 4
-        it.end(2, session, Hresult::S_OK).unwrap();
-        it.take(1, Call::FinishClose { session }).unwrap();
-        it.shutdown(1).unwrap();
-    });
+    makes(&[(10, 4, &[3])], |it| while_a_close_waits(it, Hresult::S_OK, Hand::begin));
 }
 
 #[test]
