@@ -16,7 +16,8 @@ use std::hint::black_box;
 use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
-use dism_emu::{Call, Function, Session};
+use dism_emu::machine::Call;
+use dism_emu::{Function, Session};
 use subjects::*;
 
 fn main() {
@@ -46,7 +47,7 @@ fn against_two_units(table: &Table) {
     };
     // The goals are for optimized code; without, only being ahead of the fake is one.
     let goal = |most| if cfg!(debug_assertions) { Goal::None } else { Goal::AtMost(most) };
-    let (down, up) = (emulator(false), emulator(false));
+    let (down, up) = (initialized(false), initialized(false));
     down.shutdown().expect("nothing is open");
     let session = open(&up, r"D:\other");
     table.row("initialize+shutdown : two units", goal(1.3), 100_000, two_units, || {
@@ -63,7 +64,7 @@ fn against_two_units(table: &Table) {
 /// What rules, holds and verification cost those who use none of them.
 fn against_the_core(table: &Table) {
     let (core, in_core) = core();
-    let up = emulator(false);
+    let up = initialized(false);
     let session = open(&up, IMAGE);
     let alone = || core_operation(black_box(&core), in_core);
     table.row(
@@ -78,7 +79,7 @@ fn against_the_core(table: &Table) {
 }
 
 fn against_fakes(table: &Table) {
-    let (up, quick, mock) = (emulator(false), fake(), mock_over_fake());
+    let (up, quick, mock) = (initialized(false), fake(), mock_over_fake());
     assert_eq!(mock.initialize(), 0);
     for (name, path) in [("one image", IMAGE), ("a long path", LONG_IMAGE)] {
         let row = |rival: &str, dism: &dyn Fn()| {
@@ -93,7 +94,7 @@ fn against_fakes(table: &Table) {
 }
 
 fn journal_on(table: &Table) {
-    let pair = || (emulator(true), emulator(false));
+    let pair = || (initialized(true), initialized(false));
     let (on, off) = pair();
     let (session, same) = (open(&on, r"D:\other"), open(&off, r"D:\other"));
     let name = "begin+end, journal on : off";
@@ -117,7 +118,8 @@ fn journal_on(table: &Table) {
 
 /// P2: who waits on one session is no burden to another.
 fn beside_waiters(table: &Table) {
-    let (busy, idle) = (emulator(true), emulator(true));
+    let (emulator, idle) = (emulator(true), initialized(true));
+    let busy = emulator.dism();
     let (used, other) = (open(&busy, IMAGE), open(&busy, r"D:\other"));
     let alone = open(&idle, r"D:\other");
     thread::scope(|scope| {
@@ -126,7 +128,7 @@ fn beside_waiters(table: &Table) {
             scope.spawn(|| operation(&busy, used));
         }
         let begins = |call: &Call| matches!(call, Call::BeginOperation { .. });
-        while busy.journal().steps().iter().filter(|step| begins(&step.call)).count() < 65 {
+        while emulator.journal().steps().iter().filter(|step| begins(&step.call)).count() < 65 {
             thread::yield_now();
         }
         let name = "begin+end, 64 wait on another session : none";
@@ -145,7 +147,7 @@ fn beside_waiters(table: &Table) {
 
 fn many_open(table: &Table) {
     let most = if cfg!(debug_assertions) { 1.0 } else { 1.0 / 3.0 };
-    let mut ours = Crowd::new(emulator(false), open);
+    let mut ours = Crowd::new(initialized(false), open);
     let mut theirs = Crowd::new(fake(), open_fake);
     let name = "open+close, 1,000,000 open : quick fake";
     let fake = || open_and_close_fake(&theirs.dism, IMAGE);
@@ -157,7 +159,7 @@ fn many_open(table: &Table) {
 
 fn contended(table: &Table) {
     for threads in [2, 4, 8] {
-        let dism = emulator(false);
+        let dism = initialized(false);
         let sessions: Vec<Session> =
             (0..threads).map(|thread| open(&dism, &path(thread as u32))).collect();
         let mutex = Unit::new(0);
@@ -179,7 +181,7 @@ fn contended(table: &Table) {
 
 fn races_of_shutdowns(table: &Table) {
     for threads in [2, 4, 8, 16] {
-        let dism = emulator(false);
+        let dism = initialized(false);
         dism.shutdown().expect("nothing is open");
         let mutex = Unit::new(0);
         let rounds = table.scaled(3000);
@@ -206,10 +208,11 @@ fn exported(table: &Table) {
     use std::ptr::null;
 
     use dism_emu::Emulator;
-    use dism_emu::capi::*;
+    use dism_emu::capi::Process;
+    use dism_emu::capi::ffi::*;
 
     let process = Process::start(Emulator::builder().verify_on_drop(false));
-    let dism = process.emulator();
+    let dism = &process.emulator().dism();
     let goal = |calls| match () {
         () if cfg!(debug_assertions) => Goal::None,
         () => Goal::More { most: 25.0, calls },

@@ -18,7 +18,7 @@ fn one_thread(criterion: &mut Criterion) {
     let mutex = Unit::new(0);
     group.bench_function("unit", |bencher| bencher.iter(|| unit(black_box(&mutex))));
     for (name, journal) in [("journal off", false), ("journal on", true)] {
-        let (down, up) = (emulator(journal), emulator(journal));
+        let (down, up) = (initialized(journal), initialized(journal));
         down.shutdown().expect("nothing is open");
         let session = open(&up, r"D:\other");
         group.bench_function(format!("initialize+shutdown, {name}"), |bencher| {
@@ -44,7 +44,7 @@ fn one_thread(criterion: &mut Criterion) {
 
 fn a_million_open(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("a million open");
-    let mut ours = Crowd::new(emulator(false), open);
+    let mut ours = Crowd::new(initialized(false), open);
     group.bench_function("open+close", |bencher| {
         bencher.iter(|| open_and_close(&ours.dism, IMAGE));
     });
@@ -57,7 +57,7 @@ fn a_million_open(criterion: &mut Criterion) {
 fn threads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("threads");
     for threads in [2, 4, 8] {
-        let dism = emulator(false);
+        let dism = initialized(false);
         let sessions: Vec<_> = (0..threads).map(|it| open(&dism, &path(it as u32))).collect();
         group.bench_function(format!("begin+end, {threads} threads"), |bencher| {
             bencher.iter_custom(|rounds| {
@@ -66,7 +66,7 @@ fn threads(criterion: &mut Criterion) {
         });
     }
     for threads in [2, 16] {
-        let dism = emulator(false);
+        let dism = initialized(false);
         dism.shutdown().expect("nothing is open");
         group.bench_function(format!("race of {threads} shutdowns"), |bencher| {
             let reset = || assert!(dism.initialize().is_ok());

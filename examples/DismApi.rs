@@ -3,4 +3,4 @@
 
 #![allow(non_snake_case, reason = "the name that programs load")]
 
-pub use dism_emu::capi::*;
+pub use dism_emu::capi::ffi::*;

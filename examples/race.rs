@@ -6,12 +6,13 @@
 use std::sync::Barrier;
 use std::thread;
 
-use dism_emu::{Contract, DISM_ONLINE_IMAGE, Emulator, Error, Function, Hresult, State};
+use dism_emu::machine::State;
+use dism_emu::{Contract, DISM_ONLINE_IMAGE, Dism, Emulator, Error, Function, Hresult};
 
 const RACERS: usize = 3;
 
-/// All threads shut down at once, while `meanwhile` runs beside them; what each got.
-fn race(dism: &Emulator, meanwhile: impl FnOnce() + Send) -> Vec<Result<(), Error>> {
+/// All threads shut down at once, while `meanwhile` runs beside them. Returns what each got.
+fn race(dism: &Dism, meanwhile: impl FnOnce() + Send) -> Vec<Hresult> {
     let barrier = Barrier::new(RACERS + 1);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -22,7 +23,7 @@ fn race(dism: &Emulator, meanwhile: impl FnOnce() + Send) -> Vec<Result<(), Erro
             .map(|_| {
                 scope.spawn(|| {
                     barrier.wait();
-                    dism.shutdown()
+                    dism.shutdown().unwrap_or_else(Hresult::from)
                 })
             })
             .collect();
@@ -30,30 +31,31 @@ fn race(dism: &Emulator, meanwhile: impl FnOnce() + Send) -> Vec<Result<(), Erro
     })
 }
 
+fn successes(got: &[Hresult]) -> usize {
+    got.iter().filter(|code| code.is_success()).count()
+}
+
 fn print(race: &str, cells: impl Iterator<Item = String>) {
     let row: String = cells.map(|cell| format!("{cell:<22}")).collect();
     println!("  {race:<22}{}", row.trim_end());
 }
 
-fn print_race(race: &str, got: &[Result<(), Error>]) {
-    let code = |result: &Result<(), Error>| match result {
-        Ok(()) => Hresult::S_OK,
-        Err(error) => error.code(),
-    };
+fn print_race(race: &str, got: &[Hresult]) {
     // Without what all names begin with, for the table's width.
-    let name = |code: Hresult| {
+    let name = |code: &Hresult| {
         let name = code.name().expect("the contract has a name for it");
         name.trim_start_matches("DISMAPI_E_").trim_start_matches("DISMAPI_").to_owned()
     };
-    print(race, got.iter().map(|result| name(code(result))));
+    print(race, got.iter().map(name));
 }
 
 fn main() -> Result<(), Error> {
-    for contract in [Contract::Documented, Contract::Recorded] {
-        let dism = Emulator::builder().contract(contract).verify_on_drop(false).build();
+    for contract in Contract::ALL {
+        let emulator = Emulator::builder().contract(contract).verify_on_drop(false).build();
+        let dism = emulator.dism();
         dism.initialize()?;
-        let again = dism.initialize().unwrap_or_else(|error| error.code());
-        println!("{contract:?}: a second initialize got {again:?}");
+        let again = dism.initialize().unwrap_or_else(Hresult::from);
+        println!("{contract}: a second initialize got {again:?}");
 
         print("shutdown against", (1..=RACERS).map(|racer| format!("thread {racer}")));
 
@@ -63,25 +65,25 @@ fn main() -> Result<(), Error> {
             let _operation = dism.operation(session, Function::GetFeatures);
         });
         print_race("an open session", &got);
-        assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
+        assert_eq!(emulator.state(), State::Up { count: 1, open_sessions: 1 });
 
         // S2 before the session is gone, and S5 after.
         let got = race(&dism, || {
             dism.close_session(session).expect("it is open, and nobody else closes it");
         });
         print_race("its close", &got);
-        assert!(got.iter().filter(|result| result.is_ok()).count() <= 1);
+        assert!(successes(&got) <= 1);
 
         // S5: exactly one winner.
-        if !dism.state().is_initialized() {
+        if !emulator.state().is_initialized() {
             dism.initialize()?;
         }
         let got = race(&dism, || ());
         print_race("each other", &got);
-        assert_eq!(got.iter().filter(|result| result.is_ok()).count(), 1);
-        assert_eq!(dism.state(), State::Down);
+        assert_eq!(successes(&got), 1);
+        assert_eq!(emulator.state(), State::Down);
 
-        dism.journal().replay().expect("the journal explains what every thread got");
+        emulator.journal().replay().expect("the journal explains what every thread got");
         println!();
     }
     Ok(())

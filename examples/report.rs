@@ -4,10 +4,10 @@
 
 use std::ops::ControlFlow;
 
-use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Error, Function, Hresult, Progress, Rule};
+use dism_emu::{DISM_ONLINE_IMAGE, Dism, Emulator, Error, Function, Hresult, Progress, Rule};
 
 /// The tool: installs a package on the running system.
-fn install(dism: &Emulator) -> Result<(), Error> {
+fn install(dism: &Dism) -> Result<(), Error> {
     dism.initialize()?;
     let installed = add_package(dism);
     // The first mistake. There may be a session open, and nobody looks at the answer.
@@ -15,7 +15,7 @@ fn install(dism: &Emulator) -> Result<(), Error> {
     installed
 }
 
-fn add_package(dism: &Emulator) -> Result<(), Error> {
+fn add_package(dism: &Dism) -> Result<(), Error> {
     let session = dism.open_session(DISM_ONLINE_IMAGE)?;
     dism.operation(session, Function::AddPackage)?.run(|_| {
         // The second. On Windows this call waits for the one that it is made from.
@@ -28,15 +28,15 @@ fn add_package(dism: &Emulator) -> Result<(), Error> {
 
 /// The test: the servicing stack is busy, and the tool has to cope.
 pub(crate) fn report() -> String {
-    let dism = Emulator::new();
+    let emulator = Emulator::new();
     let busy = Rule::on(Function::AddPackage)
         .progress([Progress::new(40, 100)])
-        .answer(Hresult::DISMAPI_E_BUSY);
-    let _busy = dism.script(busy);
-    let failed = install(&dism).unwrap_err();
+        .fail(Hresult::DISMAPI_E_BUSY);
+    let _busy = emulator.script(busy);
+    let failed = install(&emulator.dism()).unwrap_err();
     assert_eq!(failed.code(), Hresult::DISMAPI_E_BUSY);
-    // Dropped without this, the emulator panics with the same report.
-    dism.verify().expect_err("it has two mistakes").to_string()
+    // If it is dropped without this, the emulator panics with the same report.
+    emulator.verify().expect_err("it has two mistakes").to_string()
 }
 
 fn main() {

@@ -1,12 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "capi"), forbid(unsafe_code))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod call;
 #[cfg(feature = "capi")]
 pub mod capi;
 mod emulator;
 mod evidence;
-mod machine;
+pub mod machine;
 mod script;
 mod sync;
 
@@ -33,13 +34,11 @@ pub mod docs {
 }
 
 pub use call::{
-    Call, DISM_ONLINE_IMAGE, Effect, Error, Function, Hresult, ImageIdentifier, ImagePath,
-    InvalidArgument, Memory, MountImage, MountMode, OpenSession, Outcome, Session, ThreadId,
+    DISM_ONLINE_IMAGE, Error, Function, Hresult, ImageIdentifier, ImagePath, InvalidArgument,
+    Memory, MountImage, MountMode, OpenSession, Session, ThreadNumber,
 };
-pub use emulator::{Builder, Emulator, HoldGuard, Operation, OwnedSession, RuleGuard};
-pub use evidence::{
-    Finding, Journal, Mistake, Remark, ReplayError, Report, Step, Timeline, replay,
-};
-pub use machine::{Config, Contract, Machine, State};
+pub use emulator::{Builder, Dism, Emulator, HoldGuard, Operation, OwnedSession, RuleGuard};
+pub use evidence::{Finding, Journal, Mistake, Remark, Report, Timeline};
+pub use machine::config::{Contract, ParseContractError};
 pub use script::{Hold, Progress, Rule};
 pub use sync::MODEL_CHECKED;

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::mem::offset_of;
 
-use dism_emu::capi::*;
+use dism_emu::capi::ffi::*;
 use dism_emu::{Function, Hresult};
 
 /// What a C compiler makes of dismapi.h.

@@ -4,7 +4,7 @@
 
 use std::alloc::System;
 
-use dism_emu::{Contract, Emulator, Function, Rule, Session};
+use dism_emu::{Contract, Dism, Emulator, Function, Rule, Session};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -21,14 +21,15 @@ fn heap() {
     a_call_allocates_for_nothing_but_its_session();
 }
 
-fn emulator() -> Emulator {
-    let dism = Emulator::builder()
+fn emulator() -> (Emulator, Dism) {
+    let emulator = Emulator::builder()
         .contract(Contract::Recorded)
         .verify_on_drop(false)
         .journal_limit(0)
         .build();
+    let dism = emulator.dism();
     dism.initialize().expect("it is down");
-    dism
+    (emulator, dism)
 }
 
 const MANY: usize = 1_000_000;
@@ -36,12 +37,12 @@ const MANY: usize = 1_000_000;
 /// Bytes on the heap for each of a million open sessions, without the path that needs a place of
 /// its own.
 fn bytes_per_session(path: impl Fn(usize) -> String, path_on_heap: usize) -> usize {
-    let dism = emulator();
+    let (emulator, dism) = emulator();
     let region = Region::new(HEAP);
     for number in 0..MANY {
         dism.open_session(path(number)).expect("any path will do");
     }
-    assert_eq!(dism.state().open_sessions(), MANY);
+    assert_eq!(emulator.state().open_sessions(), MANY);
     let stats = region.change();
     (stats.bytes_allocated - stats.bytes_deallocated) / MANY - path_on_heap
 }
@@ -61,7 +62,7 @@ fn a_session_with_a_long_path_takes_at_most_96_bytes_beside_it() {
 }
 
 fn a_million_calls_keep_nothing() {
-    let dism = emulator();
+    let (_, dism) = emulator();
     let cycle = || {
         let session = dism.open_session(r"C:\mount").expect("it is up");
         dism.operation(session, Function::GetFeatures)
@@ -82,7 +83,8 @@ fn a_million_calls_keep_nothing() {
 }
 
 fn the_journal_keeps_to_its_limit() {
-    let dism = Emulator::builder().verify_on_drop(false).journal_limit(100).build();
+    let emulator = Emulator::builder().verify_on_drop(false).journal_limit(100).build();
+    let dism = emulator.dism();
     let cycle = || {
         dism.initialize().expect("it is down");
         dism.shutdown().expect("nothing is open");
@@ -91,12 +93,12 @@ fn the_journal_keeps_to_its_limit() {
     let region = Region::new(HEAP);
     (0..1000).for_each(|_| cycle());
     assert_eq!(region.change().allocations, 0);
-    assert_eq!(dism.journal().steps().len(), 100);
+    assert_eq!(emulator.journal().steps().len(), 100);
 }
 
 /// Only an open allocates, and only for the path that the entry has no room for.
 fn a_call_allocates_for_nothing_but_its_session() {
-    let dism = emulator();
+    let (emulator, dism) = emulator();
     let session = dism.open_session(r"C:\mount").expect("it is up");
     dism.open_session("").expect_err("an empty path");
     let call = |what: &str, allocations: usize, call: &dyn Fn()| {
@@ -114,7 +116,7 @@ fn a_call_allocates_for_nothing_but_its_session() {
         dism.open_session("c:/MOUNT/").expect("up");
         dism.close_session(session).expect("a reference to spare");
     });
-    let elsewhere = dism.script(Rule::on(Function::AddPackage).optional());
+    let elsewhere = emulator.script(Rule::on(Function::AddPackage).optional());
     call("open what is open, with a rule for something else", 0, &|| {
         dism.open_session("c:/MOUNT/").expect("up");
         dism.close_session(session).expect("a reference to spare");

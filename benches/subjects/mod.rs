@@ -8,9 +8,8 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 use std::{hint, thread};
 
-use dism_emu::{
-    Call, Config, Effect, Emulator, Function, Hresult, Machine, OpenSession, Session, ThreadId,
-};
+use dism_emu::machine::{Call, Config, Effect, Machine};
+use dism_emu::{Dism, Emulator, Function, Hresult, OpenSession, Session, ThreadNumber};
 use mockall::automock;
 
 /// Sessions that are open beside the one that is measured.
@@ -35,7 +34,7 @@ pub type Core = parking_lot::Mutex<Machine>;
 
 /// Initialized, with a session.
 pub fn core() -> (Core, Session) {
-    let thread = ThreadId::current();
+    let thread = ThreadNumber::current();
     let mut machine = Machine::new(Config::default());
     machine.apply(thread, &Call::Initialize).expect("a new process");
     let open = Call::OpenSession(OpenSession::new(IMAGE));
@@ -49,7 +48,7 @@ pub fn core_operation(core: &Core, session: Session) {
     let begin = Call::BeginOperation { session, function: Function::GetFeatures };
     let end = Call::EndOperation { session, result: Hresult::S_OK };
     for call in [begin, end] {
-        core.lock().apply(ThreadId::current(), &call).expect("it is open, and nobody waits");
+        core.lock().apply(ThreadNumber::current(), &call).expect("it is open, and nobody waits");
     }
 }
 
@@ -68,7 +67,7 @@ struct QuickState {
 
 /// The trait behind which a program under test would put DISM.
 #[automock]
-pub trait Dism {
+pub trait Api {
     fn initialize(&self) -> i32;
     fn open(&self, path: &str) -> Result<u32, i32>;
     fn close(&self, session: u32) -> i32;
@@ -77,7 +76,7 @@ pub trait Dism {
 
 const FAILED: i32 = -1;
 
-impl Dism for QuickFake {
+impl Api for QuickFake {
     fn initialize(&self) -> i32 {
         let mut state = self.state.lock().unwrap();
         if state.initialized {
@@ -115,9 +114,9 @@ impl Dism for QuickFake {
 }
 
 /// A mockall mock that passes every call to a quick fake.
-pub fn mock_over_fake() -> MockDism {
+pub fn mock_over_fake() -> MockApi {
     let fake = Arc::new(QuickFake::default());
-    let mut mock = MockDism::new();
+    let mut mock = MockApi::new();
     let to = fake.clone();
     mock.expect_initialize().returning(move || to.initialize());
     let to = fake.clone();
@@ -131,26 +130,31 @@ pub fn mock_over_fake() -> MockDism {
 /// Initialized, with the journal off or on.
 pub fn emulator(journal: bool) -> Emulator {
     let builder = Emulator::builder().verify_on_drop(false);
-    let dism = if journal { builder } else { builder.journal_limit(0) }.build();
-    dism.initialize().expect("a new process");
-    dism
+    let emulator = if journal { builder } else { builder.journal_limit(0) }.build();
+    emulator.dism().initialize().expect("a new process");
+    emulator
 }
 
-pub fn initialize_and_shutdown(dism: &Emulator) {
+/// The same for those who only call it.
+pub fn initialized(journal: bool) -> Dism {
+    emulator(journal).dism()
+}
+
+pub fn initialize_and_shutdown(dism: &Dism) {
     dism.initialize().expect("it is down");
     dism.shutdown().expect("no session is open");
 }
 
-pub fn operation(dism: &Emulator, session: Session) {
+pub fn operation(dism: &Dism, session: Session) {
     dism.operation(session, Function::GetFeatures).expect("it is open").end().expect("S_OK");
 }
 
-pub fn open_and_close(dism: &Emulator, path: &str) {
+pub fn open_and_close(dism: &Dism, path: &str) {
     let session = dism.open_session(path).expect("it is initialized");
     dism.close_session(session).expect("it is open");
 }
 
-pub fn open_and_close_fake(dism: &impl Dism, path: &str) {
+pub fn open_and_close_fake(dism: &impl Api, path: &str) {
     let session = dism.open(path).expect("it is initialized");
     assert_eq!(dism.close(session), 0);
 }
@@ -203,19 +207,19 @@ impl<D, S: Copy> Crowd<D, S> {
     }
 }
 
-pub fn open(dism: &Emulator, path: &str) -> Session {
+pub fn open(dism: &Dism, path: &str) -> Session {
     dism.open_session(path).expect("it is initialized")
 }
 
-pub fn close(dism: &Emulator, session: Session) {
+pub fn close(dism: &Dism, session: Session) {
     dism.close_session(session).expect("it is open");
 }
 
-pub fn open_fake(dism: &impl Dism, path: &str) -> u32 {
+pub fn open_fake(dism: &impl Api, path: &str) -> u32 {
     dism.open(path).expect("it is initialized")
 }
 
-pub fn close_fake(dism: &impl Dism, session: u32) {
+pub fn close_fake(dism: &impl Api, session: u32) {
     assert_eq!(dism.close(session), 0);
 }
 

@@ -20,11 +20,12 @@ mod support;
 
 use arbitrary::{Result, Unstructured};
 use dism_emu::capi::Process;
-use dism_emu::{Call, Config, Machine, Session, ThreadId};
+use dism_emu::machine::{Call, Config, Machine};
+use dism_emu::{Session, ThreadNumber};
 
 use support::client;
 use support::reference::Reference;
-use support::{Act, Ending, Handle, Held, Names, PATHS, Pick, Point, RulePick, Which};
+use support::{Act, Ending, Fires, Handle, Held, Names, PATHS, Pick, Point, RulePick, Which};
 
 const THREADS: std::ops::RangeInclusive<u64> = 1..=3;
 
@@ -42,26 +43,25 @@ pub fn lifecycle(data: &[u8]) {
 /// Runs one script through the C functions; panics where they break the contract.
 pub fn capi(data: &[u8]) {
     let Ok(script) = Script::decode(&mut Unstructured::new(data)) else { return };
-    let process = Process::start(support::unverified().config(script.config));
+    let config = script.config.clone();
+    let process = Process::start(support::unverified().config(config.clone()));
     exports::forget();
     let acts: Vec<Act> = script.steps.iter().map(|step| step.act.clone()).collect();
-    let dism = process.emulator();
-    if let Err(difference) = client::run_on(dism, script.config, exports::C, &acts) {
-        let journal = dism.journal();
-        panic!("{difference}, after\n{journal}\nunder {:?}, of {acts:#?}", script.config);
+    if let Err(difference) = client::run_on(process.emulator(), config, exports::C, &acts) {
+        panic!("{difference}\nunder {:?}, of {acts:#?}", script.config);
     }
 }
 
 fn machine_answers_as_the_reference(script: &Script) {
-    let mut machine = Machine::new(script.config);
-    let mut reference = Reference::new(script.config);
-    let mut calls = Calls::new(script.config);
+    let mut machine = Machine::new(script.config.clone());
+    let mut reference = Reference::new(script.config.clone());
+    let mut calls = Calls::new(script.config.clone());
     for Step { thread, answer, act } in &script.steps {
         let Act::Call(pick) = act else { continue };
         let call = support::scripted(pick.call(reference.next()), *answer);
         let expected = reference.apply(*thread, &call);
-        let answer = machine.apply(ThreadId::new(*thread), &call).map_err(|error| error.code());
-        let named = session_of(&call);
+        let answer = machine.apply(ThreadNumber::new(*thread), &call).map_err(|error| error.code());
+        let named = call.session().map(Session::raw);
         calls.push(*thread, call);
         assert_eq!(answer, expected, "the machine and the reference, {calls}");
         assert_eq!(machine.state(), reference.state(), "the machine and the reference, {calls}");
@@ -80,7 +80,7 @@ fn machine_answers_as_the_reference(script: &Script) {
 fn agree_on_waits(machine: &Machine, reference: &Reference, session: u32, calls: &Calls) {
     for thread in THREADS {
         assert_eq!(
-            machine.is_ready(ThreadId::new(thread), Session::from_raw(session)),
+            machine.is_ready(ThreadNumber::new(thread), Session::from_raw(session)),
             reference.is_ready(thread, session),
             "the machine and the reference on the wait of t{thread} on session {session}, {calls}",
         );
@@ -89,18 +89,8 @@ fn agree_on_waits(machine: &Machine, reference: &Reference, session: u32, calls:
 
 fn emulator_answers_as_the_references(script: &Script) {
     let acts: Vec<Act> = script.steps.iter().map(|step| step.act.clone()).collect();
-    if let Err(difference) = client::run(script.config, &acts) {
+    if let Err(difference) = client::run(script.config.clone(), &acts) {
         panic!("{difference}\nunder {:?}, of {acts:#?}", script.config);
-    }
-}
-
-fn session_of(call: &Call) -> Option<u32> {
-    match call.asked() {
-        Call::BeginOperation { session, .. }
-        | Call::EndOperation { session, .. }
-        | Call::CloseSession { session }
-        | Call::FinishClose { session } => Some(session.raw()),
-        _ => None,
     }
 }
 
@@ -181,7 +171,7 @@ fn act(kind: u8, data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Result
         47..=48 => Act::End { session: handle(data)?, ending: *data.choose(&ENDINGS)? },
         49..=51 => Act::Perform { session: handle(data)?, function: choice(data)? },
         52..=57 => Act::Script(rule(data)?),
-        58 => Act::KillHost { session: handle(data)? },
+        58 => Act::DeadHost { session: handle(data)? },
         59..=61 => Act::TakeBack { at: choice(data)? },
         _ => Act::Keep { at: choice(data)? },
     })
@@ -214,13 +204,22 @@ fn pick(kind: u8, data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Resul
         31 => Pick::LastError,
         32..=34 => Pick::HandOut { function: choice(data)? },
         35..=38 => Pick::Delete { memory: handle(data)? },
-        39..=40 => Pick::WithoutSession { function: choice(data)? },
+        39..=40 => without_session(choice(data)?),
         41..=42 => Pick::LastError,
         // Once more what is needed for anything else to happen.
         43 => Pick::Initialize,
         44..=45 => Pick::Open { path: 0, placed: false },
         _ => Pick::Close { session: handle(data)? },
     })
+}
+
+/// A call that needs no session, and changes nothing.
+fn without_session(choice: usize) -> Pick {
+    match choice % 3 {
+        0 => Pick::MountedImages,
+        1 => Pick::ImageInfo { file: choice / 3 },
+        _ => Pick::CleanupMountpoints,
+    }
 }
 
 /// What `kind` means, one of 0 to 11.
@@ -249,7 +248,11 @@ fn rule(data: &mut Unstructured<'_>) -> Result<RulePick> {
             Which::After { skip, times }
         },
         answer: choice(data)?,
-        optional: has(7),
+        fires: match (has(7), has(5) && has(6)) {
+            (_, true) => Fires::Times(data.int_in_range(0..=3)?),
+            (true, false) => Fires::AnyNumber,
+            (false, false) => Fires::AtLeastOnce,
+        },
     })
 }
 

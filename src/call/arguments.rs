@@ -11,7 +11,8 @@ use super::ImagePath;
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Hresult, OpenSession};
 ///
-/// let dism = Emulator::new();
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
 /// let offline = OpenSession::new(r"D:\").windows_directory("Windows.old");
 /// dism.close_session(dism.open_session_with(offline)?)?;
@@ -85,7 +86,8 @@ impl fmt::Display for OpenSession {
 /// ```
 /// use dism_emu::{Emulator, MountImage};
 ///
-/// let dism = Emulator::new();
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
 /// dism.mount_image(MountImage::new(r"C:\mount", r"D:\sources\install.wim").index(2).read_only())?;
 /// assert_eq!(dism.mounted_images()?.len(), 1);
@@ -174,6 +176,7 @@ impl fmt::Display for MountImage {
 /// Which image of a file: `DismImageIdentifier`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[doc(alias = "DismImageIdentifier")]
 pub enum ImageIdentifier {
     /// By its number, from 1.
     Index(u32),
@@ -194,6 +197,7 @@ impl fmt::Display for ImageIdentifier {
 /// How an image is mounted: `DismMountMode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[doc(alias = "DismMountMode")]
 pub enum MountMode {
     /// For reading and writing.
     #[default]

@@ -6,42 +6,48 @@ use super::{Function, Hresult, Memory, Session};
 
 /// Why a call failed.
 ///
-/// Every variant stands for one HRESULT, which [`code`](Self::code) gives; where sources dispute
-/// the number, the variant carries the one that the emulator was built to answer.
+/// Every variant stands for one HRESULT, which [`code`](Self::code) returns and the text ends with. If
+/// sources dispute the number, the variant has the one that the emulator was built to answer. An
+/// adapter whose functions return numbers converts: `i32::from(error)`, or `Hresult::from(error)`.
 ///
 /// ```
 /// use dism_emu::{Emulator, Error, Hresult};
 ///
-/// let dism = Emulator::new();
-/// let error = dism.shutdown().unwrap_err();
+/// let emulator = Emulator::new();
+/// let error = emulator.dism().shutdown().unwrap_err();
 /// assert_eq!(error, Error::NotInitialized);
 /// assert_eq!(error.code(), Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED);
+/// assert_eq!(
+///     error.to_string(),
+///     "the DISM API is not initialized in this process: \
+///      0xC0040001 (DISMAPI_E_DISMAPI_NOT_INITIALIZED)"
+/// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Error {
     /// The API is not initialized, or was shut down (rules S1, S4, O1, C1, P1, E5).
-    #[error("the DISM API is not initialized in this process")]
+    #[error("the DISM API is not initialized in this process: {code:?}", code = self.code())]
     NotInitialized,
 
     /// The process is not elevated (rule I2).
-    #[error("the process is not elevated")]
+    #[error("the process is not elevated: {code:?}", code = self.code())]
     NotElevated,
 
     /// The API is initialized already (rule I3 Documented).
-    #[error("the DISM API is already initialized in this process")]
+    #[error("the DISM API is already initialized in this process: {code:?}", code = self.code())]
     AlreadyInitialized {
         /// The answer: see [`Builder::already_initialized`](crate::Builder::already_initialized).
         code: Hresult,
     },
 
     /// A last shutdown with a session open (rule S2).
-    #[error("a session is still open")]
+    #[error("a session is still open: {code:?}", code = self.code())]
     OpenSessionHandles,
 
     /// The number is not that of an open session: never given out, or closed (rules C2, C5, P1).
-    #[error("{session} is not an open session")]
+    #[error("{session} is not an open session: {code:?}", code = self.code())]
     InvalidSession {
         /// The number that was passed.
         session: Session,
@@ -50,7 +56,7 @@ pub enum Error {
     },
 
     /// Another thread is closing the session (rule C4).
-    #[error("{session} is being closed")]
+    #[error("{session} is being closed: {code:?}", code = self.code())]
     SessionClosing {
         /// The number that was passed.
         session: Session,
@@ -59,55 +65,49 @@ pub enum Error {
     },
 
     /// An argument is not valid (rules O4, O5, P1).
-    #[error(transparent)]
-    InvalidArgument(#[from] InvalidArgument),
+    #[error("{0}: {code:?}", code = self.code())]
+    InvalidArgument(InvalidArgument),
 
     /// A session is open on the path that is to be mounted, unmounted or remounted (rule N2).
-    #[error("a session is open on the path")]
+    #[error("a session is open on the path: {code:?}", code = self.code())]
     SessionOnPath {
         /// The code of the function that was called.
         code: Hresult,
     },
 
     /// Nothing is mounted at the path (rule N3).
-    #[error("nothing is mounted at the path")]
+    #[error("nothing is mounted at the path: {code:?}", code = self.code())]
     NothingMounted,
 
     /// Something is mounted at the path already.
-    #[error("an image is mounted at the path already")]
+    #[error("an image is mounted at the path already: {code:?}", code = self.code())]
     AlreadyMounted,
 
     /// An image file has no image 0: they are counted from 1.
-    #[error("there is no image with this number in the file")]
+    #[error("there is no image with this number in the file: {code:?}", code = self.code())]
     InvalidImageIndex,
 
     /// No image has an empty name.
-    #[error("there is no image with this name in the file")]
+    #[error("there is no image with this name in the file: {code:?}", code = self.code())]
     InvalidImageName,
 
     /// The numbers ran out: of sessions (rule O8), of references to one session, or of
     /// initializations.
-    #[error("the numbers ran out")]
+    #[error("the numbers ran out: {code:?}", code = self.code())]
     OutOfNumbers,
 
     /// The call would wait for an operation of its own thread (rules C7, P3).
-    #[error("the calling thread itself performs an operation on {session}")]
+    #[error("the calling thread itself performs an operation on {session}: {code:?}", code = self.code())]
     PossibleDeadlock {
         /// The session whose operation the call would wait for.
         session: Session,
     },
 
-    /// An operation was ended with a failing code (rule P5).
-    #[error("the operation failed with {code}")]
-    OperationFailed {
-        /// The code that it was ended with.
-        code: Hresult,
-    },
-
-    /// The contract lets the call through, and a [`Rule`](crate::Rule) of the test makes it fail.
-    #[error("the call is scripted to fail with {code}")]
-    Scripted {
-        /// The rule's answer.
+    /// The contract allows the call, and it failed all the same: with the answer of a
+    /// [`Rule`](crate::Rule), or with the code with which the operation was ended (rules P4, P5).
+    #[error("the call failed: {code:?}", code = self.code())]
+    Failed {
+        /// The code that it returns.
         code: Hresult,
     },
 }
@@ -118,22 +118,27 @@ impl Error {
     pub const fn code(&self) -> Hresult {
         match *self {
             Self::NotInitialized => Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED,
-            Self::NotElevated => Hresult::ERROR_ELEVATION_REQUIRED,
+            Self::NotElevated => Hresult::WIN32_ELEVATION_REQUIRED,
             Self::OpenSessionHandles => Hresult::DISMAPI_E_OPEN_SESSION_HANDLES,
             Self::InvalidArgument(_) => Hresult::E_INVALIDARG,
             Self::NothingMounted => Hresult::DISMAPI_E_UNABLE_TO_UNMOUNT_IMAGE_PATH,
-            Self::AlreadyMounted => Hresult::ERROR_ALREADY_EXISTS,
+            Self::AlreadyMounted => Hresult::WIN32_ALREADY_EXISTS,
             Self::InvalidImageIndex => Hresult::DISMAPI_E_INVALID_IMAGE_INDEX,
             Self::InvalidImageName => Hresult::DISMAPI_E_INVALID_IMAGE_NAME,
             Self::OutOfNumbers => Hresult::E_OUTOFMEMORY,
-            Self::PossibleDeadlock { .. } => Hresult::ERROR_POSSIBLE_DEADLOCK,
+            Self::PossibleDeadlock { .. } => Hresult::WIN32_POSSIBLE_DEADLOCK,
             Self::AlreadyInitialized { code }
             | Self::InvalidSession { code, .. }
             | Self::SessionClosing { code, .. }
-            | Self::OperationFailed { code }
             | Self::SessionOnPath { code }
-            | Self::Scripted { code } => code,
+            | Self::Failed { code } => code,
         }
+    }
+}
+
+impl From<InvalidArgument> for Error {
+    fn from(argument: InvalidArgument) -> Self {
+        Self::InvalidArgument(argument)
     }
 }
 
@@ -164,13 +169,6 @@ pub enum InvalidArgument {
         function: Function,
     },
 
-    /// A function that takes a session, or has a method of its own, was called as one without.
-    #[error("{function} is not called without a session")]
-    TakesSession {
-        /// The function.
-        function: Function,
-    },
-
     /// A null pointer where the function needs an argument, or a place for what it gives
     /// (rule O5).
     #[error("{function} was called without an argument that it needs")]
@@ -186,9 +184,9 @@ pub enum InvalidArgument {
         memory: Memory,
     },
 
-    /// [`Call::EndOperation`](crate::Call::EndOperation) or
-    /// [`Call::FinishClose`](crate::Call::FinishClose) before its time, or by a thread that has
-    /// nothing to end there. Only who drives a [`Machine`](crate::Machine) by hand can see it.
+    /// [`Call::EndOperation`](crate::machine::Call::EndOperation) or
+    /// [`Call::FinishClose`](crate::machine::Call::FinishClose) before its time, or by a thread that has
+    /// nothing to end there. Only who drives a [`Machine`](crate::machine::Machine) by hand can see it.
     #[error("the thread has nothing to end on {session} now")]
     NothingToEnd {
         /// The session.

@@ -3,9 +3,12 @@
 use std::fmt;
 
 /// The one table of functions: variant, exported name, and whether it is an operation, that is,
-/// takes a session and is not `DismCloseSession`.
+/// takes a session and is not `DismCloseSession`. Behind the semicolon is what is not exported.
 macro_rules! functions {
-    ($($variant:ident $name:literal $operation:literal)+) => {
+    (
+        $($variant:ident $name:literal $operation:literal)+;
+        $($internal:ident $log_name:literal)+
+    ) => {
         /// A function of the DISM API, by name.
         ///
         /// The 36 documented ones; the four that the header declares, or programs use, with a
@@ -25,20 +28,27 @@ macro_rules! functions {
         pub enum Function {
             $(
                 #[doc = concat!("`", $name, "`")]
+                #[doc(alias = $name)]
                 #[cfg_attr(feature = "serde", serde(rename = $name))]
                 $variant,
+            )+
+            $(
+                #[doc = concat!("`", $log_name, "`")]
+                #[cfg_attr(feature = "serde", serde(rename = $log_name))]
+                $internal,
             )+
         }
 
         impl Function {
             /// Every function, in the order of this list.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+ $(Self::$internal),+];
 
             /// The name under which the DLL exports it, or by which its log calls it.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
+                    $(Self::$internal => $log_name,)+
                 }
             }
 
@@ -48,6 +58,7 @@ macro_rules! functions {
             pub const fn is_operation(self) -> bool {
                 match self {
                     $(Self::$variant => $operation,)+
+                    $(Self::$internal => true,)+
                 }
             }
         }
@@ -94,20 +105,10 @@ functions! {
     AddProvisionedAppxPackage "_DismAddProvisionedAppxPackage" true
     GetProvisionedAppxPackages "_DismGetProvisionedAppxPackages" true
     RemoveProvisionedAppxPackage "_DismRemoveProvisionedAppxPackage" true
-    ExportDriver "_DismExportDriver" true
-    GetOsInfo "GetOsInfo" true
-    GetUsedSpace "GetUsedSpace" true
-    EnableDisableFeature "EnableDisableFeature" true
-}
-
-impl Function {
-    /// Whether it is called through [`Emulator::call`](crate::Emulator::call): it takes no session
-    /// (section "Functions without a session" of the contract), and it is not one of those that
-    /// have a method of their own.
-    #[must_use]
-    pub const fn is_without_session(self) -> bool {
-        matches!(self, Self::CleanupMountpoints | Self::GetImageInfo | Self::GetMountedImageInfo)
-    }
+    ExportDriver "_DismExportDriver" true;
+    GetOsInfo "GetOsInfo"
+    GetUsedSpace "GetUsedSpace"
+    EnableDisableFeature "EnableDisableFeature"
 }
 
 /// Writes the [`name`](Function::name).

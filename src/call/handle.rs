@@ -7,13 +7,14 @@ use crate::sync;
 /// A raw session handle, `DismSession`: a number, copied freely, valid or not.
 ///
 /// Like the real thing it proves nothing: it can be closed twice, used after the close, or made
-/// up. [`Emulator::open_owned_session`](crate::Emulator::open_owned_session) gives one that
+/// up. [`Dism::open_owned_session`](crate::Dism::open_owned_session) gives one that
 /// closes itself.
 ///
 /// ```
 /// use dism_emu::{Emulator, Error, Session};
 ///
-/// let dism = Emulator::builder().verify_on_drop(false).build();
+/// let emulator = Emulator::builder().verify_on_drop(false).build();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
 /// assert!(matches!(dism.close_session(Session::DEFAULT), Err(Error::InvalidSession { .. })));
 /// # Ok::<(), Error>(())
@@ -21,10 +22,12 @@ use crate::sync;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[repr(transparent)]
+#[doc(alias = "DismSession")]
 pub struct Session(u32);
 
 impl Session {
     /// `DISM_SESSION_DEFAULT`: 0, which is never an open session.
+    #[doc(alias = "DISM_SESSION_DEFAULT")]
     pub const DEFAULT: Self = Self(0);
 
     /// The handle with this number.
@@ -48,7 +51,7 @@ impl fmt::Display for Session {
 }
 
 /// Memory that a function handed out, to be given back with
-/// [`Emulator::delete`](crate::Emulator::delete): what a pointer is in C.
+/// [`Dism::delete`](crate::Dism::delete): what a pointer is in C.
 ///
 /// A number, copied freely, valid or not: it can be given back twice, too late, or never (mistake
 /// 11 of [`docs::mistakes`](crate::docs::mistakes)).
@@ -56,7 +59,8 @@ impl fmt::Display for Session {
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Memory};
 ///
-/// let dism = Emulator::new();
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
 /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
 /// dism.operation(session, Function::GetFeatures)?.end()?;
@@ -102,22 +106,23 @@ impl fmt::Display for Memory {
 /// The number of a thread: what the machine tells callers apart by.
 ///
 /// The [`Emulator`](crate::Emulator) numbers threads as they first call one, the whole process
-/// over; who drives a [`Machine`](crate::Machine) by hand may choose numbers of their own.
+/// over; who drives a [`Machine`](crate::machine::Machine) by hand may choose numbers of their own.
 ///
 /// ```
-/// use dism_emu::{Emulator, ThreadId};
+/// use dism_emu::{Emulator, ThreadNumber};
 ///
-/// let dism = Emulator::new();
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
-/// assert_eq!(dism.journal().steps()[0].thread, ThreadId::current());
+/// assert_eq!(emulator.journal().steps()[0].thread, ThreadNumber::current());
 /// dism.shutdown()?;
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct ThreadId(u64);
+pub struct ThreadNumber(u64);
 
-impl ThreadId {
+impl ThreadNumber {
     /// The thread with this number.
     #[must_use]
     pub const fn new(number: u64) -> Self {
@@ -139,7 +144,7 @@ impl ThreadId {
 }
 
 /// Writes `t7`.
-impl fmt::Display for ThreadId {
+impl fmt::Display for ThreadNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "t{}", self.0)
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Error;
+
 /// A result code of the DISM API: any 32-bit number, with names for those that the contract knows.
 ///
 /// The sign decides, as everywhere with an HRESULT: a number with the top bit set is a failure,
@@ -29,6 +31,38 @@ impl Hresult {
     #[must_use]
     pub const fn new(number: u32) -> Self {
         Self(number)
+    }
+
+    /// The code with this number in the signed spelling, which Windows headers and bindings use.
+    ///
+    /// ```
+    /// use dism_emu::Hresult;
+    ///
+    /// assert_eq!(Hresult::from_i32(-1_073_479_677), Hresult::DISMAPI_E_OPEN_SESSION_HANDLES);
+    /// ```
+    #[must_use]
+    pub const fn from_i32(number: i32) -> Self {
+        Self(number as u32)
+    }
+
+    /// The code for a Win32 error: what `HRESULT_FROM_WIN32` returns.
+    ///
+    /// 0 is a success and stays 0. A number with the top bit set is an HRESULT already and stays
+    /// as it is.
+    ///
+    /// ```
+    /// use dism_emu::Hresult;
+    ///
+    /// assert_eq!(Hresult::from_win32(740), Hresult::WIN32_ELEVATION_REQUIRED);
+    /// assert_eq!(Hresult::from_win32(0), Hresult::S_OK);
+    /// ```
+    #[must_use]
+    pub const fn from_win32(error: u32) -> Self {
+        match Self(error) {
+            Self::S_OK => Self::S_OK,
+            code if code.is_failure() => code,
+            Self(error) => Self(0x8007_0000 | error & 0xFFFF),
+        }
     }
 
     /// The number, as a bit pattern: `0xC0040003`, not a negative number.
@@ -82,10 +116,10 @@ impl From<u32> for Hresult {
     }
 }
 
-/// From the signed spelling, which Windows headers and bindings use.
-impl From<i32> for Hresult {
-    fn from(number: i32) -> Self {
-        Self(number as u32)
+/// The code that the failing call returns.
+impl From<Error> for Hresult {
+    fn from(error: Error) -> Self {
+        error.code()
     }
 }
 
@@ -100,6 +134,13 @@ impl From<Hresult> for u32 {
 impl From<Hresult> for i32 {
     fn from(code: Hresult) -> Self {
         code.0 as i32
+    }
+}
+
+/// The code that the failing call returns, in the signed spelling.
+impl From<Error> for i32 {
+    fn from(error: Error) -> Self {
+        error.code().into()
     }
 }
 
@@ -197,11 +238,11 @@ codes! {
         /// The servicing stack does not know the feature.
     0x800F_0902 DISMAPI_E_BUSY -
         /// The servicing stack is busy.
-    0x8007_02E4 ERROR_ELEVATION_REQUIRED -
+    0x8007_02E4 WIN32_ELEVATION_REQUIRED -
         /// `HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED)`: the process is not elevated (rule I2).
-    0x8007_00B7 ERROR_ALREADY_EXISTS -
+    0x8007_00B7 WIN32_ALREADY_EXISTS -
         /// `HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS)`.
-    0x8007_04DF ERROR_ALREADY_INITIALIZED -
+    0x8007_04DF WIN32_ALREADY_INITIALIZED -
         /// `HRESULT_FROM_WIN32(ERROR_ALREADY_INITIALIZED)`: the stand-in for the unpublished
         /// `DISMAPI_E_DISMAPI_ALREADY_INITIALIZED` (rule I3 Documented). Microsoft names that
         /// code on two pages and gives its number nowhere; a test that knows better chooses
@@ -211,20 +252,20 @@ codes! {
     0x8000_FFFF E_UNEXPECTED -
         /// The emulator itself failed; only the C functions answer it, where a panic would
         /// otherwise leave them.
-    0x8007_0002 ERROR_FILE_NOT_FOUND -
+    0x8007_0002 WIN32_FILE_NOT_FOUND -
         /// `HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND)`: no such driver.
     0x800F_0805 CBS_E_INVALID_PACKAGE -
         /// The servicing stack does not know the package.
     0x8007_000E E_OUTOFMEMORY -
         /// Something ran out: memory, or session numbers (rule O8).
-    0x8007_04D3 ERROR_REQUEST_ABORTED -
+    0x8007_04D3 WIN32_REQUEST_ABORTED -
         /// `HRESULT_FROM_WIN32(ERROR_REQUEST_ABORTED)`: the operation was cancelled, as long-used
         /// clients expect it; no source states the code.
-    0x8007_06BE RPC_S_CALL_FAILED -
+    0x8007_06BE WIN32_RPC_S_CALL_FAILED -
         /// `HRESULT_FROM_WIN32(RPC_S_CALL_FAILED)`: the servicing host is gone (rule P5).
     0x8001_0108 RPC_E_DISCONNECTED -
         /// The servicing host went away during the call (rule P5).
-    0x8007_046B ERROR_POSSIBLE_DEADLOCK -
+    0x8007_046B WIN32_POSSIBLE_DEADLOCK -
         /// `HRESULT_FROM_WIN32(ERROR_POSSIBLE_DEADLOCK)`: the emulator's own answer where the real
         /// call would wait for itself (rules C7, P3).
 }

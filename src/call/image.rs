@@ -11,30 +11,33 @@ use smallvec::SmallVec;
 /// Any text that the platform can hold, unpaired surrogates and invalid UTF-8 included: there is
 /// no file system behind the emulator that could object.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ImagePath(Box<[u8]>);
+pub struct ImagePath(Box<OsStr>);
 
 impl ImagePath {
     /// The path with this spelling.
     pub fn new(path: impl AsRef<OsStr>) -> Self {
-        Self::from_bytes(path.as_ref().as_encoded_bytes())
-    }
-
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
-        Self(bytes.into())
+        Self(path.as_ref().into())
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_encoded_bytes()
     }
 
     pub(crate) fn key(&self) -> ImageKey<'_> {
-        ImageKey::new(&self.0)
+        ImageKey::new(self.as_bytes())
     }
 
     /// The path as text; what is not Unicode in it comes out as U+FFFD.
     #[must_use]
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        self.0.to_string_lossy()
+    }
+}
+
+/// The path, to be passed on to what takes one.
+impl AsRef<OsStr> for ImagePath {
+    fn as_ref(&self) -> &OsStr {
+        &self.0
     }
 }
 
@@ -56,11 +59,7 @@ impl fmt::Debug for ImagePath {
 /// Writes `online` for the online image, and the text in quotes for any other.
 impl fmt::Display for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if ImageKey::new(&self.0).is_online() {
-            f.write_str("online")
-        } else {
-            fmt::Debug::fmt(self, f)
-        }
+        if self.key().is_online() { f.write_str("online") } else { fmt::Debug::fmt(self, f) }
     }
 }
 

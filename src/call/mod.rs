@@ -13,7 +13,7 @@ use std::fmt;
 pub use self::arguments::{ImageIdentifier, MountImage, MountMode, OpenSession};
 pub use self::error::{Error, InvalidArgument};
 pub use self::function::Function;
-pub use self::handle::{Memory, Session, ThreadId};
+pub use self::handle::{Memory, Session, ThreadNumber};
 pub use self::hresult::Hresult;
 pub use self::image::ImagePath;
 
@@ -73,11 +73,15 @@ pub enum Call {
         /// Where it is mounted.
         path: ImagePath,
     },
-    /// A function that takes no session and is none of those above, `DismGetImageInfo` for one.
-    CallWithoutSession {
-        /// Which function.
-        function: Function,
+    /// `DismGetMountedImageInfo`.
+    GetMountedImageInfo,
+    /// `DismGetImageInfo`.
+    GetImageInfo {
+        /// The file with the images.
+        file: ImagePath,
     },
+    /// `DismCleanupMountpoints`.
+    CleanupMountpoints,
     /// A call of the function with an argument missing that it needs: a null pointer in C. It only
     /// ever fails.
     CallWithoutArgument {
@@ -140,12 +144,27 @@ impl Call {
 
     /// The function that is called; `None` for the end of an operation, which does not say of
     /// which.
-    pub(crate) fn function(&self) -> Option<Function> {
+    ///
+    /// ```
+    /// use dism_emu::machine::Call;
+    /// use dism_emu::{Emulator, Function};
+    ///
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
+    /// dism.initialize()?;
+    /// dism.shutdown()?;
+    ///
+    /// let journal = emulator.journal();
+    /// let mut functions = journal.steps().iter().map(|step| step.call.function());
+    /// assert_eq!(functions.next(), Some(Some(Function::Initialize)));
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[must_use]
+    pub fn function(&self) -> Option<Function> {
         Some(match self.asked() {
             Self::Initialize => Function::Initialize,
             Self::OpenSession(_) => Function::OpenSession,
             Self::BeginOperation { function, .. }
-            | Self::CallWithoutSession { function }
             | Self::CallWithoutArgument { function }
             | Self::HandOut { function } => *function,
             Self::CloseSession { .. } | Self::FinishClose { .. } => Function::CloseSession,
@@ -154,13 +173,17 @@ impl Call {
             Self::MountImage(_) => Function::MountImage,
             Self::UnmountImage { .. } => Function::UnmountImage,
             Self::RemountImage { .. } => Function::RemountImage,
+            Self::GetMountedImageInfo => Function::GetMountedImageInfo,
+            Self::GetImageInfo { .. } => Function::GetImageInfo,
+            Self::CleanupMountpoints => Function::CleanupMountpoints,
             Self::Delete { .. } => Function::Delete,
             Self::EndOperation { .. } | Self::Scripted { .. } => return None,
         })
     }
 
-    /// The session that the caller passes.
-    pub(crate) fn session(&self) -> Option<Session> {
+    /// The session that the caller passes; `None` for a call that takes none.
+    #[must_use]
+    pub fn session(&self) -> Option<Session> {
         match *self.asked() {
             Self::BeginOperation { session, .. }
             | Self::EndOperation { session, .. }
@@ -189,7 +212,9 @@ impl fmt::Display for Call {
             Self::MountImage(mount) => write!(f, "mount {mount}"),
             Self::UnmountImage { path } => write!(f, "unmount {path}"),
             Self::RemountImage { path } => write!(f, "remount {path}"),
-            Self::CallWithoutSession { function } => write!(f, "call {function}"),
+            Self::GetMountedImageInfo => f.write_str("get mounted images"),
+            Self::GetImageInfo { file } => write!(f, "get the images of {file}"),
+            Self::CleanupMountpoints => f.write_str("clean up mount points"),
             Self::CallWithoutArgument { function } => {
                 write!(f, "call {function} without an argument")
             }

@@ -11,7 +11,7 @@ use super::process::{Loaded, current};
 use super::types::*;
 use super::wide::text;
 use crate::call::{Call, Error, Function, Hresult, Session};
-use crate::emulator::{Emulator, Operation, Taken};
+use crate::emulator::{Dism, Operation, Taken};
 use crate::machine::request::Request;
 use crate::script::Progress;
 
@@ -38,13 +38,13 @@ pub(super) struct Invocation {
 }
 
 impl Invocation {
-    pub(super) fn emulator(&self) -> &Emulator {
-        &self.process.emulator
+    pub(super) fn dism(&self) -> &Dism {
+        &self.process.dism
     }
 
     #[inline]
     pub(super) fn take(&self, request: &impl Request) -> Taken {
-        self.emulator().take(request)
+        self.dism().take(request)
     }
 
     /// The call lacks an argument: it fails.
@@ -63,11 +63,6 @@ impl Invocation {
         self.process.delete(address)
     }
 
-    /// A function that takes no session and changes nothing.
-    pub(super) fn without_session(&self) -> Result<Hresult, Error> {
-        self.emulator().call(self.function)
-    }
-
     /// A call that takes effect at one instant, and is reported to a callback.
     ///
     /// The caller can cancel it before that instant. The progress is reported afterwards, unless
@@ -84,7 +79,7 @@ impl Invocation {
         user: *mut c_void,
     ) -> Result<Hresult, Error> {
         if is_set(cancel) {
-            return self.take(&call.answered(Some(Hresult::ERROR_REQUEST_ABORTED))).code();
+            return self.take(&call.answered(Some(Hresult::WIN32_REQUEST_ABORTED))).code();
         }
         let taken = self.take(&call);
         if taken.outcome.is_ok() || taken.answer.is_some() {
@@ -98,7 +93,7 @@ impl Invocation {
     }
 
     fn begin(&self, session: DismSession) -> Result<Operation<'_>, Error> {
-        self.emulator().operation(Session::from_raw(session), self.function)
+        self.dism().operation(Session::from_raw(session), self.function)
     }
 
     /// An operation, which succeeds unless a rule says otherwise.

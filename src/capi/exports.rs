@@ -7,7 +7,7 @@ use super::answer::answer;
 use super::info::*;
 use super::memory::{write, write_empty};
 use super::types::*;
-use super::wide::{optional_path, path, text, wtf8};
+use super::wide::{optional_path, path};
 use crate::call::arguments::Placement;
 use crate::call::{Call, Function, ImageIdentifier, MountImage, MountMode, Session};
 use crate::machine::request;
@@ -73,8 +73,9 @@ exports! {
                 system_drive: optional_path(SystemDrive),
             };
             let placement = Some(placement).filter(|it| *it != Placement::default());
-            let path = wtf8(&text(ImagePath));
-            let opened = call.take(&request::OpenSession::new(&path, placement.as_ref()));
+            let path = path(ImagePath);
+            let request = request::OpenSession::new(path.as_ref(), placement.as_ref());
+            let opened = call.take(&request);
             let code = opened.code()?;
             write(Session, opened.session()?.raw());
             Ok(code)
@@ -83,7 +84,7 @@ exports! {
     /// `DismCloseSession` (rules C1 to C9).
     fn DismCloseSession(Session: DismSession)
         as CloseSession
-        => |call| call.emulator().close_session(Session::from_raw(Session));
+        => |call| call.dism().close_session(Session::from_raw(Session));
 
     /// `DismGetLastErrorMessage` (rules E1 to E5).
     fn DismGetLastErrorMessage(ErrorMessage: *mut *mut DismString)
@@ -149,7 +150,7 @@ exports! {
     )
         as GetMountedImageInfo requires [MountedImageInfo, Count]
         => |call| {
-            let (taken, mounted) = call.emulator().take_mounted_images();
+            let (taken, mounted) = call.dism().take_mounted_images();
             let code = taken.code()?;
             let images = match mounted.len() {
                 0 => ptr::null_mut(),
@@ -166,7 +167,8 @@ exports! {
     )
         as GetImageInfo requires [ImageFilePath, ImageInfo, Count]
         => |call| {
-            let code = call.without_session()?;
+            let file = path(ImageFilePath);
+            let code = call.take(&Call::GetImageInfo { file }).code()?;
             write_empty(ImageInfo, Count);
             Ok(code)
         };
@@ -174,7 +176,7 @@ exports! {
     /// `DismCleanupMountpoints` (rule N1): nothing that is mounted is ever damaged.
     fn DismCleanupMountpoints()
         as CleanupMountpoints
-        => |call| call.without_session();
+        => |call| call.take(&Call::CleanupMountpoints).code();
 
     /// `DismCommitImage` (rule P1).
     fn DismCommitImage(

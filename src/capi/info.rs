@@ -11,7 +11,7 @@ use crate::call::{Hresult, ImageIdentifier, MountImage, MountMode};
 pub(super) const UNKNOWN_FEATURE: Hresult = Hresult::DISMAPI_E_UNKNOWN_FEATURE;
 pub(super) const UNKNOWN_CAPABILITY: Hresult = Hresult::DISMAPI_E_UNKNOWN_FEATURE;
 pub(super) const UNKNOWN_PACKAGE: Hresult = Hresult::CBS_E_INVALID_PACKAGE;
-pub(super) const UNKNOWN_DRIVER: Hresult = Hresult::ERROR_FILE_NOT_FOUND;
+pub(super) const UNKNOWN_DRIVER: Hresult = Hresult::WIN32_FILE_NOT_FOUND;
 
 /// The text of the DLL's message table, which ends in a full stop and a line break; a sentence of
 /// our own for codes that are not in it.

@@ -17,6 +17,10 @@ mod process;
 mod types;
 mod wide;
 
-pub use exports::*;
 pub use process::Process;
-pub use types::*;
+
+/// What `DismApi.h` declares: the functions, structures and constants, under its names.
+pub mod ffi {
+    pub use super::exports::*;
+    pub use super::types::*;
+}

@@ -9,15 +9,14 @@ use std::mem;
 use std::sync::Arc;
 
 use super::memory::Block;
-use crate::call::{Call, Error, Function, Hresult, Memory, ThreadId};
-use crate::emulator::{Builder, Emulator};
-use crate::machine::Contract;
+use crate::call::{Call, Error, Function, Hresult, Memory, ThreadNumber};
+use crate::emulator::{Builder, Dism, Emulator};
 use crate::sync::{Mutex, MutexGuard, lazy_static};
 
 /// An emulated process, and the memory that its C functions have handed out.
 pub(super) struct Loaded {
     /// Its calls come from another language, so they have no locations.
-    pub(super) emulator: Emulator,
+    pub(super) dism: Dism,
     allocations: Mutex<Allocations>,
 }
 
@@ -38,15 +37,13 @@ impl Allocations {
 
 impl Loaded {
     fn new(emulator: &Emulator) -> Arc<Self> {
-        Arc::new(Self {
-            emulator: emulator.foreign(),
-            allocations: Mutex::new(Allocations::default()),
-        })
+        let dism = emulator.dism().foreign();
+        Arc::new(Self { dism, allocations: Mutex::new(Allocations::default()) })
     }
 
     /// Hands out a block in the name of a function (rule D1).
     pub(super) fn hand_out(&self, function: Function, block: Block) -> Result<*mut c_void, Error> {
-        let memory = self.emulator.hand_out(function)?;
+        let memory = self.dism.hand_out(function)?;
         let address = block.address();
         let mut allocations = self.allocations.lock();
         allocations.freed.remove(&address.addr());
@@ -62,7 +59,7 @@ impl Loaded {
             _ => self.allocations.lock().find(address).unwrap_or(NEVER_HANDED_OUT),
         };
         // Two threads may give the same one back: the emulator lets one of them win.
-        let code = self.emulator.take(&Call::Delete { memory }).code()?;
+        let code = self.dism.take(&Call::Delete { memory }).code()?;
         let mut allocations = self.allocations.lock();
         if allocations.live.remove(&address).is_some() {
             allocations.freed.insert(address, memory);
@@ -77,7 +74,7 @@ const NEVER_HANDED_OUT: Memory = Memory::from_raw(u32::MAX);
 lazy_static! {
     static ref PROCESS: Mutex<Option<Arc<Loaded>>> = Mutex::new(None);
     static ref TURNS: Mutex<()> = Mutex::new(());
-    static ref HOLDER: Mutex<Option<ThreadId>> = Mutex::new(None);
+    static ref HOLDER: Mutex<Option<ThreadNumber>> = Mutex::new(None);
 }
 
 /// Returns the process on which the C functions act now. A program that is not a test gets one at
@@ -102,18 +99,17 @@ fn from_environment() -> Arc<Loaded> {
 /// `recorded` or `documented`.
 const CONTRACT: &str = "DISM_EMU_CONTRACT";
 
-/// A process that is not verified, since nobody ever drops it.
+/// A process that is not verified: it is there until the program ends.
 fn builder_for(contract: Option<String>) -> Builder {
     let builder = Emulator::builder().verify_on_drop(false);
-    let Some(contract) = contract else { return builder };
-    match contract.to_ascii_lowercase().as_str() {
-        "documented" | "" => builder,
-        "recorded" => builder.contract(Contract::Recorded),
-        other => {
+    let Some(contract) = contract.filter(|contract| !contract.is_empty()) else { return builder };
+    match contract.parse() {
+        Ok(contract) => builder.contract(contract),
+        Err(_) => {
             // There is no other way to report it: the program believes that it calls a library.
             let _ = writeln!(
                 io::stderr(),
-                "dism-emu: {CONTRACT} is {other:?}, neither documented nor recorded; \
+                "dism-emu: {CONTRACT} is {contract:?}, neither documented nor recorded; \
                  documented is what it gets"
             );
             builder
@@ -127,15 +123,16 @@ fn builder_for(contract: Option<String>) -> Builder {
 /// one waits for the first. All threads are in this process, also those that the code under test
 /// has started.
 ///
-/// Dropped, it [verifies](Emulator::verify) what was called, unless the builder or the thread's
-/// panic says otherwise, and puts back what was there before.
+/// Dropping it puts back what was there before, and drops the [`Emulator`], which verifies what was
+/// called.
 ///
 /// ```
-/// use dism_emu::capi::{DismInitialize, DismShutdown, Process};
+/// use dism_emu::capi::Process;
+/// use dism_emu::capi::ffi::{DismInitialize, DismShutdown};
 /// use dism_emu::{Emulator, Function, Rule};
 ///
 /// let process = Process::start(Emulator::builder());
-/// let refused = Rule::on(Function::Initialize).nth(1).answer(0x8007_0005_u32);
+/// let refused = Rule::on(Function::Initialize).nth(1).fail(0x8007_0005);
 /// let _refused = process.emulator().script(refused);
 ///
 /// // SAFETY: NULL is allowed for both paths.
@@ -160,7 +157,7 @@ impl Process {
     /// If the calling thread has a guard already: it would wait for itself.
     #[track_caller]
     pub fn start(builder: Builder) -> Self {
-        let thread = Some(ThreadId::current());
+        let thread = Some(ThreadNumber::current());
         assert!(*HOLDER.lock() != thread, "this thread has a process already: drop that one first");
         let turn = TURNS.lock();
         *HOLDER.lock() = thread;
@@ -180,8 +177,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(replace(self.before.take()));
         *HOLDER.lock() = None;
-        // A thread may still have a handle, so the last one need not be this.
-        self.emulator.verify_as_on_drop();
+        // The emulator verifies next, and then another test has its turn.
     }
 }
 

@@ -1,9 +1,8 @@
 //! Texts of C: 16-bit units, which become the bytes of an [`ImagePath`] and come back.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::slice;
-
-use smallvec::SmallVec;
 
 use super::types::PCWSTR;
 use crate::call::ImagePath;
@@ -46,16 +45,17 @@ pub(super) unsafe fn optional_path(text: PCWSTR) -> Option<ImagePath> {
     (!text.is_null()).then(|| unsafe { path(text) })
 }
 
-/// How many bytes need no allocation: more than most paths have.
-const INLINE: usize = 96;
+/// The platform's own text with these units, unpaired surrogates included.
+#[cfg(windows)]
+fn os_string(units: &[u16]) -> OsString {
+    std::os::windows::ffi::OsStringExt::from_wide(units)
+}
 
 /// UTF-8, and an unpaired surrogate as the three bytes that a character of its number would have:
 /// what the standard library's strings are on Windows.
-pub(super) fn wtf8(units: &[u16]) -> SmallVec<[u8; INLINE]> {
-    if units.iter().all(|unit| *unit < 0x80) {
-        return units.iter().map(|unit| *unit as u8).collect();
-    }
-    let mut bytes = SmallVec::with_capacity(units.len());
+#[cfg(unix)]
+fn os_string(units: &[u16]) -> OsString {
+    let mut bytes = Vec::with_capacity(units.len());
     for unit in char::decode_utf16(units.iter().copied()) {
         match unit {
             Ok(character) => {
@@ -68,13 +68,19 @@ pub(super) fn wtf8(units: &[u16]) -> SmallVec<[u8; INLINE]> {
             }
         }
     }
-    bytes
+    std::os::unix::ffi::OsStringExt::from_vec(bytes)
+}
+
+/// Text; an unpaired surrogate becomes U+FFFD.
+#[cfg(not(any(windows, unix)))]
+fn os_string(units: &[u16]) -> OsString {
+    String::from_utf16_lossy(units).into()
 }
 
 impl ImagePath {
     /// The path with these units, unpaired surrogates included.
     pub(super) fn from_wide(units: &[u16]) -> Self {
-        Self::from_bytes(&wtf8(units))
+        Self::new(os_string(units))
     }
 
     /// The path's units. What is neither Unicode nor an unpaired surrogate, which only Unix has,
@@ -106,10 +112,10 @@ impl ImagePath {
 mod tests {
     use super::*;
 
-    /// Short, just short, just too long, and with something in it that is not ASCII.
+    /// Empty, short, long, and with something in it that is not ASCII.
     #[test]
     fn units_come_back_as_they_were() {
-        for length in [0, 1, INLINE - 1, INLINE, INLINE + 1, 5 * INLINE] {
+        for length in [0, 1, 500] {
             for odd in [None, Some(0x80), Some(0x20AC), Some(0xD800), Some(0xDFFF)] {
                 let units: Vec<u16> = odd.into_iter().chain(vec![0x61; length]).collect();
                 assert_eq!(ImagePath::from_wide(&units).to_wide(), units);
@@ -119,9 +125,12 @@ mod tests {
 
     /// As many as the path's text has: one for an incomplete character, too.
     #[test]
+    #[cfg(unix)]
     fn bytes_that_are_no_text_become_replacement_characters() {
+        use std::os::unix::ffi::OsStrExt;
+
         for bytes in [&b"\xFF"[..], b"a\x80b", b"\xE2\x82", b"\xE2\x82a", b"a\xF0\x9F\x98"] {
-            let path = ImagePath::from_bytes(bytes);
+            let path = ImagePath::new(std::ffi::OsStr::from_bytes(bytes));
             assert_eq!(String::from_utf16(&path.to_wide()).unwrap(), path.to_string_lossy());
         }
     }

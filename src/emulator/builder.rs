@@ -5,15 +5,17 @@ use std::sync::Arc;
 use super::Emulator;
 use super::core::{Core, Shared};
 use crate::call::Hresult;
-use crate::evidence::Recorder;
-use crate::machine::{Config, Contract, Machine};
+use crate::evidence::{Mistake, Recorder};
+use crate::machine::config::Contract;
+use crate::machine::{Config, Machine};
 
 /// Describes a process before it is there.
 ///
 /// ```
 /// use dism_emu::{Contract, Emulator, Hresult};
 ///
-/// let dism = Emulator::builder().contract(Contract::Recorded).build();
+/// let emulator = Emulator::builder().contract(Contract::Recorded).build();
+/// let dism = emulator.dism();
 /// assert_eq!(dism.initialize()?, Hresult::S_OK);
 /// assert_eq!(dism.initialize()?, Hresult::S_FALSE);
 /// dism.shutdown()?;
@@ -26,12 +28,18 @@ pub struct Builder {
     config: Config,
     journal_limit: usize,
     verify_on_drop: bool,
+    allowed: Vec<Mistake>,
 }
 
 /// As [`Emulator::builder`].
 impl Default for Builder {
     fn default() -> Self {
-        Self { config: Config::default(), journal_limit: 65_536, verify_on_drop: true }
+        Self {
+            config: Config::default(),
+            journal_limit: 65_536,
+            verify_on_drop: true,
+            allowed: Vec::new(),
+        }
     }
 }
 
@@ -89,8 +97,8 @@ impl Builder {
         self
     }
 
-    /// Whether the drop of the last handle [verifies](Emulator::verify) what the client did, and
-    /// panics with a report if there is one: yes, unless said otherwise. For tests that make
+    /// Whether dropping the emulator [verifies](Emulator::verify) what the client did, and panics
+    /// with the report if there is something in it: yes, unless said otherwise. For tests that make
     /// mistakes on purpose, or leave things as they are.
     ///
     /// A test that returns an error with `?` before its client is through leaves things behind, and
@@ -99,8 +107,8 @@ impl Builder {
     /// ```
     /// use dism_emu::Emulator;
     ///
-    /// let dism = Emulator::builder().verify_on_drop(false).build();
-    /// dism.initialize()?; // and no shutdown
+    /// let emulator = Emulator::builder().verify_on_drop(false).build();
+    /// emulator.dism().initialize()?; // and no shutdown
     /// # Ok::<(), dism_emu::Error>(())
     /// ```
     pub fn verify_on_drop(mut self, verify: bool) -> Self {
@@ -108,16 +116,38 @@ impl Builder {
         self
     }
 
-    /// The process.
+    /// Allows a mistake: [`verify`](Emulator::verify) and the drop of the emulator do not report it.
+    /// For programs that make it by design. May be called for several.
+    /// [`Journal::mistakes`](crate::Journal::mistakes) still finds it.
+    ///
+    /// ```
+    /// use dism_emu::{Emulator, Mistake};
+    ///
+    /// // A program that leaves the shutdown to the end of the process.
+    /// let emulator = Emulator::builder().allow(Mistake::NeverShutDown).build();
+    /// emulator.dism().initialize()?;
+    /// assert!(emulator.verify().is_ok());
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    pub fn allow(mut self, mistake: Mistake) -> Self {
+        self.allowed.push(mistake);
+        self
+    }
+
+    /// Creates the process.
     #[must_use]
     pub fn build(self) -> Emulator {
         let core = Core {
             machine: Machine::new(self.config),
             journal: Recorder::new(self.journal_limit),
             script: None,
-            verify_on_drop: self.verify_on_drop,
             verified: None,
         };
-        Emulator { shared: Arc::new(Shared::new(core)), is_foreign: false }
+        Emulator {
+            shared: Arc::new(Shared::new(core)),
+            handles: Arc::new(()),
+            verify_on_drop: self.verify_on_drop,
+            allowed: self.allowed,
+        }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use crate::call::{Effect, Error, Function, Hresult, Memory, Outcome, Session, ThreadId};
+use crate::call::{Effect, Error, Function, Hresult, Memory, Outcome, Session, ThreadNumber};
 use crate::evidence::{Caller, Recorder, Remark};
 use crate::machine::Machine;
 use crate::machine::request::{BeginOperation, CloseSession, EndOperation, FinishClose, Request};
 use crate::script::{Answer, HoldError, Point, Query, Script};
 use crate::sync::{Condvar, Deadline, Mutex, MutexGuard};
 
-/// What all handles to one emulated process share.
+/// What the two faces of one emulated process share.
 ///
 /// Begins a cache line: what all threads write does not lie beside what they only count, the
 /// handles, and a call costs the same wherever the allocator puts it.
@@ -28,7 +28,6 @@ pub(super) struct Core {
     pub(super) journal: Recorder,
     /// `None` until the test scripts something, so that who never does pays nothing for it.
     pub(super) script: Option<Box<Script>>,
-    pub(super) verify_on_drop: bool,
     /// What an explicit [`Emulator::verify`](super::Emulator::verify) has looked at.
     pub(super) verified: Option<Watermark>,
 }
@@ -209,7 +208,7 @@ impl Shared {
     fn wait<'a>(
         &'a self,
         mut core: MutexGuard<'a, Core>,
-        thread: ThreadId,
+        thread: ThreadNumber,
         session: Session,
     ) -> MutexGuard<'a, Core> {
         while !core.machine.is_ready(thread, session) {
@@ -224,7 +223,7 @@ impl Shared {
         &'a self,
         core: MutexGuard<'a, Core>,
         point: Point,
-        thread: ThreadId,
+        thread: ThreadNumber,
         request: &impl Request,
     ) -> MutexGuard<'a, Core> {
         match core.script {
@@ -244,7 +243,7 @@ impl Shared {
         &'a self,
         mut core: MutexGuard<'a, Core>,
         point: Point,
-        thread: ThreadId,
+        thread: ThreadNumber,
         function: Option<Function>,
         session: Option<Session>,
     ) -> MutexGuard<'a, Core> {

@@ -1,18 +1,58 @@
 //! The functions of DISM, as the code under test calls them.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::sync::Arc;
 
-use super::core::Taken;
-use super::{Emulator, Operation, OwnedSession};
+use super::core::{Shared, Taken};
+use super::{Operation, OwnedSession};
 use crate::call::{
-    Call, Error, Function, Hresult, ImagePath, Memory, MountImage, OpenSession, Session, ThreadId,
+    Call, Error, Function, Hresult, ImagePath, Memory, MountImage, OpenSession, Session,
+    ThreadNumber,
 };
 use crate::evidence::Caller;
 use crate::machine::request::{self, Request};
 
-impl Emulator {
+/// The DISM API of one emulated process: what the code under test calls.
+///
+/// [`Emulator::dism`](crate::Emulator::dism) returns it. A clone is the same process, for another
+/// owner or another thread. It has the functions of the API and nothing else: only the test can
+/// script an answer.
+///
+/// Every call takes one lock for a few nanoseconds, and waits only if the real one does: for the
+/// operations on the same session that came before it.
+///
+/// A handle may outlive its emulator. Its calls are answered as ever, and nobody verifies them.
+///
+/// ```
+/// use dism_emu::{DISM_ONLINE_IMAGE, Dism, Emulator, Error, Function};
+///
+/// /// The code under test.
+/// fn add_package(dism: &Dism) -> Result<(), Error> {
+///     dism.initialize()?;
+///     let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+///     dism.perform(session, Function::AddPackage)?;
+///     dism.close_session(session)?;
+///     dism.shutdown()?;
+///     Ok(())
+/// }
+///
+/// let emulator = Emulator::new();
+/// add_package(&emulator.dism())?;
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Dism {
+    pub(super) shared: Arc<Shared>,
+    /// Lets the emulator count its handles.
+    pub(super) _handle: Arc<()>,
+    /// Whether calls through this handle come from another language, which has no locations.
+    pub(super) is_foreign: bool,
+}
+
+impl Dism {
     /// Calls `DismInitialize`.
     ///
     /// Returns `S_OK`. Under [`Contract::Recorded`] it returns [`Hresult::S_FALSE`] if the process
@@ -27,6 +67,7 @@ impl Emulator {
     ///
     /// [`Contract::Documented`]: crate::Contract::Documented
     /// [`Contract::Recorded`]: crate::Contract::Recorded
+    #[doc(alias = "DismInitialize")]
     #[track_caller]
     pub fn initialize(&self) -> Result<Hresult, Error> {
         self.take(&request::Initialize).code()
@@ -43,10 +84,10 @@ impl Emulator {
     ///
     /// [`Error::NotInitialized`] (rule O1); [`Error::InvalidArgument`] for an empty path (rule O5);
     /// [`Error::OutOfNumbers`] if no handle is left (rule O8).
+    #[doc(alias = "DismOpenSession")]
     #[track_caller]
     pub fn open_session(&self, path: impl AsRef<OsStr>) -> Result<Session, Error> {
-        let path = path.as_ref().as_encoded_bytes();
-        self.take(&request::OpenSession::new(path, None)).session()
+        self.take(&request::OpenSession::new(path.as_ref(), None)).session()
     }
 
     /// Calls `DismOpenSession` with a Windows directory or a system drive.
@@ -55,10 +96,11 @@ impl Emulator {
     ///
     /// Those of [`open_session`](Self::open_session); [`Error::InvalidArgument`] for the online
     /// image, which takes neither (rule O4).
+    #[doc(alias = "DismOpenSession")]
     #[track_caller]
     pub fn open_session_with(&self, open: OpenSession) -> Result<Session, Error> {
-        let (path, placement) = (open.path.as_bytes(), open.placement.as_deref());
-        self.take(&request::OpenSession::new(path, placement)).session()
+        let request = request::OpenSession::new(open.path.as_ref(), open.placement.as_deref());
+        self.take(&request).session()
     }
 
     /// Opens a session that closes itself when it is dropped.
@@ -69,7 +111,7 @@ impl Emulator {
     #[track_caller]
     pub fn open_owned_session(&self, path: impl AsRef<OsStr>) -> Result<OwnedSession, Error> {
         let session = self.open_session(path)?;
-        Ok(OwnedSession { emulator: self.clone(), session, opened: Location::caller() })
+        Ok(OwnedSession { dism: self.clone(), session, opened: Location::caller() })
     }
 
     /// Begins an operation on a session: any function of the API that takes one, except the close.
@@ -92,7 +134,7 @@ impl Emulator {
         let caller = self.caller();
         let answer = self.shared.begin(caller, &request::BeginOperation { session, function })?;
         let on_this_thread = PhantomData;
-        Ok(Operation { emulator: self, caller, session, function, answer, on_this_thread })
+        Ok(Operation { dism: self, caller, session, function, answer, on_this_thread })
     }
 
     /// Begins an operation and ends it: what most adapters between a program and the emulator need.
@@ -106,7 +148,8 @@ impl Emulator {
     /// ```
     /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult};
     ///
-    /// let dism = Emulator::new();
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
     /// dism.initialize()?;
     /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
     /// assert_eq!(dism.perform(session, Function::GetFeatures)?, Hresult::S_OK);
@@ -132,6 +175,7 @@ impl Emulator {
     /// [`Error::NotInitialized`] (rule C1); [`Error::InvalidSession`] for a number that is not an
     /// open session, or that another thread is closing (rules C2, C5); [`Error::PossibleDeadlock`]
     /// from inside an operation of the same thread on the session, and nothing changes (rule C7).
+    #[doc(alias = "DismCloseSession")]
     #[track_caller]
     pub fn close_session(&self, session: Session) -> Result<Hresult, Error> {
         self.shared.close(self.caller(), session)
@@ -139,16 +183,17 @@ impl Emulator {
 
     /// Calls `DismShutdown`.
     ///
-    /// Under [`Contract::Recorded`](crate::Contract::Recorded) a shutdown that is not the last
-    /// takes one off the count and does not look at sessions (rule S3).
+    /// Returns `S_OK`. Under [`Contract::Recorded`](crate::Contract::Recorded) a shutdown that is not
+    /// the last takes one off the count and does not look at sessions (rule S3).
     ///
     /// # Errors
     ///
     /// [`Error::NotInitialized`] (rule S1); [`Error::OpenSessionHandles`] for a last shutdown with
     /// a session open, or one that is being closed, and nothing changes (rule S2).
+    #[doc(alias = "DismShutdown")]
     #[track_caller]
-    pub fn shutdown(&self) -> Result<(), Error> {
-        self.take(&request::Shutdown).code().map(drop)
+    pub fn shutdown(&self) -> Result<Hresult, Error> {
+        self.take(&request::Shutdown).code()
     }
 
     /// Calls `DismGetLastErrorMessage`.
@@ -161,6 +206,7 @@ impl Emulator {
     ///
     /// [`Error::NotInitialized`] after a last shutdown, but not before the first initialize (rule
     /// E5).
+    #[doc(alias = "DismGetLastErrorMessage")]
     #[track_caller]
     pub fn last_error(&self) -> Result<Option<Hresult>, Error> {
         self.take(&Call::GetLastErrorMessage).last_error()
@@ -180,7 +226,8 @@ impl Emulator {
     /// ```
     /// use dism_emu::{Emulator, Error, Function, MountImage};
     ///
-    /// let dism = Emulator::new();
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
     /// dism.initialize()?;
     /// dism.mount_image(MountImage::new(r"C:\mount", r"D:\install.wim"))?;
     /// let session = dism.open_session(r"C:\mount")?;
@@ -193,6 +240,7 @@ impl Emulator {
     /// dism.shutdown()?;
     /// # Ok::<(), Error>(())
     /// ```
+    #[doc(alias = "DismMountImage")]
     #[track_caller]
     pub fn mount_image(&self, mount: MountImage) -> Result<Hresult, Error> {
         self.take(&Call::MountImage(mount)).code()
@@ -205,6 +253,7 @@ impl Emulator {
     ///
     /// [`Error::NotInitialized`] (rule N1); [`Error::SessionOnPath`] (rule N2);
     /// [`Error::NothingMounted`] (rule N3); [`Error::InvalidArgument`] for an empty path.
+    #[doc(alias = "DismUnmountImage")]
     #[track_caller]
     pub fn unmount_image(&self, path: impl AsRef<OsStr>) -> Result<Hresult, Error> {
         self.take(&Call::UnmountImage { path: ImagePath::new(path) }).code()
@@ -215,6 +264,7 @@ impl Emulator {
     /// # Errors
     ///
     /// Those of [`unmount_image`](Self::unmount_image).
+    #[doc(alias = "DismRemountImage")]
     #[track_caller]
     pub fn remount_image(&self, path: impl AsRef<OsStr>) -> Result<Hresult, Error> {
         self.take(&Call::RemountImage { path: ImagePath::new(path) }).code()
@@ -226,7 +276,8 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`] (rule N1); [`Error::Scripted`].
+    /// [`Error::NotInitialized`] (rule N1); [`Error::Failed`].
+    #[doc(alias = "DismGetMountedImageInfo")]
     #[track_caller]
     pub fn mounted_images(&self) -> Result<Vec<MountImage>, Error> {
         let (taken, mounted) = self.take_mounted_images();
@@ -234,30 +285,46 @@ impl Emulator {
         Ok(mounted)
     }
 
-    /// Calls a function that takes no session and has no method of its own, such as
-    /// [`Function::GetImageInfo`].
+    /// Calls `DismGetImageInfo`. There are no files behind the emulator, so nothing is known of their
+    /// images.
     ///
-    /// Returns the answer of a [`Rule`](crate::Rule), or `S_OK`, and does nothing else: there are
-    /// no images behind the emulator.
+    /// Returns the answer of a [`Rule`](crate::Rule), or `S_OK` if there is none.
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`] (rule N1); [`Error::InvalidArgument`] for any other function;
-    /// [`Error::Scripted`] for a failing answer.
+    /// [`Error::NotInitialized`] (rule N1); [`Error::InvalidArgument`] for an empty path;
+    /// [`Error::Failed`].
     ///
     /// ```
     /// use dism_emu::{Emulator, Function, Hresult, Rule};
     ///
-    /// let dism = Emulator::new();
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
     /// dism.initialize()?;
-    /// let refused = dism.script(Rule::on(Function::GetImageInfo).answer(0x8007_0002_u32));
-    /// assert!(dism.call(Function::GetImageInfo).is_err());
+    /// let missing = Rule::on(Function::GetImageInfo).fail(Hresult::WIN32_FILE_NOT_FOUND);
+    /// let _missing = emulator.script(missing);
+    /// assert!(dism.image_info(r"D:\install.wim").is_err());
     /// dism.shutdown()?;
     /// # Ok::<(), dism_emu::Error>(())
     /// ```
+    #[doc(alias = "DismGetImageInfo")]
     #[track_caller]
-    pub fn call(&self, function: Function) -> Result<Hresult, Error> {
-        self.take(&Call::CallWithoutSession { function }).code()
+    pub fn image_info(&self, file: impl AsRef<OsStr>) -> Result<Hresult, Error> {
+        self.take(&Call::GetImageInfo { file: ImagePath::new(file) }).code()
+    }
+
+    /// Calls `DismCleanupMountpoints`. Nothing that is mounted here is ever damaged, so it changes
+    /// nothing.
+    ///
+    /// Returns the answer of a [`Rule`](crate::Rule), or `S_OK` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] (rule N1); [`Error::Failed`].
+    #[doc(alias = "DismCleanupMountpoints")]
+    #[track_caller]
+    pub fn cleanup_mountpoints(&self) -> Result<Hresult, Error> {
+        self.take(&Call::CleanupMountpoints).code()
     }
 
     /// Hands out memory in the name of a function that has just succeeded, as `DismGetFeatures`
@@ -277,8 +344,9 @@ impl Emulator {
         taken.memory()
     }
 
-    /// Calls `DismDelete` on memory that was [handed out](Self::hand_out). Deleting
-    /// [`Memory::NULL`] succeeds (rule D2).
+    /// Calls `DismDelete` on memory that was [handed out](Self::hand_out).
+    ///
+    /// Returns `S_OK`, for [`Memory::NULL`], too (rule D2).
     ///
     /// # Errors
     ///
@@ -286,22 +354,30 @@ impl Emulator {
     /// D3); [`Error::NotInitialized`] after a last shutdown (rule D4), but not before the first
     /// initialize: the message that says why that one failed has to be deleted, too. None of these
     /// is a last error (rule E2).
+    #[doc(alias = "DismDelete")]
     #[track_caller]
-    pub fn delete(&self, memory: Memory) -> Result<(), Error> {
-        self.take(&Call::Delete { memory }).code().map(drop)
+    pub fn delete(&self, memory: Memory) -> Result<Hresult, Error> {
+        self.take(&Call::Delete { memory }).code()
     }
 
     /// Also with the code of the call, which C has.
     #[track_caller]
     pub(crate) fn take_mounted_images(&self) -> (Taken, Vec<MountImage>) {
-        let request = Call::CallWithoutSession { function: Function::GetMountedImageInfo };
-        self.shared.take_and(self.caller(), &request, |machine| machine.mounted().to_vec())
+        self.shared.take_and(self.caller(), &Call::GetMountedImageInfo, |machine| {
+            machine.mounted().to_vec()
+        })
     }
 
     #[inline]
     #[track_caller]
     pub(crate) fn take(&self, request: &impl Request) -> Taken {
         self.shared.take(self.caller(), request)
+    }
+
+    /// Returns a handle for callers of other languages.
+    #[cfg(feature = "capi")]
+    pub(crate) fn foreign(self) -> Self {
+        Self { is_foreign: true, ..self }
     }
 
     /// Returns the thread and the location of the call, as the journal has them.
@@ -314,6 +390,12 @@ impl Emulator {
     #[inline]
     pub(super) fn caller_at(&self, location: &'static Location<'static>) -> Caller {
         let location = if self.is_foreign { None } else { Some(location) };
-        Caller { thread: ThreadId::current(), location }
+        Caller { thread: ThreadNumber::current(), location }
+    }
+}
+
+impl fmt::Debug for Dism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dism").finish_non_exhaustive()
     }
 }

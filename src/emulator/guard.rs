@@ -1,6 +1,9 @@
 //! Guards: what a test keeps while a rule is in force, or a hold is set.
 
-use super::Emulator;
+use std::fmt;
+use std::sync::Arc;
+
+use super::core::Shared;
 use crate::sync::in_drop;
 
 /// A rule in force. Dropping it takes the rule back.
@@ -8,19 +11,19 @@ use crate::sync::in_drop;
 /// ```
 /// use dism_emu::{Emulator, Function, Rule};
 ///
-/// let dism = Emulator::new();
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
 /// {
-///     let _refused = dism.script(Rule::on(Function::Initialize).answer(0x8007_0005_u32));
+///     let _refused = emulator.script(Rule::on(Function::Initialize).fail(0x8007_0005));
 ///     assert!(dism.initialize().is_err());
 /// }
 /// dism.initialize()?;
 /// dism.shutdown()?;
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "dropping this takes the rule back: bind it to a variable, or call `keep`"]
 pub struct RuleGuard {
-    pub(super) emulator: Emulator,
+    pub(super) shared: Arc<Shared>,
     pub(super) id: u64,
     pub(super) is_kept: bool,
 }
@@ -29,7 +32,7 @@ impl RuleGuard {
     /// Returns how many calls the rule has answered so far.
     #[must_use]
     pub fn fired(&self) -> u64 {
-        self.emulator.shared.with_script(|script| script.rules.fired(self.id))
+        self.shared.with_script(|script| script.rules.fired(self.id))
     }
 
     /// Leaves the rule in force for as long as the emulated process lives.
@@ -41,7 +44,7 @@ impl RuleGuard {
 impl Drop for RuleGuard {
     fn drop(&mut self) {
         if !self.is_kept {
-            in_drop(|| self.emulator.shared.with_script(|script| script.rules.remove(self.id)));
+            in_drop(|| self.shared.with_script(|script| script.rules.remove(self.id)));
         }
     }
 }
@@ -54,11 +57,10 @@ impl Drop for RuleGuard {
 ///
 /// A forgotten hold does not hold for ever: when its [deadline](crate::Hold::deadline) has passed,
 /// the thread goes on. The hold is then reported by name when the guard is released or dropped, and
-/// by [`Emulator::verify`].
-#[derive(Debug)]
+/// by [`Emulator::verify`](crate::Emulator::verify).
 #[must_use = "dropping this releases the hold: bind it to a variable"]
 pub struct HoldGuard {
-    pub(super) emulator: Emulator,
+    pub(super) shared: Arc<Shared>,
     pub(super) id: u64,
     /// Whether it is still to be released.
     pub(super) is_set: bool,
@@ -73,9 +75,15 @@ impl HoldGuard {
     /// released the one that came.
     #[track_caller]
     pub fn wait(&self) {
-        if let Err(missed) = self.emulator.shared.wait_for_hold(self.id) {
+        if let Err(missed) = self.shared.wait_for_hold(self.id) {
             panic!("{missed}");
         }
+    }
+
+    /// Returns whether a thread is held here now, without waiting.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.shared.with_script(|script| script.holds.is_held(self.id))
     }
 
     /// Releases the thread. If none has come yet, the hold catches none.
@@ -94,7 +102,7 @@ impl HoldGuard {
             return;
         }
         let mut expired = None;
-        in_drop(|| expired = self.emulator.shared.release_hold(self.id));
+        in_drop(|| expired = self.shared.release_hold(self.id));
         // A test that fails already has its reason, and one panic is enough.
         if let (Some(expired), false) = (expired, std::thread::panicking()) {
             panic!("{expired}");
@@ -106,5 +114,17 @@ impl HoldGuard {
 impl Drop for HoldGuard {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+impl fmt::Debug for RuleGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuleGuard").field("fired", &self.fired()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for HoldGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HoldGuard").field("is_held", &self.is_held()).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! One emulated process: the lock, and a call's one way through it.
+//! One emulated process: its two faces, the lock behind them, and a call's one way through it.
 
 mod builder;
 mod core;
@@ -16,30 +16,33 @@ pub use self::builder::Builder;
 use self::core::Shared;
 #[cfg(feature = "capi")]
 pub(crate) use self::core::Taken;
+pub use self::dism::Dism;
 pub use self::guard::{HoldGuard, RuleGuard};
 pub use self::operation::Operation;
 pub use self::owned_session::OwnedSession;
-use crate::call::{Hresult, Session};
-use crate::evidence::Journal;
+use crate::evidence::{Journal, Mistake};
 use crate::machine::State;
 use crate::script::{Hold, Rule};
 
-/// One emulated process that has loaded `DismApi.dll`.
+/// One emulated process that has loaded `DismApi.dll`, as its test sees it.
 ///
-/// A clone is the same process, for another owner or another thread. [`new`](Self::new) is
-/// another process: as many as wanted live side by side and know nothing of each other, so every
-/// test has its own and all run in parallel.
+/// [`dism`](Self::dism) returns what the code under test calls. The emulator itself stays with the
+/// test: it scripts [rules](Self::script) and [holds](Self::hold), shows the [state](Self::state) and
+/// the [journal](Self::journal), and [verifies](Self::verify) what the code under test did. Dropping
+/// it verifies, too, and panics with a report if there is a mistake.
 ///
-/// Every call takes one lock for a few nanoseconds, and waits only if the real one does: for the
-/// operations on the same session that came before it.
+/// As many processes as wanted live side by side and know nothing of each other, so every test has
+/// its own and all run in parallel. Create the emulator first: values are dropped in the reverse
+/// order of their declaration, and all that was made from it is then gone when it verifies.
 ///
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Error, Function, Hresult};
 ///
-/// let dism = Emulator::new();
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
 /// assert_eq!(dism.initialize()?, Hresult::S_OK);
 /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
-/// dism.operation(session, Function::GetFeatures)?.end();
+/// dism.perform(session, Function::GetFeatures)?;
 ///
 /// // S2: a shutdown with a session open fails and changes nothing.
 /// assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
@@ -47,11 +50,13 @@ use crate::script::{Hold, Rule};
 /// dism.shutdown()?;
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone)]
 pub struct Emulator {
     shared: Arc<Shared>,
-    /// Whether calls through this handle come from another language, which has no locations.
-    is_foreign: bool,
+    /// Counts the handles: each [`Dism`] has a clone.
+    handles: Arc<()>,
+    verify_on_drop: bool,
+    /// Mistakes that are not reported.
+    allowed: Vec<Mistake>,
 }
 
 impl Emulator {
@@ -67,49 +72,18 @@ impl Emulator {
         Builder::default()
     }
 
+    /// Returns a handle for the code under test.
+    #[must_use]
+    pub fn dism(&self) -> Dism {
+        Dism { shared: self.shared.clone(), _handle: self.handles.clone(), is_foreign: false }
+    }
+
     /// Puts a rule in force until the guard is dropped: it answers the calls that it matches.
     #[track_caller]
     pub fn script(&self, rule: Rule) -> RuleGuard {
-        self.script_together([rule], Location::caller())
-    }
-
-    /// Lets the servicing host of the session's image die (rule P5).
-    ///
-    /// From here on every operation on the session fails, the first with `RPC_E_DISCONNECTED` and
-    /// all others with `RPC_S_CALL_FAILED`, as recorded; the session can be closed as ever.
-    /// Operations that have arrived before end as they would, and rules that are in force already
-    /// come first.
-    ///
-    /// ```
-    /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult};
-    ///
-    /// let dism = Emulator::new();
-    /// dism.initialize()?;
-    /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
-    /// let dead = dism.kill_host(session);
-    /// let failed = dism.perform(session, Function::DisableFeature).unwrap_err();
-    /// assert_eq!(failed.code(), Hresult::RPC_E_DISCONNECTED);
-    /// let failed = dism.perform(session, Function::GetFeatureInfo).unwrap_err();
-    /// assert_eq!(failed.code(), Hresult::RPC_S_CALL_FAILED);
-    /// assert_eq!(dism.close_session(session)?, Hresult::S_OK);
-    /// dism.shutdown()?;
-    /// # Ok::<(), dism_emu::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn kill_host(&self, session: Session) -> RuleGuard {
-        let rule = || Rule::on_any_operation().session(session);
-        let first = rule().times(1).answer(Hresult::RPC_E_DISCONNECTED);
-        let others = rule().answer(Hresult::RPC_S_CALL_FAILED);
-        self.script_together([first, others], Location::caller())
-    }
-
-    fn script_together<const N: usize>(
-        &self,
-        rules: [Rule; N],
-        location: &'static Location<'static>,
-    ) -> RuleGuard {
-        let id = self.shared.with_script(|script| script.add_rules(rules, location));
-        RuleGuard { emulator: self.clone(), id, is_kept: false }
+        let location = Location::caller();
+        let id = self.shared.with_script(|script| script.add_rule(rule, location));
+        RuleGuard { shared: self.shared.clone(), id, is_kept: false }
     }
 
     /// Sets a hold until the guard is released or dropped: the next thread that reaches its point
@@ -118,7 +92,7 @@ impl Emulator {
     pub fn hold(&self, hold: Hold) -> HoldGuard {
         let location = Location::caller();
         let id = self.shared.with_script(|script| script.add_hold(hold, location));
-        HoldGuard { emulator: self.clone(), id, is_set: true }
+        HoldGuard { shared: self.shared.clone(), id, is_set: true }
     }
 
     /// Returns whether the process is initialized and how many sessions are open, for assertions.
@@ -133,13 +107,7 @@ impl Emulator {
     #[must_use]
     pub fn journal(&self) -> Journal {
         let core = self.shared.lock();
-        core.journal.snapshot(*core.machine.config())
-    }
-
-    /// Returns a handle for callers of other languages.
-    #[cfg(feature = "capi")]
-    pub(crate) fn foreign(&self) -> Self {
-        Self { shared: self.shared.clone(), is_foreign: true }
+        core.journal.snapshot(core.machine.config().clone())
     }
 }
 

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::ops::ControlFlow;
 
-use super::Emulator;
+use super::Dism;
 use crate::call::{Error, Function, Hresult, Session};
 use crate::evidence::Caller;
 use crate::machine::request;
@@ -18,7 +18,7 @@ use crate::sync::in_drop;
 /// stays on its thread, as a running call does:
 ///
 /// ```compile_fail,E0277
-/// # let dism = dism_emu::Emulator::new();
+/// # let dism = dism_emu::Emulator::new().dism();
 /// # dism.initialize()?;
 /// # let session = dism.open_session("image")?;
 /// let operation = dism.operation(session, dism_emu::Function::GetFeatures)?;
@@ -31,13 +31,14 @@ use crate::sync::in_drop;
 /// ```
 /// use dism_emu::{Emulator, Error, Function, Hresult};
 ///
-/// let dism = Emulator::new();
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
 /// let session = dism.open_session(r"C:\mount")?;
 ///
 /// let operation = dism.operation(session, Function::EnableFeature)?;
 /// let failed = operation.end_with(Hresult::DISMAPI_E_UNKNOWN_FEATURE);
-/// assert_eq!(failed, Err(Error::OperationFailed { code: Hresult::new(0x800F080C) }));
+/// assert_eq!(failed, Err(Error::Failed { code: Hresult::new(0x800F080C) }));
 ///
 /// // P5: the session survives. C6: its close returns that a reboot is needed.
 /// dism.operation(session, Function::AddPackage)?.end_with(Hresult::new(3010))?;
@@ -47,7 +48,7 @@ use crate::sync::in_drop;
 /// ```
 #[must_use = "dropping this ends the operation: bind it to a variable, or call `end`"]
 pub struct Operation<'a> {
-    pub(super) emulator: &'a Emulator,
+    pub(super) dism: &'a Dism,
     pub(super) caller: Caller,
     pub(super) session: Session,
     pub(super) function: Function,
@@ -74,7 +75,7 @@ impl Operation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::OperationFailed`] for a failing result, which is then this thread's last error.
+    /// [`Error::Failed`] for a failing result, which is then this thread's last error.
     /// The session stays open and closable (rule P5).
     #[inline]
     pub fn end(self) -> Result<Hresult, Error> {
@@ -87,7 +88,7 @@ impl Operation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::OperationFailed`], as for [`end`](Self::end).
+    /// [`Error::Failed`], as for [`end`](Self::end).
     #[inline]
     pub fn end_with(mut self, result: impl Into<Hresult>) -> Result<Hresult, Error> {
         let result = self.take_answer().unwrap_or(result.into());
@@ -102,24 +103,25 @@ impl Operation<'_> {
     /// [`Rule`](crate::Rule::progress), or with 0, 25, 50, 75 and 100 of 100. A call on the same
     /// session from the callback would wait for itself and is refused (rules P3, C7). Returning
     /// [`ControlFlow::Break`] cancels the operation, as the cancel event does: it ends with
-    /// [`Hresult::ERROR_REQUEST_ABORTED`].
+    /// [`Hresult::WIN32_REQUEST_ABORTED`].
     ///
     /// # Errors
     ///
-    /// [`Error::OperationFailed`], as for [`end`](Self::end), also if it is cancelled.
+    /// [`Error::Failed`], as for [`end`](Self::end), also if it is cancelled.
     ///
     /// ```
     /// use std::ops::ControlFlow;
     ///
     /// use dism_emu::{Emulator, Function, Hresult};
     ///
-    /// let dism = Emulator::new();
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
     /// dism.initialize()?;
     /// let session = dism.open_session(r"C:\mount")?;
     /// let cancelled = dism.operation(session, Function::AddPackage)?.run(|progress| {
     ///     if progress.current < 50 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     /// });
-    /// assert_eq!(cancelled.unwrap_err().code(), Hresult::ERROR_REQUEST_ABORTED);
+    /// assert_eq!(cancelled.unwrap_err().code(), Hresult::WIN32_REQUEST_ABORTED);
     /// dism.close_session(session)?;
     /// dism.shutdown()?;
     /// # Ok::<(), dism_emu::Error>(())
@@ -132,7 +134,7 @@ impl Operation<'_> {
         let mut steps = scripted.as_deref().unwrap_or(&Progress::UNSCRIPTED).iter().copied();
         if steps.try_for_each(on_progress).is_break() {
             self.answer = None;
-            return self.end_with(Hresult::ERROR_REQUEST_ABORTED);
+            return self.end_with(Hresult::WIN32_REQUEST_ABORTED);
         }
         self.end()
     }
@@ -152,7 +154,7 @@ impl Operation<'_> {
     fn finish(&self, result: Hresult) -> Result<Hresult, Error> {
         let Self { session, function, .. } = *self;
         let request = request::EndOperation { session, function, result };
-        self.emulator.shared.end(self.caller, &request)
+        self.dism.shared.end(self.caller, &request)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::mem;
 use std::panic::Location;
 
-use super::Emulator;
+use super::Dism;
 use crate::call::{Error, Hresult, Session};
 use crate::sync::in_drop;
 
@@ -12,7 +12,7 @@ use crate::sync::in_drop;
 ///
 /// A drop is a `DismCloseSession` like any other. It may wait for operations, and it may fail, as
 /// inside an operation of the same thread (rule C7), which leaves the session open. A drop cannot
-/// report a failure; [`close`](Self::close) returns it. [`into_raw`](Self::into_raw) leaves the
+/// report a failure; [`close`](Self::close) returns it. [`into_session`](Self::into_session) leaves the
 /// session open. In the journal a drop has the location at which the session was opened.
 ///
 /// It owns a number, as real wrappers do. If the session is closed by its raw handle and the API is
@@ -22,13 +22,14 @@ use crate::sync::in_drop;
 /// ```
 /// use dism_emu::{Emulator, Hresult};
 ///
-/// let dism = Emulator::new();
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
 /// {
 ///     let _session = dism.open_owned_session(r"C:\mount")?;
-///     assert_eq!(dism.state().open_sessions(), 1);
+///     assert_eq!(emulator.state().open_sessions(), 1);
 /// }
-/// assert_eq!(dism.state().open_sessions(), 0);
+/// assert_eq!(emulator.state().open_sessions(), 0);
 ///
 /// let session = dism.open_owned_session(r"C:\mount")?;
 /// assert_eq!(session.close()?, Hresult::S_OK);
@@ -37,7 +38,7 @@ use crate::sync::in_drop;
 /// ```
 #[must_use = "dropping this closes the session: bind it to a variable, or call `close`"]
 pub struct OwnedSession {
-    pub(super) emulator: Emulator,
+    pub(super) dism: Dism,
     pub(super) session: Session,
     /// Where it was opened: a drop does not know where it is.
     pub(super) opened: &'static Location<'static>,
@@ -54,17 +55,17 @@ impl OwnedSession {
     ///
     /// # Errors
     ///
-    /// Those of [`Emulator::close_session`]. It is not tried again: after
+    /// Those of [`Dism::close_session`]. It is not tried again: after
     /// [`Error::PossibleDeadlock`] the session is still open, and the error names it.
     #[track_caller]
     pub fn close(mut self) -> Result<Hresult, Error> {
         let session = self.give_up();
-        self.emulator.close_session(session)
+        self.dism.close_session(session)
     }
 
     /// Gives up ownership and leaves the session open.
     #[must_use = "nobody else closes the session"]
-    pub fn into_raw(mut self) -> Session {
+    pub fn into_session(mut self) -> Session {
         self.give_up()
     }
 
@@ -78,8 +79,8 @@ impl Drop for OwnedSession {
     fn drop(&mut self) {
         if self.session != Session::DEFAULT {
             in_drop(|| {
-                let caller = self.emulator.caller_at(self.opened);
-                let _ = self.emulator.shared.close(caller, self.session);
+                let caller = self.dism.caller_at(self.opened);
+                let _ = self.dism.shared.close(caller, self.session);
             });
         }
     }

@@ -1,83 +1,97 @@
-//! What is verified, and when: if the test asks, and when the last handle is dropped.
+//! What is verified, and when: if the test asks, and when the emulator is dropped.
+
+use std::sync::Arc;
 
 use super::Emulator;
-use super::core::{Core, Shared, Watermark};
-use crate::evidence::{Journal, Remark, Report};
+use super::core::{Core, Watermark};
+use crate::evidence::{Journal, Mistake, Remark, Report};
 use crate::machine::State;
+use crate::sync::in_drop;
 
 impl Emulator {
-    /// Checks the journal for the client's mistakes, and the script for rules that never fired and
-    /// for holds that nobody released.
+    /// Checks the journal for the client's mistakes, and the script for rules and holds that did
+    /// not do what they are there for.
     ///
-    /// Call it when the client is done: what is open then counts as left behind. If nobody calls
-    /// it, the drop of the last handle to the process does (clones,
-    /// [`OwnedSession`](crate::OwnedSession)s and guards are handles). It panics with the report,
-    /// unless the thread is panicking already or the test [opted
+    /// Call it when the client is done: what is open then counts as left behind. If nobody calls it,
+    /// dropping the emulator does, whoever else still has a [`Dism`](crate::Dism). The drop panics
+    /// with the report, unless the thread is panicking already or the test [opted
     /// out](crate::Builder::verify_on_drop). A process that was verified, and not called since, is
     /// not reported again.
     ///
+    /// Returns a report without a mistake. Its only possible remark is
+    /// [`Remark::HandlesLeft`]: somebody can still call.
+    ///
     /// # Errors
     ///
-    /// The report, if there is anything in it. A journal that is switched off, or whose beginning
-    /// is gone, cannot be verified and is reported as such.
+    /// The report, if it has a mistake or any other remark. A journal that is switched off, or whose
+    /// beginning is gone, cannot be verified and is reported as such.
     ///
     /// ```
     /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Mistake};
     ///
-    /// let dism = Emulator::new();
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
     /// dism.initialize()?;
     /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
     /// dism.close_session(session)?;
     /// let _ = dism.close_session(session);
     /// dism.shutdown()?;
     ///
-    /// let report = dism.verify().unwrap_err();
+    /// let report = emulator.verify().unwrap_err();
     /// assert_eq!(report.mistakes()[0].mistake, Mistake::CloseTwice);
     /// println!("{report}");
     /// # Ok::<(), dism_emu::Error>(())
     /// ```
-    pub fn verify(&self) -> Result<(), Report> {
-        let (journal, mut remarks) = {
+    pub fn verify(&self) -> Result<Report, Report> {
+        let (journal, remarks) = {
             let mut core = self.shared.lock();
             core.verified = Some(core.watermark());
             core.evidence()
         };
-        remarks.extend(journal.gap());
-        Report::of(journal, remarks).map_or(Ok(()), Err)
+        let gap = journal.gap();
+        let report = self.report(journal, remarks).with(gap);
+        let is_clean = report.is_empty();
+        let report = self.with_handles(report);
+        if is_clean { Ok(report) } else { Err(report) }
     }
 
-    /// Verifies as the drop of the last handle does, which then does not verify again: a thread
-    /// still in a call may drop that handle after its process is gone.
-    #[cfg(feature = "capi")]
-    pub(crate) fn verify_as_on_drop(&self) {
-        let report = {
-            let mut core = self.shared.lock();
-            let report = core.unseen_report();
-            core.verify_on_drop = false;
-            report
-        };
-        if !std::thread::panicking() {
-            panic_if_there_is(report);
+    /// What there is to report of what no verification has looked at.
+    fn unseen_report(&self) -> Option<Report> {
+        let mut evidence = None;
+        in_drop(|| evidence = self.shared.lock().unseen_evidence());
+        let (journal, remarks) = evidence?;
+        // That something is missing in the journal is no reason to fail, but it has to be known.
+        let gap = journal.gap();
+        let report = self.report(journal, remarks);
+        if report.is_empty() { None } else { Some(self.with_handles(report.with(gap))) }
+    }
+
+    fn report(&self, journal: Journal, mut remarks: Vec<Remark>) -> Report {
+        if self.allowed.contains(&Mistake::NeverShutDown) {
+            remarks.retain(|remark| !matches!(remark, Remark::StillInitialized { .. }));
         }
+        Report::new(journal, remarks, &self.allowed)
+    }
+
+    /// Says who can still call.
+    fn with_handles(&self, report: Report) -> Report {
+        let handles = Arc::strong_count(&self.handles) - 1;
+        let left = (handles > 0)
+            .then(|| Remark::HandlesLeft { handles, last_calls: report.journal().last_calls() });
+        report.with(left)
     }
 }
 
 impl Core {
-    /// What there is to report of what no verification has looked at, unless the test opted out.
-    fn unseen_report(&mut self) -> Option<Report> {
+    /// What a verification looks at, if none has looked at it.
+    fn unseen_evidence(&mut self) -> Option<(Journal, Vec<Remark>)> {
         let seen = Some(self.watermark());
-        if !self.verify_on_drop || std::mem::replace(&mut self.verified, seen) == seen {
-            return None;
-        }
-        let (journal, remarks) = self.evidence();
-        // That something is missing in the journal is no reason to fail, but it has to be known.
-        let gap = journal.gap();
-        Report::of(journal, remarks).map(|report| report.with(gap))
+        (std::mem::replace(&mut self.verified, seen) != seen).then(|| self.evidence())
     }
 
     /// What a verification looks at.
     fn evidence(&self) -> (Journal, Vec<Remark>) {
-        let journal = self.journal.snapshot(*self.machine.config());
+        let journal = self.journal.snapshot(self.machine.config().clone());
         let script = self.script.iter();
         let mut remarks: Vec<_> = script.flat_map(|script| script.remarks()).collect();
         // Without its beginning the journal cannot tell, but the machine can.
@@ -96,18 +110,15 @@ impl Core {
     }
 }
 
-/// The last handle is gone: see [`Emulator::verify`].
-impl Drop for Shared {
+/// Verifies: see [`Emulator::verify`]. Threads of the client may call meanwhile; what they do after
+/// this has the lock is not seen.
+impl Drop for Emulator {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            panic_if_there_is(self.core.get_mut().unseen_report());
+        if !self.verify_on_drop || std::thread::panicking() {
+            return;
         }
-    }
-}
-
-/// Under no lock.
-fn panic_if_there_is(report: Option<Report>) {
-    if let Some(report) = report {
-        panic!("{report}");
+        if let Some(report) = self.unseen_report() {
+            panic!("{report}");
+        }
     }
 }

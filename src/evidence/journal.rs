@@ -4,64 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::panic::Location;
 
-use thiserror::Error;
-
-use crate::call::{Call, Effect, Hresult, Outcome, ThreadId};
-use crate::machine::{Config, Machine};
-
-/// One entry of a [`Journal`]: which thread took which step, what the outcome was, and where in the
-/// caller's source the call is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Step {
-    /// Who.
-    pub thread: ThreadId,
-    /// What was asked.
-    pub call: Call,
-    /// What was answered.
-    pub outcome: Outcome,
-    /// Where the call is, as `#[track_caller]` reports it: the line that called the emulator, or
-    /// if the function around that line is `#[track_caller]` too, the line that called it. `None`
-    /// if that is not known.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
-    pub place: Option<&'static Location<'static>>,
-}
-
-/// Writes a location, or one that may be missing, as a string: `src/tool.rs:40:9`.
-#[cfg(feature = "serde")]
-pub(super) fn location_as_text<L, S>(location: &L, serializer: S) -> Result<S::Ok, S::Error>
-where
-    L: Copy + Into<Option<&'static Location<'static>>>,
-    S: serde::Serializer,
-{
-    match (*location).into() {
-        Some(location) => serializer.collect_str(location),
-        None => serializer.serialize_none(),
-    }
-}
-
-impl Step {
-    /// What the step answered: the code of its error or of its effect, or the one scripted for it.
-    ///
-    /// Of the two steps of a last close the first has what is scripted, and the second whether a
-    /// reboot is asked for; the call returns what is scripted.
-    #[must_use]
-    pub fn code(&self) -> Hresult {
-        match &self.outcome {
-            // A scripted operation is begun in any case; its end has the answer.
-            Ok(effect @ Effect::Begun { .. }) => effect.code(),
-            Ok(effect) => self.call.answer().unwrap_or_else(|| effect.code()),
-            Err(error) => error.code(),
-        }
-    }
-}
-
-/// Writes `t1 close session 2 -> references 1`.
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} -> {}", self.thread, self.call, Shown(&self.outcome))
-    }
-}
+use crate::call::{Call, Outcome, ThreadNumber};
+use crate::machine::{Config, Machine, ReplayError, Step};
 
 /// What happened in an emulated process, in the order in which it took effect.
 ///
@@ -71,13 +15,14 @@ impl fmt::Display for Step {
 /// ```
 /// use dism_emu::Emulator;
 ///
-/// let dism = Emulator::new();
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
 /// let session = dism.open_session(r"C:\mount")?;
 /// dism.close_session(session)?;
 /// dism.shutdown()?;
 ///
-/// let journal = dism.journal();
+/// let journal = emulator.journal();
 /// journal.replay().expect("the emulator keeps its contract");
 /// let last = journal.steps().last().expect("the shutdown");
 /// assert!(last.to_string().ends_with("shutdown -> shut down"));
@@ -93,20 +38,30 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// A journal that somebody else kept: who drives a [`Machine`] by hand gets the mistakes, the
-    /// timeline and the replay of their own steps.
+    /// A journal that somebody else kept.
+    ///
+    /// Whoever drives a [`Machine`] by hand gets the mistakes, the timeline and the replay of their
+    /// own steps. If the machine is behind a lock of their own, the replay checks that they wrote the
+    /// steps in the order in which they took effect.
     ///
     /// ```
-    /// use dism_emu::{Call, Config, Journal, Machine, Mistake, Step, ThreadId};
+    /// use dism_emu::machine::{Call, Config, Effect, Machine, ReplayError, Step};
+    /// use dism_emu::{Journal, Mistake, ThreadNumber};
     ///
     /// let config = Config::default();
-    /// let mut machine = Machine::new(config);
-    /// let thread = ThreadId::new(1);
+    /// let mut machine = Machine::new(config.clone());
+    /// let thread = ThreadNumber::new(1);
     /// let outcome = machine.apply(thread, &Call::Initialize);
-    /// let steps = vec![Step { thread, call: Call::Initialize, outcome, place: None }];
+    /// let step = Step { thread, call: Call::Initialize, outcome, place: None };
     ///
-    /// let journal = Journal::from_steps(config, steps);
+    /// let journal = Journal::from_steps(config.clone(), vec![step]);
     /// assert_eq!(journal.mistakes()[0].mistake, Mistake::NeverShutDown);
+    /// assert!(journal.replay().is_ok());
+    ///
+    /// let outcome = Ok(Effect::ShutDown { count: 0 });
+    /// let made_up = Step { thread, call: Call::Shutdown, outcome, place: None };
+    /// let differs = Journal::from_steps(config, vec![made_up]).replay().unwrap_err();
+    /// assert!(matches!(differs, ReplayError::Differs { at: 0, .. }));
     /// ```
     #[must_use]
     pub const fn from_steps(config: Config, steps: Vec<Step>) -> Self {
@@ -151,7 +106,14 @@ impl Journal {
         if self.dropped > 0 {
             return Err(ReplayError::Incomplete { dropped: self.dropped });
         }
-        replay(self.config, &self.steps)
+        let mut machine = Machine::new(self.config.clone());
+        for (at, step) in self.steps.iter().enumerate() {
+            let replayed = machine.apply(step.thread, &step.call);
+            if replayed != step.outcome {
+                return Err(ReplayError::Differs { at, step: Box::new(step.clone()), replayed });
+            }
+        }
+        Ok(machine)
     }
 }
 
@@ -165,82 +127,10 @@ impl fmt::Display for Journal {
     }
 }
 
-/// Runs steps through a fresh machine and reports the first outcome that differs.
-///
-/// For journals that somebody else kept: who brings a lock of their own around a [`Machine`]
-/// checks with it that they wrote the steps in the order in which they took effect.
-///
-/// # Errors
-///
-/// [`ReplayError::Differs`] at the first outcome that differs.
-///
-/// ```
-/// use dism_emu::{Call, Config, Effect, ReplayError, Step, ThreadId, replay};
-///
-/// let thread = ThreadId::new(1);
-/// let outcome = Ok(Effect::ShutDown { count: 0 });
-/// let made_up = Step { thread, call: Call::Shutdown, outcome, place: None };
-/// let differs = replay(Config::default(), [&made_up]).unwrap_err();
-/// assert!(matches!(differs, ReplayError::Differs { at: 0, .. }));
-/// ```
-pub fn replay<'a>(
-    config: Config,
-    steps: impl IntoIterator<Item = &'a Step>,
-) -> Result<Machine, ReplayError> {
-    let mut machine = Machine::new(config);
-    for (at, step) in steps.into_iter().enumerate() {
-        let replayed = machine.apply(step.thread, &step.call);
-        if replayed != step.outcome {
-            return Err(ReplayError::Differs { at, step: Box::new(step.clone()), replayed });
-        }
-    }
-    Ok(machine)
-}
-
-/// Why a journal did not replay.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ReplayError {
-    /// The journal was switched off, so there is nothing to look at.
-    #[error("the journal is switched off")]
-    Off,
-
-    /// The journal's limit was reached and its beginning is gone, so nothing can be said of the
-    /// rest.
-    #[error("the first {dropped} steps of the journal are missing")]
-    Incomplete {
-        /// How many steps are missing.
-        dropped: u64,
-    },
-
-    /// A step came out otherwise in a fresh machine.
-    #[error("step {at}, {step}, replays as {}", Shown(replayed))]
-    Differs {
-        /// The index of the step.
-        at: usize,
-        /// The step as the journal has it.
-        step: Box<Step>,
-        /// How it comes out in a fresh machine.
-        replayed: Outcome,
-    },
-}
-
-/// An outcome in one line, a failure with its code.
-struct Shown<'a>(&'a Outcome);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Ok(effect) => write!(f, "{effect}"),
-            Err(error) => write!(f, "{:?}: {error}", error.code()),
-        }
-    }
-}
-
 /// Who makes a call: what the journal has of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
-    pub(crate) thread: ThreadId,
+    pub(crate) thread: ThreadNumber,
     /// `None` if the caller is not Rust code.
     pub(crate) location: Option<&'static Location<'static>>,
 }

@@ -10,8 +10,8 @@ mod text;
 mod timeline;
 
 pub use self::audit::Finding;
+pub use self::journal::Journal;
 pub(crate) use self::journal::{Caller, Recorder};
-pub use self::journal::{Journal, ReplayError, Step, replay};
 pub use self::mistake::Mistake;
 pub use self::remark::Remark;
 pub use self::report::Report;

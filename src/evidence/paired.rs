@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Step;
-use crate::call::{Call, Effect, Error, Hresult, Session, ThreadId};
+use crate::call::{Call, Effect, Error, Hresult, Session, ThreadNumber};
+use crate::machine::Step;
 
 /// One call: the step at which it took effect, and for an operation or a last close the second.
 #[derive(Clone, Copy, Debug)]
@@ -28,12 +28,12 @@ impl<'a> Calls<'a> {
         let mut calls: Vec<OneCall> = Vec::new();
         let mut of_step = Vec::with_capacity(steps.len());
         // A thread is in one operation, or in one close, on a session at a time (rules C7, P3).
-        let mut running: BTreeMap<(ThreadId, Session), usize> = BTreeMap::new();
+        let mut running: BTreeMap<(ThreadNumber, Session), usize> = BTreeMap::new();
         for (at, step) in steps.iter().enumerate() {
             let begun = match (step.call.asked(), &step.outcome) {
                 (
                     Call::EndOperation { session, .. },
-                    Ok(Effect::Ended { .. }) | Err(Error::OperationFailed { .. }),
+                    Ok(Effect::Ended { .. }) | Err(Error::Failed { .. }),
                 )
                 | (Call::FinishClose { session }, Ok(Effect::Closed { .. })) => {
                     running.remove(&(step.thread, *session))
@@ -120,7 +120,7 @@ impl<'a> Calls<'a> {
         // An operation may have been cancelled by its caller before it came to that.
         first.call.answer().is_some_and(|answer| match first.outcome {
             Ok(Effect::Begun { .. }) => call.second.is_none() || self.last(call).code() == answer,
-            Ok(_) | Err(Error::Scripted { .. }) => true,
+            Ok(_) | Err(Error::Failed { .. }) => true,
             Err(_) => false,
         })
     }

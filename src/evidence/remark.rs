@@ -1,12 +1,15 @@
 //! What a report says of the test itself.
 
+use std::collections::BTreeMap;
 use std::panic::Location;
 
 use thiserror::Error;
 
 use super::Journal;
+use super::paired::Calls;
+use super::text::{LISTED, Part, WIDTH};
 #[cfg(feature = "serde")]
-use super::journal::location_as_text;
+use crate::machine::location_as_text;
 
 /// Something that makes a test say less than it seems to: not the client's mistake.
 ///
@@ -34,6 +37,30 @@ pub enum Remark {
         place: &'static Location<'static>,
     },
 
+    /// A rule fired more or less often than the test [expected](crate::Rule::expect).
+    #[error("a rule of the test fired {fired} times, expected {expected}: {rule}, at {place}")]
+    RuleCount {
+        /// The rule in words.
+        rule: String,
+        /// How often it should have fired.
+        expected: u32,
+        /// How often it did.
+        fired: u64,
+        /// Where the test made it.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
+        place: &'static Location<'static>,
+    },
+
+    /// What the test wanted to stop never came.
+    #[error("no thread reached a hold of the test: {hold}, at {place}")]
+    UnreachedHold {
+        /// The hold in words.
+        hold: String,
+        /// Where the test made it.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
+        place: &'static Location<'static>,
+    },
+
     /// The test held calls back and never let them go.
     #[error("a hold was let go by its deadline: {hold}, at {place}")]
     ExpiredHold {
@@ -53,6 +80,17 @@ pub enum Remark {
         open_sessions: usize,
     },
 
+    /// Code that the test has left behind can still call: the journal may miss what it does from
+    /// now on. Not a reason to fail.
+    #[error("{}", handles_left(*handles, last_calls))]
+    HandlesLeft {
+        /// How many [`Dism`](crate::Dism) handles and [`OwnedSession`](crate::OwnedSession)s there
+        /// are.
+        handles: usize,
+        /// The last call of each thread, in words.
+        last_calls: Vec<String>,
+    },
+
     /// No journal was kept, so no mistake can be found.
     #[error("the journal is switched off, so no mistake can be found")]
     JournalOff,
@@ -65,7 +103,36 @@ pub enum Remark {
     },
 }
 
+/// The text of [`Remark::HandlesLeft`].
+fn handles_left(handles: usize, last_calls: &[String]) -> String {
+    let word = if handles == 1 { "handle is" } else { "handles are" };
+    let mut text = format!("{handles} {word} left");
+    for (at, call) in last_calls.iter().take(LISTED).enumerate() {
+        text += if at == 0 { "; the last calls: " } else { "; " };
+        text += call;
+    }
+    match last_calls.len().saturating_sub(LISTED) {
+        0 => text,
+        more => format!("{text}; and of {more} more threads"),
+    }
+}
+
 impl Journal {
+    /// The last call of each thread, in words.
+    pub(crate) fn last_calls(&self) -> Vec<String> {
+        let calls = Calls::of(self.steps());
+        let last: BTreeMap<_, _> =
+            calls.all().iter().map(|call| (calls.first(*call).thread, *call)).collect();
+        let in_words = |(thread, call)| {
+            let text = calls.text(call, Part::Whole).within(WIDTH - 20);
+            match calls.first(call).place {
+                Some(location) => format!("{thread} {text}, at {location}"),
+                None => format!("{thread} {text}"),
+            }
+        };
+        last.into_iter().map(in_words).collect()
+    }
+
     /// Why the journal does not have everything, if it does not.
     pub(crate) fn gap(&self) -> Option<Remark> {
         match (self.is_off(), self.dropped()) {

@@ -7,7 +7,7 @@ use super::audit::groups;
 use super::paired::Calls;
 use super::text::{LISTED, Part, WIDTH, cut, numbers};
 use super::{Finding, Journal};
-use crate::call::ThreadId;
+use crate::call::ThreadNumber;
 
 /// A journal for people: one line a call, a column a thread, and under a mistake its name.
 ///
@@ -19,14 +19,15 @@ use crate::call::ThreadId;
 /// ```
 /// use dism_emu::{Emulator, Timeline};
 ///
-/// let dism = Emulator::builder().verify_on_drop(false).build();
+/// let emulator = Emulator::builder().verify_on_drop(false).build();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
 /// let session = dism.open_session(r"C:\mount")?;
 /// dism.close_session(session)?;
 /// dism.close_session(session).unwrap_err();
 /// dism.shutdown()?;
 ///
-/// let journal = dism.journal();
+/// let journal = emulator.journal();
 /// let found = journal.mistakes();
 /// let timeline = Timeline::new(&journal, &found).to_string();
 /// assert!(timeline.contains(
@@ -162,7 +163,7 @@ fn lines(calls: &Calls<'_>) -> Vec<Line> {
 
 /// Where the threads' columns are.
 struct Layout {
-    threads: Vec<ThreadId>,
+    threads: Vec<ThreadNumber>,
     /// The digits of the highest number.
     digits: usize,
     /// Where the first column begins.
@@ -190,7 +191,7 @@ impl Layout {
     }
 
     /// Where the thread's column begins, or further to the left if so much text needs it.
-    fn indent_of(&self, thread: ThreadId, needed: usize) -> usize {
+    fn indent_of(&self, thread: ThreadNumber, needed: usize) -> usize {
         let at = self.threads.binary_search(&thread).unwrap_or(0);
         let column = self.indent + at.saturating_mul(self.column).min(WIDTH - ROOM);
         column.min(WIDTH.saturating_sub(needed)).max(self.indent)

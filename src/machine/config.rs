@@ -1,5 +1,10 @@
 //! What a process is like.
 
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
 use crate::call::Hresult;
 
 /// Which of the two contracts the emulated DLL keeps.
@@ -7,6 +12,19 @@ use crate::call::Hresult;
 /// Microsoft's pages and recordings of the genuine DLL disagree about a second `DismInitialize`
 /// and everything that follows from it (rules I3, I5, S3, S5); in all else the two are the same.
 /// A client that passes its tests under both is safe on the machines that exist.
+///
+/// ```
+/// use dism_emu::{Contract, Emulator};
+///
+/// for contract in Contract::ALL {
+///     let emulator = Emulator::builder().contract(contract).build();
+///     let dism = emulator.dism();
+///     dism.initialize()?;
+///     dism.shutdown()?;
+/// }
+/// assert_eq!("recorded".parse(), Ok(Contract::Recorded));
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Contract {
@@ -17,24 +35,56 @@ pub enum Contract {
     Recorded,
 }
 
+impl Contract {
+    /// Both, for a test that runs under each.
+    pub const ALL: [Self; 2] = [Self::Documented, Self::Recorded];
+}
+
+/// Writes `Documented` or `Recorded`.
+impl fmt::Display for Contract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Documented => "Documented",
+            Self::Recorded => "Recorded",
+        })
+    }
+}
+
+/// Reads what [`Display`](fmt::Display) writes, in any letter case: `recorded`.
+impl FromStr for Contract {
+    type Err = ParseContractError;
+
+    fn from_str(name: &str) -> Result<Self, ParseContractError> {
+        let is_it = |contract: &Self| contract.to_string().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(is_it).ok_or(ParseContractError)
+    }
+}
+
+/// The name is not that of a [`Contract`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[error("the contract is neither `documented` nor `recorded`")]
+#[non_exhaustive]
+pub struct ParseContractError;
+
 /// What an emulated process is like: the contract, the elevation, and the codes that the sources
 /// dispute.
 ///
 /// [`Emulator::builder`](crate::Emulator::builder) sets these one by one; a
-/// [`Machine`](crate::Machine) takes the whole.
+/// [`Machine`](super::Machine) takes the whole.
 ///
 /// A disputed code is answered as it stands, whatever its number: the call fails in the sense of
 /// [`Result`], and the number is the thread's last error, even where it has the sign of a success.
 ///
 /// ```
-/// use dism_emu::{Config, Contract, Machine};
+/// use dism_emu::Contract;
+/// use dism_emu::machine::{Config, Machine};
 ///
 /// let mut config = Config::default();
 /// config.contract = Contract::Recorded;
 /// let machine = Machine::new(config);
 /// # let _ = machine;
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Config {
@@ -43,7 +93,7 @@ pub struct Config {
     /// Whether the process is elevated (rule I2). Default: yes.
     pub elevated: bool,
     /// The answer to a second initialize under [`Contract::Documented`] (rule I3). Default:
-    /// [`Hresult::ERROR_ALREADY_INITIALIZED`], a stand-in for a number that was never published.
+    /// [`Hresult::WIN32_ALREADY_INITIALIZED`], a stand-in for a number that was never published.
     pub already_initialized: Hresult,
     /// The answer for a handle that is not open: never given out, or closed (rules C2, C5).
     /// Default: [`Hresult::DISMAPI_E_INVALID_DISM_SESSION`]; an old edition of Microsoft's page
@@ -63,7 +113,7 @@ impl Default for Config {
         Self {
             contract: Contract::default(),
             elevated: true,
-            already_initialized: Hresult::ERROR_ALREADY_INITIALIZED,
+            already_initialized: Hresult::WIN32_ALREADY_INITIALIZED,
             closed_session: Hresult::DISMAPI_E_INVALID_DISM_SESSION,
             closing_session: Hresult::DISMAPI_E_INVALID_DISM_SESSION,
             last_session: u32::MAX,

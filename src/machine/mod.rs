@@ -1,27 +1,35 @@
 //! A DISM process as a pure state machine: no lock, no clock, no thread.
+//!
+//! It is what an [`Emulator`](crate::Emulator) keeps behind its mutex, and it is public for those who
+//! bring a lock or a scheduler of their own. A test needs none of it, except to look at the steps of a
+//! [`Journal`](crate::Journal) one by one.
 
-mod config;
+pub(crate) mod config;
 pub(crate) mod request;
 mod sessions;
+mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::config::Contract;
 use self::request::Request;
 use self::sessions::{Sessions, Slot};
 use crate::call::image::ImageKey;
 use crate::call::{
-    Call, Effect, Error, Function, Hresult, ImageIdentifier, InvalidArgument, Memory, MountImage,
-    Outcome, Session, ThreadId,
+    Error, Function, Hresult, ImageIdentifier, InvalidArgument, Memory, MountImage, Session,
+    ThreadNumber,
 };
 
-pub use self::config::{Config, Contract};
+pub use self::config::Config;
+#[cfg(feature = "serde")]
+pub(crate) use self::step::location_as_text;
+pub use self::step::{ReplayError, Step};
+pub use crate::call::{Call, Effect, Outcome};
 
 /// The state of one process that has loaded the DLL, as a pure state machine.
 ///
 /// No lock, no clock, no thread of its own: [`apply`](Self::apply) takes one step for one thread
-/// and says how it came out. The same steps give the same outcomes, always. It is what an
-/// [`Emulator`](crate::Emulator) keeps behind its mutex, and it is public for those who bring a
-/// lock or a scheduler of their own.
+/// and says how it came out. The same steps give the same outcomes, always.
 ///
 /// Two steps can find that they have to wait: [`Call::BeginOperation`] for its turn and
 /// [`Call::CloseSession`] for operations to drain. The outcome says so; the thread then takes no
@@ -30,9 +38,10 @@ pub use self::config::{Config, Contract};
 /// [`Effect::Closing`] with [`Call::FinishClose`], each by the same thread.
 ///
 /// ```
-/// use dism_emu::{Call, Config, Effect, Machine, OpenSession, ThreadId};
+/// use dism_emu::machine::{Call, Config, Effect, Machine};
+/// use dism_emu::{OpenSession, ThreadNumber};
 ///
-/// let thread = ThreadId::new(1);
+/// let thread = ThreadNumber::new(1);
 /// let mut machine = Machine::new(Config::default());
 /// machine.apply(thread, &Call::Initialize)?;
 /// let opened = machine.apply(thread, &Call::OpenSession(OpenSession::new(r"C:\mount")))?;
@@ -49,7 +58,7 @@ pub struct Machine {
     config: Config,
     phase: Phase,
     /// Per thread the code of its last failing call (rule E1).
-    last_errors: BTreeMap<ThreadId, Hresult>,
+    last_errors: BTreeMap<ThreadNumber, Hresult>,
     /// What is mounted, in the order in which it was: it outlives a shutdown (rule N4).
     mounted: Vec<MountImage>,
     /// What was handed out and not given back: it outlives a shutdown (rule D4).
@@ -145,7 +154,7 @@ impl Machine {
     /// Those of the contract; and [`InvalidArgument::NothingToEnd`] for an
     /// [`EndOperation`](Call::EndOperation) or a [`FinishClose`](Call::FinishClose) that is not
     /// this thread's, or not yet.
-    pub fn apply(&mut self, thread: ThreadId, call: &Call) -> Outcome {
+    pub fn apply(&mut self, thread: ThreadNumber, call: &Call) -> Outcome {
         let answer = call.answer();
         self.step(thread, call, |_| answer)
     }
@@ -154,7 +163,7 @@ impl Machine {
     #[inline]
     pub(crate) fn step(
         &mut self,
-        thread: ThreadId,
+        thread: ThreadNumber,
         request: &impl Request,
         ask: impl Ask,
     ) -> Outcome {
@@ -167,7 +176,7 @@ impl Machine {
 
     /// Rules E1 and E2. A success clears nothing (rule E3).
     #[cold]
-    fn record_last_error(&mut self, thread: ThreadId, call: &Call, error: Error) {
+    fn record_last_error(&mut self, thread: ThreadNumber, call: &Call, error: Error) {
         if sets_last_error(call) {
             self.last_errors.insert(thread, error.code());
         }
@@ -178,7 +187,7 @@ impl Machine {
     ///
     /// `false` while it waits for that, and where it has nothing to wait for there.
     #[must_use]
-    pub fn is_ready(&self, thread: ThreadId, session: Session) -> bool {
+    pub fn is_ready(&self, thread: ThreadNumber, session: Session) -> bool {
         let Phase::Up { sessions, .. } = &self.phase else { return false };
         let Some(slot) = sessions.find(session) else { return false };
         sessions.entry(slot).is_held_by(thread)
@@ -246,7 +255,7 @@ impl Machine {
     #[inline]
     fn begin_operation(
         &mut self,
-        thread: ThreadId,
+        thread: ThreadNumber,
         session: Session,
         function: Function,
         ask: impl Ask,
@@ -280,7 +289,12 @@ impl Machine {
     }
 
     #[inline]
-    fn end_operation(&mut self, thread: ThreadId, session: Session, result: Hresult) -> Outcome {
+    fn end_operation(
+        &mut self,
+        thread: ThreadNumber,
+        session: Session,
+        result: Hresult,
+    ) -> Outcome {
         let (sessions, slot) = self.find(session)?;
         if !sessions.entry(slot).is_held_by(thread) || sessions.is_drained(slot) {
             return Err(InvalidArgument::NothingToEnd { session }.into());
@@ -288,13 +302,13 @@ impl Machine {
         sessions.pass_turn(slot);
         sessions.entry_mut(slot).reboot |= result == Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
         if result.is_failure() {
-            return Err(Error::OperationFailed { code: result });
+            return Err(Error::Failed { code: result });
         }
         Ok(Effect::Ended { result })
     }
 
     #[inline]
-    fn close_session(&mut self, thread: ThreadId, session: Session, ask: impl Ask) -> Outcome {
+    fn close_session(&mut self, thread: ThreadNumber, session: Session, ask: impl Ask) -> Outcome {
         let code = self.config.closed_session;
         let (sessions, slot) = self.find(session)?;
         let entry = sessions.entry(slot);
@@ -316,7 +330,7 @@ impl Machine {
     }
 
     #[inline]
-    fn finish_close(&mut self, thread: ThreadId, session: Session) -> Outcome {
+    fn finish_close(&mut self, thread: ThreadNumber, session: Session) -> Outcome {
         let (sessions, slot) = self.find(session)?;
         let entry = sessions.entry(slot);
         let reboot = entry.reboot;
@@ -349,7 +363,7 @@ impl Machine {
         Ok(Effect::ShutDown { count: left })
     }
 
-    fn last_error(&self, thread: ThreadId, ask: impl Ask) -> Outcome {
+    fn last_error(&self, thread: ThreadNumber, ask: impl Ask) -> Outcome {
         self.not_after_shutdown()?;
         check_scripted(ask(None))?;
         Ok(Effect::LastError(self.last_errors.get(&thread).copied()))
@@ -422,13 +436,15 @@ impl Machine {
         &self.mounted
     }
 
-    fn call_without_session(&self, function: Function, ask: impl Ask) -> Outcome {
+    fn call_without_session(&self, ask: impl Ask) -> Outcome {
         self.check_initialized()?;
-        if !function.is_without_session() {
-            return Err(InvalidArgument::TakesSession { function }.into());
-        }
         check_scripted(ask(None))?;
         Ok(Effect::Called)
+    }
+
+    fn get_image_info(&self, file: ImageKey<'_>, ask: impl Ask) -> Outcome {
+        self.check_path(file)?;
+        self.call_without_session(ask)
     }
 
     /// Not initialized comes first, whatever is missing.
@@ -513,7 +529,7 @@ fn sets_last_error(call: &Call) -> bool {
 #[inline]
 fn check_scripted(answer: Option<Hresult>) -> Result<(), Error> {
     match answer {
-        Some(code) if code.is_failure() => Err(Error::Scripted { code }),
+        Some(code) if code.is_failure() => Err(Error::Failed { code }),
         _ => Ok(()),
     }
 }
@@ -537,7 +553,7 @@ mod tests {
     use super::*;
     use crate::call::OpenSession;
 
-    const THREAD: ThreadId = ThreadId::new(1);
+    const THREAD: ThreadNumber = ThreadNumber::new(1);
 
     fn recorded() -> Machine {
         Machine::new(Config { contract: Contract::Recorded, ..Config::default() })

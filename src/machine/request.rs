@@ -5,10 +5,12 @@
 //! client calls is a type of its own: the compiler knows which call it has, and the path of an open
 //! is copied only if the journal keeps it, or if the open fails.
 
+use std::ffi::OsStr;
+
 use super::{Ask, Machine};
 use crate::call::arguments::Placement;
 use crate::call::image::ImageKey;
-use crate::call::{self, Call, Function, Hresult, ImagePath, Outcome, Session, ThreadId};
+use crate::call::{self, Call, Function, Hresult, ImagePath, Outcome, Session, ThreadNumber};
 
 /// A call that is about to be made.
 pub(crate) trait Request {
@@ -32,7 +34,7 @@ pub(crate) trait Request {
 
     /// Takes the step. It asks for a scripted answer once the contract allows the call, and only
     /// then.
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, ask: impl Ask) -> Outcome;
+    fn apply(&self, machine: &mut Machine, thread: ThreadNumber, ask: impl Ask) -> Outcome;
 }
 
 /// For replay, and for calls that have no type of their own.
@@ -53,7 +55,7 @@ impl Request for Call {
         Call::answer(self)
     }
 
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, ask: impl Ask) -> Outcome {
+    fn apply(&self, machine: &mut Machine, thread: ThreadNumber, ask: impl Ask) -> Outcome {
         match self {
             Self::Initialize => machine.initialize(ask),
             Self::OpenSession(open) => {
@@ -72,7 +74,10 @@ impl Request for Call {
             Self::MountImage(mount) => machine.mount_image(mount, ask),
             Self::UnmountImage { path } => machine.unmount_image(path.key(), ask),
             Self::RemountImage { path } => machine.remount_image(path.key(), ask),
-            Self::CallWithoutSession { function } => machine.call_without_session(*function, ask),
+            Self::GetMountedImageInfo | Self::CleanupMountpoints => {
+                machine.call_without_session(ask)
+            }
+            Self::GetImageInfo { file } => machine.get_image_info(file.key(), ask),
             Self::CallWithoutArgument { function } => machine.call_without_argument(*function),
             Self::HandOut { .. } => machine.hand_out(),
             Self::Delete { memory } => machine.delete(*memory, ask),
@@ -91,7 +96,7 @@ impl Request for Initialize {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, _: ThreadId, ask: impl Ask) -> Outcome {
+    fn apply(&self, machine: &mut Machine, _: ThreadNumber, ask: impl Ask) -> Outcome {
         machine.initialize(ask)
     }
 }
@@ -105,14 +110,14 @@ impl Request for Shutdown {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, _: ThreadId, ask: impl Ask) -> Outcome {
+    fn apply(&self, machine: &mut Machine, _: ThreadNumber, ask: impl Ask) -> Outcome {
         machine.shutdown(ask)
     }
 }
 
 /// `DismOpenSession`.
 pub(crate) struct OpenSession<'a> {
-    path: &'a [u8],
+    path: &'a OsStr,
     image: ImageKey<'a>,
     placement: Option<&'a Placement>,
 }
@@ -120,15 +125,15 @@ pub(crate) struct OpenSession<'a> {
 impl<'a> OpenSession<'a> {
     /// Hashes the path, which needs no lock.
     #[inline]
-    pub(crate) fn new(path: &'a [u8], placement: Option<&'a Placement>) -> Self {
-        Self { path, image: ImageKey::new(path), placement }
+    pub(crate) fn new(path: &'a OsStr, placement: Option<&'a Placement>) -> Self {
+        Self { path, image: ImageKey::new(path.as_encoded_bytes()), placement }
     }
 }
 
 impl Request for OpenSession<'_> {
     fn call(&self) -> Call {
         let placement = self.placement.map(|placement| Box::new(placement.clone()));
-        Call::OpenSession(call::OpenSession { path: ImagePath::from_bytes(self.path), placement })
+        Call::OpenSession(call::OpenSession { path: ImagePath::new(self.path), placement })
     }
 
     fn function(&self) -> Option<Function> {
@@ -140,7 +145,7 @@ impl Request for OpenSession<'_> {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, _: ThreadId, ask: impl Ask) -> Outcome {
+    fn apply(&self, machine: &mut Machine, _: ThreadNumber, ask: impl Ask) -> Outcome {
         machine.open_session(self.image, self.placement.is_some(), ask)
     }
 }
@@ -157,7 +162,7 @@ impl Request for BeginOperation {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, ask: impl Ask) -> Outcome {
+    fn apply(&self, machine: &mut Machine, thread: ThreadNumber, ask: impl Ask) -> Outcome {
         machine.begin_operation(thread, self.session, self.function, ask)
     }
 }
@@ -179,7 +184,7 @@ impl Request for EndOperation {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, _: impl Ask) -> Outcome {
+    fn apply(&self, machine: &mut Machine, thread: ThreadNumber, _: impl Ask) -> Outcome {
         machine.end_operation(thread, self.session, self.result)
     }
 }
@@ -195,7 +200,7 @@ impl Request for CloseSession {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, ask: impl Ask) -> Outcome {
+    fn apply(&self, machine: &mut Machine, thread: ThreadNumber, ask: impl Ask) -> Outcome {
         machine.close_session(thread, self.session, ask)
     }
 }
@@ -211,7 +216,7 @@ impl Request for FinishClose {
     }
 
     #[inline]
-    fn apply(&self, machine: &mut Machine, thread: ThreadId, _: impl Ask) -> Outcome {
+    fn apply(&self, machine: &mut Machine, thread: ThreadNumber, _: impl Ask) -> Outcome {
         machine.finish_close(thread, self.session)
     }
 }

@@ -5,7 +5,7 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use crate::call::image::ImageKey;
-use crate::call::{Session, ThreadId};
+use crate::call::{Session, ThreadNumber};
 
 /// Handle 1 belongs to the DLL itself (rule O2).
 const FIRST: u32 = 2;
@@ -24,7 +24,7 @@ pub(super) struct Sessions {
     next: u64,
     /// Who waits for which session, in the order of arrival (rule P2). A closer waits like an
     /// operation; since none arrives after it, it is the last of its session (rule C4).
-    waits: Vec<(Session, ThreadId)>,
+    waits: Vec<(Session, ThreadNumber)>,
 }
 
 /// A session that is open, or closing.
@@ -37,7 +37,7 @@ pub(super) struct Entry {
     /// 0 while closing.
     pub(super) references: u32,
     /// Whose turn it is, if it is anybody's: who performs an operation, or closes what has drained.
-    holder: Option<ThreadId>,
+    holder: Option<ThreadNumber>,
     /// Whether anybody may wait behind the holder; without, nobody has to be looked for among all
     /// that wait.
     has_queue: bool,
@@ -47,7 +47,11 @@ pub(super) struct Entry {
 
 impl Entry {
     #[inline]
-    fn take_turn(&mut self, thread: ThreadId, waits: &mut Vec<(Session, ThreadId)>) -> bool {
+    fn take_turn(
+        &mut self,
+        thread: ThreadNumber,
+        waits: &mut Vec<(Session, ThreadNumber)>,
+    ) -> bool {
         if self.holder.is_some() {
             waits.push((self.handle, thread));
             self.has_queue = true;
@@ -68,7 +72,7 @@ impl Entry {
     }
 
     /// Whether it is this thread's turn.
-    pub(super) fn is_held_by(&self, thread: ThreadId) -> bool {
+    pub(super) fn is_held_by(&self, thread: ThreadNumber) -> bool {
         self.holder == Some(thread)
     }
 }
@@ -170,7 +174,7 @@ impl Sessions {
     /// The last reference is given back: no operation is accepted any more, and the image counts
     /// as not open. Whose close it was gets its turn as for an operation.
     #[inline]
-    pub(super) fn start_closing(&mut self, slot: Slot, thread: ThreadId) -> bool {
+    pub(super) fn start_closing(&mut self, slot: Slot, thread: ThreadNumber) -> bool {
         let entry = &mut self.entries[slot.key()];
         entry.references = 0;
         take_out(&mut self.by_image, spread(entry.image_hash), slot);
@@ -187,7 +191,7 @@ impl Sessions {
 
     /// Gives the thread its turn now, or puts it behind those that arrived before; `true` for now.
     #[inline]
-    pub(super) fn take_turn(&mut self, slot: Slot, thread: ThreadId) -> bool {
+    pub(super) fn take_turn(&mut self, slot: Slot, thread: ThreadNumber) -> bool {
         self.entries[slot.key()].take_turn(thread, &mut self.waits)
     }
 
@@ -202,7 +206,7 @@ impl Sessions {
 
     /// Whether the thread has its turn on the session, or waits for it.
     #[inline]
-    pub(super) fn is_busy(&self, slot: Slot, thread: ThreadId) -> bool {
+    pub(super) fn is_busy(&self, slot: Slot, thread: ThreadNumber) -> bool {
         let entry = self.entry(slot);
         entry.is_held_by(thread) || entry.has_queue && self.waits.contains(&(entry.handle, thread))
     }

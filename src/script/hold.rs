@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::call::{Function, Session, ThreadId};
+use crate::call::{Function, Session, ThreadNumber};
 use crate::evidence::Remark;
 
 /// Stops the next call of a function at a given point, so that a test can make an interleaving
@@ -20,11 +20,12 @@ use crate::evidence::Remark;
 ///
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Error, Function, Hold};
 ///
-/// let dism = Emulator::new();
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
 /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
 ///
-/// let hold = dism.hold(Hold::closing());
+/// let hold = emulator.hold(Hold::closing());
 /// let closer = thread::spawn({
 ///     let dism = dism.clone();
 ///     move || dism.close_session(session)
@@ -44,6 +45,7 @@ pub struct Hold {
     function: Function,
     session: Option<Session>,
     deadline: Duration,
+    optional: bool,
 }
 
 /// Where in a call.
@@ -88,7 +90,7 @@ impl Hold {
     }
 
     const fn new(point: Point, function: Function) -> Self {
-        Self { point, function, session: None, deadline: Duration::from_secs(10) }
+        Self { point, function, session: None, deadline: Duration::from_secs(10), optional: false }
     }
 
     /// Catches only a call that passes this session. An open passes none.
@@ -104,6 +106,13 @@ impl Hold {
     /// as a deadlock.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Allows that no thread reaches the hold. Without this,
+    /// [`Emulator::verify`](crate::Emulator::verify) reports a hold that no thread reached.
+    pub const fn optional(mut self) -> Self {
+        self.optional = true;
         self
     }
 }
@@ -124,10 +133,11 @@ impl fmt::Display for Hold {
     }
 }
 
-/// The holds that are set.
+/// The holds that are set, and what there is to report of those that were taken back.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
     active: Vec<ActiveHold>,
+    unreached: Vec<Remark>,
 }
 
 #[derive(Debug)]
@@ -136,12 +146,18 @@ struct ActiveHold {
     id: u64,
     location: &'static Location<'static>,
     /// The thread that it caught.
-    thread: Option<ThreadId>,
+    thread: Option<ThreadNumber>,
     /// Whether its deadline let the thread go.
     is_expired: bool,
 }
 
 impl ActiveHold {
+    fn unreached(&self) -> Option<Remark> {
+        let is_unreached = self.thread.is_none() && !self.hold.optional;
+        is_unreached
+            .then(|| Remark::UnreachedHold { hold: self.hold.to_string(), place: self.location })
+    }
+
     fn expired(&self) -> Remark {
         Remark::ExpiredHold { hold: self.hold.to_string(), place: self.location }
     }
@@ -167,7 +183,7 @@ impl Holds {
         point: Point,
         function: Option<Function>,
         session: Option<Session>,
-        thread: ThreadId,
+        thread: ThreadNumber,
     ) -> Option<(u64, Duration)> {
         let active = self.active.iter_mut().find(|active| {
             let Hold { point: at, function: of, session: on, .. } = active.hold;
@@ -206,12 +222,23 @@ impl Holds {
     pub(crate) fn remove(&mut self, id: u64) -> Option<Remark> {
         let at = self.active.iter().position(|active| active.id == id)?;
         let active = self.active.remove(at);
+        self.unreached.extend(active.unreached());
         active.is_expired.then(|| active.expired())
     }
 
-    /// What there is to report of holds that nobody has released.
+    /// Whether the hold holds a thread now.
+    pub(crate) fn is_held(&self, id: u64) -> bool {
+        self.find(id).is_some_and(|active| active.thread.is_some() && !active.is_expired)
+    }
+
+    /// What there is to report: holds that no thread reached, and those that nobody has released.
     pub(super) fn remarks(&self) -> impl Iterator<Item = Remark> {
-        self.active.iter().filter(|active| active.is_expired).map(ActiveHold::expired)
+        let active = self.active.iter();
+        let active = active.filter_map(|active| match active.is_expired {
+            true => Some(active.expired()),
+            false => active.unreached(),
+        });
+        self.unreached.iter().cloned().chain(active)
     }
 
     fn find(&self, id: u64) -> Option<&ActiveHold> {

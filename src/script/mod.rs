@@ -23,14 +23,10 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Puts rules in force, which are taken back together. Returns their number.
-    pub(crate) fn add_rules(
-        &mut self,
-        rules: impl IntoIterator<Item = Rule>,
-        location: &'static Location<'static>,
-    ) -> u64 {
+    /// Puts a rule in force. Returns its number.
+    pub(crate) fn add_rule(&mut self, rule: Rule, location: &'static Location<'static>) -> u64 {
         self.last_id += 1;
-        rules.into_iter().for_each(|rule| self.rules.add(rule, self.last_id, location));
+        self.rules.add(rule, self.last_id, location);
         self.last_id
     }
 
@@ -46,7 +42,7 @@ impl Script {
         self.last_id
     }
 
-    /// What there is to report of rules that never fired, and of holds that nobody released.
+    /// What there is to report of rules and holds that did not do what they are there for.
     pub(crate) fn remarks(&self) -> impl Iterator<Item = Remark> {
         self.rules.remarks().chain(self.holds.remarks())
     }

@@ -20,8 +20,8 @@ use crate::evidence::Remark;
 ///   own, whatever number it is (rule P4): `S_FALSE` from an initialize, 3010 from a close. If an
 ///   operation returns 3010, so does the last close (rule C6).
 ///
-/// [`open_session`](crate::Emulator::open_session), [`shutdown`](crate::Emulator::shutdown) and
-/// [`last_error`](crate::Emulator::last_error) cannot return a different success code; the journal
+/// [`open_session`](crate::Dism::open_session), [`mounted_images`](crate::Dism::mounted_images) and
+/// [`last_error`](crate::Dism::last_error) cannot return a different success code; the journal
 /// has the one that was scripted.
 ///
 /// If several rules match a call, the one that was put in force first answers it, and the others do
@@ -30,12 +30,13 @@ use crate::evidence::Remark;
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Rule};
 ///
-/// let dism = Emulator::new();
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
 /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
 ///
 /// let busy = Rule::on(Function::AddPackage).nth(2).answer(Hresult::DISMAPI_E_BUSY);
-/// let busy = dism.script(busy);
+/// let busy = emulator.script(busy);
 /// dism.perform(session, Function::AddPackage)?;
 /// let failed = dism.perform(session, Function::AddPackage).unwrap_err();
 /// assert_eq!(failed.code(), Hresult::DISMAPI_E_BUSY);
@@ -46,7 +47,7 @@ use crate::evidence::Remark;
 /// dism.shutdown()?;
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[must_use = "a rule is in force only once `Emulator::script` has taken it"]
 pub struct Rule {
@@ -59,8 +60,19 @@ pub struct Rule {
     /// How many calls it answers; `None` for all.
     times: Option<u32>,
     answer: Hresult,
+    /// What it answers from its second call on, if that is something else.
+    later: Option<Hresult>,
     progress: Option<Box<[Progress]>>,
-    optional: bool,
+    expected: Expected,
+}
+
+/// How often a rule has to fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+enum Expected {
+    AtLeastOnce,
+    AnyNumber,
+    Exactly(u32),
 }
 
 impl Rule {
@@ -75,6 +87,36 @@ impl Rule {
         Self::new(None)
     }
 
+    /// The servicing host of the session's image is dead (rule P5).
+    ///
+    /// Every operation on the session fails, the first with [`Hresult::RPC_E_DISCONNECTED`] and all
+    /// others with [`Hresult::WIN32_RPC_S_CALL_FAILED`], as recorded; the session can be closed as
+    /// ever. Operations that have arrived before the rule is in force end as they would.
+    ///
+    /// ```
+    /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Rule};
+    ///
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
+    /// dism.initialize()?;
+    /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+    /// let _dead = emulator.script(Rule::dead_host(session));
+    /// let failed = dism.perform(session, Function::DisableFeature).unwrap_err();
+    /// assert_eq!(failed.code(), Hresult::RPC_E_DISCONNECTED);
+    /// let failed = dism.perform(session, Function::GetFeatureInfo).unwrap_err();
+    /// assert_eq!(failed.code(), Hresult::WIN32_RPC_S_CALL_FAILED);
+    /// assert_eq!(dism.close_session(session)?, Hresult::S_OK);
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    pub const fn dead_host(session: Session) -> Self {
+        let mut rule = Self::on_any_operation();
+        rule.session = Some(session);
+        rule.answer = Hresult::RPC_E_DISCONNECTED;
+        rule.later = Some(Hresult::WIN32_RPC_S_CALL_FAILED);
+        rule
+    }
+
     const fn new(function: Option<Function>) -> Self {
         Self {
             function,
@@ -83,8 +125,9 @@ impl Rule {
             skip: 0,
             times: None,
             answer: Hresult::S_OK,
+            later: None,
             progress: None,
-            optional: false,
+            expected: Expected::AtLeastOnce,
         }
     }
 
@@ -123,10 +166,42 @@ impl Rule {
         self
     }
 
-    /// Sets what the call returns: `S_OK` by default, also if the rule is there for its progress.
+    /// Sets what the call returns, any number (rule P4): `S_OK` by default, also if the rule is there
+    /// for its progress.
+    ///
+    /// ```
+    /// use dism_emu::{Function, Hresult, Rule};
+    ///
+    /// let unknown = Rule::on(Function::EnableFeature).answer(Hresult::DISMAPI_E_UNKNOWN_FEATURE);
+    /// assert_eq!(unknown, Rule::on(Function::EnableFeature).answer(0x800F_080C));
+    /// ```
     pub fn answer(mut self, code: impl Into<Hresult>) -> Self {
         self.answer = code.into();
+        self.later = None;
         self
+    }
+
+    /// Makes the call fail with this code.
+    ///
+    /// # Panics
+    ///
+    /// If the code is a success: a Win32 error such as 5 is one, until
+    /// [`Hresult::from_win32`] makes it an HRESULT.
+    ///
+    /// ```should_panic
+    /// use dism_emu::{Function, Rule};
+    ///
+    /// let _rule = Rule::on(Function::Initialize).fail(5);
+    /// ```
+    #[track_caller]
+    pub fn fail(self, code: impl Into<Hresult>) -> Self {
+        let code = code.into();
+        assert!(
+            code.is_failure(),
+            "{code:?} is a success: an HRESULT that fails has its top bit set \
+             (`Hresult::from_win32` makes one of a Win32 error)"
+        );
+        self.answer(code)
     }
 
     /// Sets the progress that an operation reports while it [runs](crate::Operation::run), in place
@@ -137,22 +212,23 @@ impl Rule {
     ///
     /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Progress, Rule};
     ///
-    /// let dism = Emulator::new();
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
     /// dism.initialize()?;
     /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
     ///
     /// // Somebody cancels the operation after 30 percent.
     /// let cancelled = Rule::on(Function::RestoreImageHealth)
     ///     .progress([Progress::new(0, 100), Progress::new(30, 100)])
-    ///     .answer(Hresult::ERROR_REQUEST_ABORTED);
-    /// let cancelled = dism.script(cancelled);
+    ///     .answer(Hresult::WIN32_REQUEST_ABORTED);
+    /// let cancelled = emulator.script(cancelled);
     /// let mut seen = Vec::new();
     /// let result = dism.operation(session, Function::RestoreImageHealth)?.run(|progress| {
     ///     seen.push(progress.current);
     ///     ControlFlow::Continue(())
     /// });
     /// assert_eq!(seen, [0, 30]);
-    /// assert_eq!(result.unwrap_err().code(), Hresult::ERROR_REQUEST_ABORTED);
+    /// assert_eq!(result.unwrap_err().code(), Hresult::WIN32_REQUEST_ABORTED);
     ///
     /// dism.close_session(session)?;
     /// dism.shutdown()?;
@@ -166,7 +242,29 @@ impl Rule {
     /// Allows the rule never to fire. Without this, [`Emulator::verify`](crate::Emulator::verify)
     /// reports a rule that never did.
     pub fn optional(mut self) -> Self {
-        self.optional = true;
+        self.expected = Expected::AnyNumber;
+        self
+    }
+
+    /// Expects the rule to fire `n` times. [`Emulator::verify`](crate::Emulator::verify) reports any
+    /// other number. This limits nothing: [`times`](Self::times) does. A later
+    /// [`optional`](Self::optional) overrides it, and the other way round.
+    ///
+    /// ```
+    /// use dism_emu::{Emulator, Function, Rule};
+    ///
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
+    /// let denied = Rule::on(Function::Initialize).fail(0x8007_0005).times(2).expect(2);
+    /// let _denied = emulator.script(denied);
+    /// // A client that tries three times.
+    /// let initialized = (0..3).any(|_| dism.initialize().is_ok());
+    /// assert!(initialized);
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    pub fn expect(mut self, n: u32) -> Self {
+        self.expected = Expected::Exactly(n);
         self
     }
 
@@ -206,13 +304,25 @@ impl fmt::Display for Rule {
                 }
             }
         }
-        write!(f, ", answers {:?}", self.answer)
+        write!(f, ", answers {:?}", self.answer)?;
+        match self.later {
+            Some(later) => write!(f, ", then {later:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes `Rule(…)` around the text of [`Display`](fmt::Display).
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rule({self})")
     }
 }
 
 /// How far an operation is, as DISM tells its progress callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[doc(alias = "DismProgressCallback")]
 pub struct Progress {
     /// How much is done.
     pub current: u32,
@@ -253,17 +363,16 @@ pub(crate) struct Answer {
     pub(crate) progress: Option<Box<[Progress]>>,
 }
 
-/// The rules in force, and those that were taken back without having fired.
+/// The rules in force, and what there is to report of those that were taken back.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     active: Vec<ActiveRule>,
-    unused: Vec<Remark>,
+    unmet: Vec<Remark>,
 }
 
 #[derive(Debug)]
 struct ActiveRule {
     rule: Rule,
-    /// The same for rules that were put in force together.
     id: u64,
     location: &'static Location<'static>,
     /// How many of its calls it has let pass so far.
@@ -285,6 +394,20 @@ impl ActiveRule {
         self.fired += 1;
         true
     }
+
+    /// What there is to report if the rule is not to fire any more.
+    fn unmet(&self) -> Option<Remark> {
+        let Self { rule, location: place, fired, .. } = self;
+        match rule.expected {
+            Expected::AtLeastOnce if *fired == 0 => {
+                Some(Remark::UnusedRule { rule: rule.to_string(), place })
+            }
+            Expected::Exactly(expected) if *fired != u64::from(expected) => {
+                Some(Remark::RuleCount { rule: rule.to_string(), expected, fired: *fired, place })
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Rules {
@@ -294,33 +417,26 @@ impl Rules {
 
     /// Returns the answer of the first rule that takes the call.
     pub(crate) fn fire(&mut self, query: Query<'_>) -> Option<Answer> {
-        let ActiveRule { rule, .. } = self
+        let ActiveRule { rule, fired, .. } = self
             .active
             .iter_mut()
             .find_map(|active| if active.takes(query) { Some(active) } else { None })?;
-        Some(Answer { code: rule.answer, progress: rule.progress.clone() })
+        let code = rule.later.filter(|_| *fired > 1).unwrap_or(rule.answer);
+        Some(Answer { code, progress: rule.progress.clone() })
     }
 
     pub(crate) fn fired(&self, id: u64) -> u64 {
-        self.active.iter().filter(|active| active.id == id).map(|active| active.fired).sum()
+        self.active.iter().find(|active| active.id == id).map_or(0, |active| active.fired)
     }
 
     pub(crate) fn remove(&mut self, id: u64) {
-        self.unused.extend(self.unused_remark(id));
-        self.active.retain(|active| active.id != id);
+        if let Some(at) = self.active.iter().position(|active| active.id == id) {
+            self.unmet.extend(self.active.remove(at).unmet());
+        }
     }
 
-    /// Names the first of those put in force together, if none of them fired.
-    fn unused_remark(&self, id: u64) -> Option<Remark> {
-        let ActiveRule { rule, location, .. } = self.active.iter().find(|it| it.id == id)?;
-        let is_unused = self.fired(id) == 0 && !rule.optional;
-        is_unused.then(|| Remark::UnusedRule { rule: rule.to_string(), place: location })
-    }
-
-    /// What there is to report of rules that never fired.
+    /// What there is to report of rules that did not fire as the test expected.
     pub(super) fn remarks(&self) -> impl Iterator<Item = Remark> {
-        let mut ids: Vec<u64> = self.active.iter().map(|active| active.id).collect();
-        ids.dedup();
-        self.unused.iter().cloned().chain(ids.into_iter().filter_map(|id| self.unused_remark(id)))
+        self.unmet.iter().cloned().chain(self.active.iter().filter_map(ActiveRule::unmet))
     }
 }

@@ -4,9 +4,10 @@ use std::ffi::c_void;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::{ptr, thread};
 
-use dism_emu::capi::{
+use dism_emu::capi::Process;
+use dism_emu::capi::ffi::{
     DISM_SESSION_DEFAULT, DismDelete, DismGetFeatureInfo, DismImageIndex, DismInitialize,
-    DismMountImage, DismOpenSession, DismRestoreImageHealth, Process,
+    DismMountImage, DismOpenSession, DismRestoreImageHealth,
 };
 use dism_emu::{Contract, Emulator, Function, Hold, Hresult, Mistake, Rule};
 
@@ -97,10 +98,11 @@ fn mistake_11_of_each_pointer_that_nobody_handed_out() {
 #[test]
 fn x1_a_look_up_succeeds_as_a_whole() {
     let process = up(Contract::Documented);
-    let dism = process.emulator();
-    let known = dism.script(Rule::on(Function::GetFeatureInfo));
+    let emulator = process.emulator();
+    let dism = emulator.dism();
+    let known = emulator.script(Rule::on(Function::GetFeatureInfo));
     let session = dism.open_session(IMAGE).unwrap();
-    let hold = dism.hold(Hold::returning(Function::GetFeatureInfo));
+    let hold = emulator.hold(Hold::returning(Function::GetFeatureInfo));
     let name = wide("NetFx3");
     thread::scope(|scope| {
         let look_up = scope.spawn(|| {
@@ -118,7 +120,7 @@ fn x1_a_look_up_succeeds_as_a_whole() {
         assert_eq!(look_up.join().unwrap(), (0, false));
     });
     drop(known);
-    dism.journal().replay().unwrap();
+    emulator.journal().replay().unwrap();
 }
 
 #[test]
@@ -144,8 +146,9 @@ fn a_call_that_outlives_its_process_is_not_told_of_its_mistakes() {
     }
 
     let process = Process::start(Emulator::builder());
-    process.emulator().initialize().unwrap();
-    let session = process.emulator().open_session(IMAGE).unwrap().raw();
+    let dism = process.emulator().dism();
+    dism.initialize().unwrap();
+    let session = dism.open_session(IMAGE).unwrap().raw();
     let (there, is_there) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel();
     let outlives = thread::spawn(move || {

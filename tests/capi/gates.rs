@@ -1,10 +1,11 @@
 //! What holds of every function of the table.
 
-use dism_emu::{Call, Contract, Function, Hresult, Rule};
+use dism_emu::machine::Call;
+use dism_emu::{Contract, Function, Hresult, Rule};
 
 use crate::c::{call, last_error, open, process, up};
 use crate::exports::{EXPORTS, Export, Given, code, export};
-use crate::support::{BUSY, CONTRACTS, IMAGE, MOUNTED, OTHER, unverified};
+use crate::support::{BUSY, IMAGE, MOUNTED, OTHER, unverified};
 
 const DOWN: Hresult = Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED;
 
@@ -50,7 +51,7 @@ fn the_table_has_every_function_that_the_dll_exports() {
 
 #[test]
 fn n1_every_function_fails_before_initialize_whatever_it_is_given() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         for export in EXPORTS.iter().filter(|it| !works_before_initialize(it.function)) {
             for given in [Given::new(2, IMAGE), Given::null(2), Given::null(0)] {
                 let process = process(contract);
@@ -69,7 +70,7 @@ fn n1_every_function_fails_before_initialize_whatever_it_is_given() {
 
 #[test]
 fn s4_every_function_but_initialize_fails_after_the_last_shutdown() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         for export in EXPORTS.iter().filter(|it| it.function != Function::Initialize) {
             for given in [Given::new(2, IMAGE), Given::null(2)] {
                 let process = up(contract);
@@ -84,7 +85,7 @@ fn s4_every_function_but_initialize_fails_after_the_last_shutdown() {
 
 #[test]
 fn every_function_can_be_made_to_fail_and_leaves_its_places_alone() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         for export in EXPORTS {
             let process = process(contract);
             let given = ready_for(export);
@@ -114,7 +115,7 @@ fn p4_every_function_returns_the_success_that_a_rule_has() {
 
 #[test]
 fn p1_every_operation_on_what_is_no_session_has_its_code() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         for export in EXPORTS {
             if !export.function.is_operation() && export.function != Function::CloseSession {
                 continue;
@@ -137,7 +138,7 @@ fn p1_every_operation_on_what_is_no_session_has_its_code() {
 
 #[test]
 fn o5_what_needs_an_argument_refuses_null_and_says_so() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         for export in EXPORTS.iter().filter(|it| it.needs) {
             let process = up(contract);
             let session = open(IMAGE);
@@ -190,7 +191,7 @@ fn e5_the_failure_of_the_first_initialize_can_be_read_and_given_back() {
     let builder = unverified().elevated(false);
     let _process = dism_emu::capi::Process::start(builder);
     let refused = call(Function::Initialize, &Given::new(0, ""));
-    assert_eq!(refused, Hresult::ERROR_ELEVATION_REQUIRED);
+    assert_eq!(refused, Hresult::WIN32_ELEVATION_REQUIRED);
     let mut given = Given::new(0, "");
     assert_eq!(code((export(Function::GetLastErrorMessage).call)(&given)), Hresult::S_OK);
     given.memory = std::ptr::with_exposed_provenance_mut(given.outs()[0]);

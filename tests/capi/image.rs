@@ -2,8 +2,9 @@
 
 use std::ptr;
 
-use dism_emu::capi::*;
-use dism_emu::{Call, Contract, Effect, Function, Hresult, Rule};
+use dism_emu::capi::ffi::*;
+use dism_emu::machine::{Call, Effect};
+use dism_emu::{Contract, Function, Hresult, Rule};
 
 use crate::c::{call, last_error, open, process, up};
 use crate::exports::{EXPORTS, Given, code, first, text_at, units_at, unscripted, wide};
@@ -178,7 +179,7 @@ fn an_image_is_named_by_what_the_identifier_says() {
     }
     assert_eq!(mount(DismImageIndex, name.as_ptr(), 0).number(), 0xC004_0005);
     assert_eq!(mount(DismImageName, name.as_ptr(), 0), Hresult::S_OK);
-    let mounted = process.emulator().mounted_images().unwrap();
+    let mounted = process.emulator().dism().mounted_images().unwrap();
     assert_eq!(mounted[0].image().to_string(), "image \"Pro\"");
 }
 

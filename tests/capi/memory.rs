@@ -1,7 +1,8 @@
 //! Memory that is handed out (rules D1 to D4).
 
-use dism_emu::capi::DismString;
-use dism_emu::{Call, Contract, Function, Hresult, Memory, Mistake};
+use dism_emu::capi::ffi::DismString;
+use dism_emu::machine::Call;
+use dism_emu::{Contract, Function, Hresult, Memory, Mistake};
 
 use crate::c::{call, close, delete, deletes_race, last_error, message, open, up};
 use crate::exports::{Given, first, text_at};

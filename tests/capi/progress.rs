@@ -3,11 +3,12 @@
 use std::ffi::c_void;
 use std::thread::{self, ThreadId};
 
-use dism_emu::{Contract, Function, Hresult, Progress, Rule, State};
+use dism_emu::machine::State;
+use dism_emu::{Contract, Function, Hresult, Progress, Rule};
 
 use crate::c::{call, open, up};
 use crate::exports::{EXPORTS, Given, code};
-use crate::support::{CONTRACTS, IMAGE};
+use crate::support::IMAGE;
 
 /// What a callback has seen.
 #[derive(Default)]
@@ -55,7 +56,7 @@ const WATCHED: [Function; 11] = [
 
 #[test]
 fn every_callback_is_told_0_to_100_on_its_own_thread_and_can_call_anything() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         for export in EXPORTS.iter().filter(|it| WATCHED.contains(&it.function)) {
             let process = up(contract);
             assert_eq!(call(Function::MountImage, &Given::new(0, IMAGE)), Hresult::S_OK);
@@ -69,7 +70,7 @@ fn every_callback_is_told_0_to_100_on_its_own_thread_and_can_call_anything() {
             assert_eq!(seen.progress, quarters, "{}", export.name);
             assert!(seen.threads.iter().all(|it| *it == thread::current().id()));
             let refused = match is_operation {
-                true => Hresult::ERROR_POSSIBLE_DEADLOCK,
+                true => Hresult::WIN32_POSSIBLE_DEADLOCK,
                 false => Hresult::DISMAPI_E_INVALID_DISM_SESSION,
             };
             for codes in seen.codes.chunks(4) {

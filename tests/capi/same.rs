@@ -5,25 +5,22 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use dism_emu::capi::Process;
+use dism_emu::machine::{Call, Config, Effect, Outcome};
 use dism_emu::{
-    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Function, Hresult, Journal, Memory,
-    OpenSession, Outcome, Rule, Session,
+    Contract, DISM_ONLINE_IMAGE, Function, Hresult, Journal, Memory, OpenSession, Rule, Session,
 };
 use proptest::prelude::*;
 
-use crate::exports::{C, forget};
+use crate::exports::{C, forget, note};
 use crate::sequences::{Happening, Line, SEQUENCES, play};
 use crate::strategies::{acts, configs, scripts_with_a_hold};
 use crate::support::client::run_on;
 use crate::support::{Act, unverified};
 
 fn run_in_c(config: Config, acts: &[Act]) -> Result<(), TestCaseError> {
-    let process = Process::start(unverified().config(config));
+    let process = Process::start(unverified().config(config.clone()));
     forget();
-    let dism = process.emulator();
-    run_on(dism, config, C, acts).map_err(|difference| {
-        TestCaseError::fail(format!("{difference}, after\n{}", dism.journal()))
-    })
+    run_on(process.emulator(), config, C, acts).map_err(TestCaseError::fail)
 }
 
 proptest! {
@@ -65,9 +62,11 @@ fn every_recorded_sequence_has_the_same_journal_through_the_c_functions() {
 fn play_in_c(contract: Contract, lines: &[Line]) -> Journal {
     let process = Process::start(unverified().contract(contract));
     forget();
-    let dism = process.emulator();
+    let emulator = process.emulator();
+    let dism = emulator.dism();
     let make = |call: &Call| {
-        let _ = (C.make)(dism, call);
+        let _ = (C.make)(&dism, call);
+        note(emulator);
     };
     for (at, (thread, happening)) in lines.iter().enumerate() {
         let perform = || match *happening {
@@ -87,7 +86,7 @@ fn play_in_c(contract: Contract, lines: &[Line]) -> Journal {
                 for time in 1..=times {
                     // What the image was like is for a rule to say.
                     let result = if time == times { last } else { Hresult::S_OK };
-                    let _rule = dism.script(Rule::on(function).optional().answer(result));
+                    let _rule = emulator.script(Rule::on(function).optional().answer(result));
                     make(&Call::BeginOperation { session, function });
                 }
             }
@@ -97,13 +96,13 @@ fn play_in_c(contract: Contract, lines: &[Line]) -> Journal {
             _ => thread::scope(|scope| scope.spawn(perform).join().expect("no call panics")),
         }
     }
-    for memory in dism.journal().steps().iter().filter_map(|step| match step.outcome {
+    for memory in emulator.journal().steps().iter().filter_map(|step| match step.outcome {
         Ok(Effect::HandedOut { memory }) => Some(memory),
         _ => None,
     }) {
         give_back(memory, &make);
     }
-    let journal = dism.journal();
+    let journal = emulator.journal();
     journal.replay().expect("the journal replays");
     journal
 }

@@ -1,10 +1,11 @@
 //! Clients that are correct, whatever happens to them, have no mistake.
 
-use dism_emu::{Call, Contract, Function, Hresult, Session, Timeline};
+use dism_emu::machine::Call;
+use dism_emu::{Contract, Hresult, ImagePath, Session, Timeline};
 
 use crate::hand::Hand;
 use crate::mistakes::{makes, makes_under};
-use crate::support::{BUSY, CONTRACTS, REBOOT, unverified};
+use crate::support::{BUSY, REBOOT, unverified};
 
 #[test]
 fn a_correct_client_shuts_down_again_after_closing() {
@@ -20,15 +21,16 @@ fn a_correct_client_shuts_down_again_after_closing() {
 /// S5: losers of a race for the shutdown; on real threads.
 #[test]
 fn a_correct_client_races_for_the_shutdown() {
-    for contract in CONTRACTS {
-        let dism = unverified().contract(contract).build();
+    for contract in Contract::ALL {
+        let emulator = unverified().contract(contract).build();
+        let dism = emulator.dism();
         dism.initialize().unwrap();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| dism.shutdown());
             }
         });
-        assert_eq!(dism.journal().mistakes(), []);
+        assert_eq!(emulator.journal().mistakes(), []);
     }
 }
 
@@ -76,7 +78,7 @@ fn a_correct_client_takes_what_comes() {
     makes(&[], |it| {
         it.scripted(1, Call::Initialize, Hresult::S_FALSE).unwrap();
         let session = it.open(1);
-        it.operate(1, session, Hresult::RPC_S_CALL_FAILED).unwrap_err();
+        it.operate(1, session, Hresult::WIN32_RPC_S_CALL_FAILED).unwrap_err();
         it.open_path(1, "");
         it.operate(1, session, REBOOT).unwrap();
         it.close(1, session).unwrap();
@@ -88,7 +90,7 @@ fn a_correct_client_takes_what_comes() {
 #[test]
 fn a_correct_client_stops_where_initialize_fails() {
     makes(&[], |it| {
-        it.scripted(1, Call::Initialize, Hresult::ERROR_ELEVATION_REQUIRED).unwrap_err();
+        it.scripted(1, Call::Initialize, Hresult::WIN32_ELEVATION_REQUIRED).unwrap_err();
         it.take(1, Call::GetLastErrorMessage).unwrap();
         it.shutdown(1).unwrap_err();
     });
@@ -160,7 +162,7 @@ fn a_correct_client_loses_an_open() {
         it.initialize(1).unwrap();
         it.shutdown(1).unwrap();
         it.open(2);
-        it.take(2, Call::CallWithoutSession { function: Function::GetImageInfo }).unwrap_err();
+        it.take(2, Call::GetImageInfo { file: ImagePath::new("image.wim") }).unwrap_err();
     });
 }
 

@@ -1,49 +1,155 @@
-//! The verification at the drop of the last handle.
+//! The verification at the drop of the emulator.
 
-use dism_emu::{Emulator, Function, Remark, Rule};
+use std::thread;
+
+use dism_emu::{Dism, Emulator, Function, Hold, Mistake, Remark, Rule};
 
 use crate::support::{blameless, failing, unverified};
 
 #[test]
-fn the_drop_of_the_last_handle_names_the_mistakes() {
-    let dism = Emulator::new();
-    dism.initialize().unwrap();
-    drop(dism.clone());
-    let said = failing(|| drop(dism));
+fn the_drop_names_the_mistakes() {
+    let emulator = Emulator::new();
+    emulator.dism().initialize().unwrap();
+    let said = failing(|| drop(emulator));
     let begins = "1 mistake under the contract Documented\n\nmistake 2, never shut down: call 1 by";
     assert!(said.starts_with(begins), "{said}");
+    assert!(!said.contains("left;"), "{said}");
 }
 
 #[test]
-fn the_drop_of_the_last_handle_names_nothing_for_a_test_that_opted_out() {
-    let dism = unverified().build();
+fn the_drop_names_nothing_for_a_test_that_opted_out() {
+    let dism = unverified().build().dism();
     dism.initialize().unwrap();
 }
 
 /// Two panics at once would end the process, and hide the test's own.
 #[test]
-fn the_drop_of_the_last_handle_keeps_quiet_in_a_test_that_panics() {
+fn the_drop_keeps_quiet_in_a_test_that_panics() {
     let said = failing(|| {
-        let dism = Emulator::new();
-        dism.initialize().unwrap();
+        let emulator = Emulator::new();
+        emulator.dism().initialize().unwrap();
         panic!("the test's own");
     });
     assert_eq!(said, "the test's own");
 }
 
 #[test]
-fn the_drop_of_the_last_handle_names_no_mistake_twice() {
-    let dism = Emulator::new();
-    dism.initialize().unwrap();
-    dism.verify().unwrap_err();
+fn the_drop_names_no_mistake_twice() {
+    let emulator = Emulator::new();
+    emulator.dism().initialize().unwrap();
+    emulator.verify().unwrap_err();
 }
 
 #[test]
-fn the_drop_of_the_last_handle_names_what_came_after_a_verification() {
-    let dism = Emulator::new();
-    dism.verify().unwrap();
+fn the_drop_names_what_came_after_a_verification() {
+    let emulator = Emulator::new();
+    emulator.verify().unwrap();
+    emulator.dism().initialize().unwrap();
+    assert!(failing(|| drop(emulator)).contains("mistake 2, never shut down"));
+}
+
+/// A handle in a static, or on a thread that nobody joins, does not hide what its client owes.
+#[test]
+fn a_wrong_client_whose_handle_outlives_the_test_is_named() {
+    let emulator = Emulator::new();
+    let dism = emulator.dism();
+    let _other = dism.clone();
     dism.initialize().unwrap();
-    assert!(failing(|| drop(dism)).contains("mistake 2, never shut down"));
+    let session = dism.open_owned_session("image").unwrap();
+    let said = failing(|| drop(emulator));
+    let said: Vec<_> = said.split_whitespace().collect();
+    let said = said.join(" ");
+    assert!(said.starts_with("1 mistake"), "{said}");
+    // Two handles, and the session.
+    let thread = dism_emu::ThreadNumber::current();
+    let left = format!(
+        "remark: 3 handles are left; the last calls: {thread} open \"image\" -> session 2, at {}:",
+        file!()
+    );
+    assert!(said.contains(&left), "{said}");
+    // Nobody verifies what comes now.
+    drop(session);
+    dism.close_session(dism_emu::Session::from_raw(2)).unwrap_err();
+}
+
+#[test]
+fn a_correct_client_whose_handle_outlives_the_test_is_no_mistake_and_verify_remarks_on_it() {
+    let emulator = Emulator::new();
+    let dism = emulator.dism();
+    blameless(&dism);
+    let other = thread::spawn({
+        let dism = dism.clone();
+        move || dism.last_error().unwrap_err()
+    });
+    other.join().unwrap();
+    let report = emulator.verify().unwrap();
+    assert_eq!(report.mistakes(), []);
+    let [Remark::HandlesLeft { handles: 1, last_calls }] = report.remarks() else {
+        panic!("{report}")
+    };
+    assert_eq!(last_calls.len(), 2, "{report}");
+    drop(emulator);
+    blameless(&dism);
+}
+
+#[test]
+fn no_handle_left_is_nothing_to_remark_on() {
+    let emulator = Emulator::new();
+    blameless(&emulator.dism());
+    assert_eq!(emulator.verify().unwrap().remarks(), []);
+}
+
+/// Whatever order: the emulator, guards, handles and sessions need each other for nothing.
+#[test]
+fn guards_handles_and_sessions_outlive_the_emulator_in_any_order() {
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
+        let emulator = unverified().build();
+        let dism = emulator.dism();
+        dism.initialize().unwrap();
+        let session = dism.open_owned_session("image").unwrap();
+        let rule = emulator.script(Rule::on(Function::AddPackage).fail(0x8000_0001));
+        let hold = emulator.hold(Hold::before(Function::Shutdown));
+        drop(emulator);
+        // Rules and holds are in force until their guards are dropped, as ever.
+        dism.perform(session.handle(), Function::AddPackage).unwrap_err();
+        assert_eq!(rule.fired(), 1);
+        assert!(!hold.is_held());
+        let mut drops: [Option<Box<dyn FnOnce()>>; 4] = [
+            Some(Box::new(|| drop(rule))),
+            Some(Box::new(|| drop(hold))),
+            Some(Box::new(|| drop(session))),
+            Some(Box::new(|| drop(dism))),
+        ];
+        order.into_iter().for_each(|at| drops[at].take().unwrap()());
+    }
+}
+
+#[test]
+fn a_mistake_that_is_allowed_is_not_reported() {
+    let allows = |mistake| Emulator::builder().allow(mistake).build();
+    let emulator = allows(Mistake::NeverShutDown);
+    let dism = emulator.dism();
+    dism.initialize().unwrap();
+    let session = dism.open_session("image").unwrap();
+    assert_eq!(emulator.verify().unwrap().mistakes(), []);
+    assert!(emulator.journal().mistakes()[0].mistake == Mistake::NeverShutDown);
+    // Another one is.
+    dism.close_session(session).unwrap();
+    dism.close_session(session).unwrap_err();
+    let said = failing(|| drop(emulator));
+    assert!(said.starts_with("1 mistake under") && said.contains("close twice"), "{said}");
+
+    let other = allows(Mistake::CloseTwice);
+    other.dism().initialize().unwrap();
+    assert!(failing(|| drop(other)).contains("never shut down"));
+}
+
+#[test]
+fn an_allowed_mistake_is_not_reported_of_a_journal_that_lost_its_beginning_either() {
+    let emulator = Emulator::builder().allow(Mistake::NeverShutDown).journal_limit(1).build();
+    let dism = emulator.dism();
+    dism.initialize().unwrap();
+    dism.open_session("image").unwrap();
 }
 
 /// Who asks is told that the answer is worth less; who does not ask is left alone.
@@ -53,11 +159,10 @@ fn what_the_journal_lost_is_told_by_verify_and_not_by_the_drop() {
         for (limit, lost) in
             [(0, Remark::JournalOff), (1, Remark::JournalIncomplete { dropped: 1 })]
         {
-            let dism = Emulator::builder().journal_limit(limit).build();
-            dism.initialize().unwrap();
-            dism.shutdown().unwrap();
+            let emulator = Emulator::builder().journal_limit(limit).build();
+            blameless(&emulator.dism());
             if is_asked {
-                let report = dism.verify().unwrap_err();
+                let report = emulator.verify().unwrap_err();
                 assert_eq!((report.mistakes(), report.remarks()), (&[][..], &[lost][..]));
             }
         }
@@ -65,50 +170,51 @@ fn what_the_journal_lost_is_told_by_verify_and_not_by_the_drop() {
 }
 
 #[test]
-fn the_drop_of_the_last_handle_tells_of_a_rule_that_never_fired() {
+fn the_drop_tells_of_a_rule_that_never_fired() {
     let message = failing(|| {
-        let dism = Emulator::new();
-        let _guard = dism.script(Rule::on(Function::AddPackage));
-        blameless(&dism);
+        let emulator = Emulator::new();
+        let _guard = emulator.script(Rule::on(Function::AddPackage));
+        blameless(&emulator.dism());
     });
     assert!(message.contains("DismAddPackage"), "{message}");
 }
 
 #[test]
-fn the_drop_of_the_last_handle_says_nothing_of_an_optional_rule() {
-    let dism = Emulator::new();
-    dism.script(Rule::on(Function::AddPackage).optional()).keep();
-    blameless(&dism);
+fn the_drop_says_nothing_of_an_optional_rule() {
+    let emulator = Emulator::new();
+    emulator.script(Rule::on(Function::AddPackage).optional()).keep();
+    blameless(&emulator.dism());
 }
 
 #[test]
-fn the_drop_of_the_last_handle_tells_nothing_twice() {
-    let dism = Emulator::new();
-    dism.script(Rule::on(Function::AddPackage)).keep();
-    blameless(&dism);
-    assert!(dism.verify().is_err());
+fn the_drop_tells_nothing_twice() {
+    let emulator = Emulator::new();
+    emulator.script(Rule::on(Function::AddPackage)).keep();
+    blameless(&emulator.dism());
+    assert!(emulator.verify().is_err());
 }
 
 #[test]
 fn a_test_that_opted_out_is_not_told_at_the_drop() {
-    let dism = unverified().build();
-    dism.script(Rule::on(Function::AddPackage)).keep();
-    blameless(&dism);
+    let emulator = unverified().build();
+    emulator.script(Rule::on(Function::AddPackage)).keep();
+    blameless(&emulator.dism());
 }
 
 #[test]
 #[should_panic(expected = "a rule of the test never fired")]
 fn the_drop_tells_of_what_was_scripted_after_an_explicit_verify() {
-    let dism = Emulator::new();
-    blameless(&dism);
-    dism.verify().unwrap();
-    drop(dism.script(Rule::on(Function::AddPackage)));
+    let emulator = Emulator::new();
+    blameless(&emulator.dism());
+    emulator.verify().unwrap();
+    drop(emulator.script(Rule::on(Function::AddPackage)));
 }
 
 #[test]
 #[should_panic(expected = "still initialized at the end: count 1, open sessions 1")]
 fn what_is_left_behind_is_told_where_the_journal_has_lost_how_it_came() {
-    let dism = Emulator::builder().journal_limit(2).build();
+    let emulator = Emulator::builder().journal_limit(2).build();
+    let dism: Dism = emulator.dism();
     dism.initialize().unwrap();
     let session = dism.open_session("image").unwrap();
     dism.perform(session, Function::GetFeatures).unwrap();

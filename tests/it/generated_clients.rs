@@ -1,14 +1,15 @@
 //! Generated clients: a correct one has no mistake, and with one planted, this one is found and no
 //! other.
 
+use dism_emu::machine::{Call, Effect, Outcome};
 use dism_emu::{
-    Call, Contract, DISM_ONLINE_IMAGE, Effect, Error, Hresult, Journal, Memory, Mistake,
-    OpenSession, Outcome, Session, ThreadId, Timeline,
+    Contract, DISM_ONLINE_IMAGE, Error, Hresult, Journal, Memory, Mistake, OpenSession, Session,
+    ThreadNumber, Timeline,
 };
 use proptest::prelude::*;
 
 use crate::hand::{Hand, found};
-use crate::support::{self, BUSY, CONTRACTS, REBOOT};
+use crate::support::{self, BUSY, REBOOT};
 
 /// A correct client, which does the things that it is told to as far as they are right to do.
 struct Correct<'a> {
@@ -54,7 +55,7 @@ impl<'a> Correct<'a> {
 
     fn is_waiting(&self, thread: u64) -> bool {
         let mut waits = self.running.iter().chain(&self.closing).filter(|it| it.0 == thread);
-        waits.any(|it| !self.hand.machine.is_ready(ThreadId::new(thread), it.1))
+        waits.any(|it| !self.hand.machine.is_ready(ThreadNumber::new(thread), it.1))
     }
 
     fn ask(&mut self, thread: u64, call: Call, answer: Option<u32>) -> Outcome {
@@ -137,7 +138,7 @@ impl<'a> Correct<'a> {
                     self.closing.push((thread, session));
                 }
             }
-            Err(error) => assert!(matches!(error, Error::Scripted { .. }), "{error}"),
+            Err(error) => assert!(matches!(error, Error::Failed { .. }), "{error}"),
         }
         self.finish_closes();
     }
@@ -145,7 +146,7 @@ impl<'a> Correct<'a> {
     fn finish_closes(&mut self) {
         let (hand, closing) = (&mut *self.hand, &mut self.closing);
         closing.retain(|&(thread, session)| {
-            let is_over = hand.machine.is_ready(ThreadId::new(thread), session);
+            let is_over = hand.machine.is_ready(ThreadNumber::new(thread), session);
             if is_over {
                 hand.take(thread, Call::FinishClose { session }).unwrap();
             }
@@ -306,13 +307,13 @@ proptest! {
         life in lives(),
         cut in any::<prop::sample::Index>(),
     ) {
-        let mut hand = Hand::new(CONTRACTS[contract]);
+        let mut hand = Hand::new(Contract::ALL[contract]);
         live(&mut hand, &mut [false; THREADS], &life);
         let journal = hand.journal();
         journal.replay().unwrap();
         prop_assert_eq!(found(&journal), [], "{}", journal.timeline());
         let steps = &journal.steps()[cut.index(journal.steps().len() + 1)..];
-        let part = Journal::from_steps(*journal.config(), steps.to_vec());
+        let part = Journal::from_steps(journal.config().clone(), steps.to_vec());
         prop_assert_eq!(found(&part), [], "{}", part.timeline());
     }
 
@@ -326,7 +327,7 @@ proptest! {
         variant in 0..3_usize,
     ) {
         let mistake = Mistake::ALL[mistake];
-        let contract = CONTRACTS[contract];
+        let contract = Contract::ALL[contract];
         prop_assume!(mistake != Mistake::OverlappingPairs || contract == Contract::Documented);
         let other = (thread + other) % THREADS as u64 + 1;
         let mut hand = Hand::new(contract);

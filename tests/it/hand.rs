@@ -1,8 +1,9 @@
 //! A machine that is driven by hand, and the mistakes in what it did.
 
+use dism_emu::machine::{Call, Config, Effect, Machine, Outcome, Step};
 use dism_emu::{
-    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Function, Hresult, Journal, Machine, Memory,
-    OpenSession, Outcome, Session, Step, ThreadId,
+    Contract, DISM_ONLINE_IMAGE, Function, Hresult, Journal, Memory, OpenSession, Session,
+    ThreadNumber,
 };
 
 /// A machine that is driven by hand, and the steps that it took.
@@ -27,7 +28,7 @@ impl Hand {
     }
 
     pub fn take(&mut self, thread: u64, call: Call) -> Outcome {
-        let thread = ThreadId::new(thread);
+        let thread = ThreadNumber::new(thread);
         let outcome = self.machine.apply(thread, &call);
         self.steps.push(Step { thread, call, outcome, place: None });
         outcome
@@ -90,7 +91,7 @@ impl Hand {
     }
 
     pub fn journal(&self) -> Journal {
-        Journal::from_steps(*self.machine.config(), self.steps.clone())
+        Journal::from_steps(self.machine.config().clone(), self.steps.clone())
     }
 
     /// The mistakes as number, step, and the steps that they collide with.

@@ -1,21 +1,23 @@
 //! What is found in a journal whose beginning is missing: what is certain, and nothing false.
 
-use dism_emu::{Call, Contract, Function};
+use dism_emu::machine::Call;
+use dism_emu::{Contract, Function, ImagePath};
 use proptest::prelude::*;
 
 use crate::hand::{Hand, found};
-use crate::support::{CONTRACTS, unverified};
+use crate::support::unverified;
 
 #[test]
 fn without_its_beginning_what_is_certain_is_found() {
-    let dism = unverified().journal_limit(4).build();
+    let emulator = unverified().journal_limit(4).build();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let session = dism.open_session("image").unwrap();
     let other = dism.open_session("other").unwrap();
     dism.close_session(session).unwrap();
     dism.close_session(session).unwrap_err(); // 2 of those that are kept
     dism.shutdown().unwrap_err(); // 3
-    let journal = dism.journal();
+    let journal = emulator.journal();
     assert_eq!(journal.dropped(), 3);
     assert_eq!(found(&journal), [(3, 2, vec![0]), (1, 3, vec![])]);
     let _ = other;
@@ -27,7 +29,7 @@ fn without_its_beginning_a_shutdown_is_not_taken_for_anothers() {
     let mut hand = Hand::new(Contract::Recorded);
     hand.initialize(2).unwrap();
     hand.initialize(1).unwrap();
-    hand.take(1, Call::CallWithoutSession { function: Function::GetImageInfo }).unwrap();
+    hand.take(1, Call::GetImageInfo { file: ImagePath::new("image.wim") }).unwrap();
     hand.shutdown(2).unwrap();
     hand.steps.remove(0);
     assert_eq!(hand.found(), [(2, 0, vec![])]);
@@ -60,10 +62,11 @@ fn without_its_beginning_a_close_is_not_taken_for_anothers() {
 
 #[test]
 fn a_journal_that_is_off_has_no_mistakes() {
-    let dism = unverified().journal_limit(0).build();
+    let emulator = unverified().journal_limit(0).build();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
-    assert_eq!(dism.journal().mistakes(), []);
-    assert_eq!(dism.journal().timeline().to_string(), "(the journal is switched off)\n");
+    assert_eq!(emulator.journal().mistakes(), []);
+    assert_eq!(emulator.journal().timeline().to_string(), "(the journal is switched off)\n");
 }
 
 proptest! {
@@ -76,7 +79,8 @@ proptest! {
         picks in prop::collection::vec((0..6_u8, 0..3_u8), 0..60),
         limit in 1..60_usize,
     ) {
-        let dism = unverified().contract(CONTRACTS[contract]).journal_limit(limit).build();
+        let emulator = unverified().contract(Contract::ALL[contract]).journal_limit(limit).build();
+        let dism = emulator.dism();
         let mut count = 0;
         let mut sessions = Vec::new();
         for (what, which) in picks {
@@ -98,7 +102,7 @@ proptest! {
         for _ in 0..count {
             dism.shutdown().unwrap();
         }
-        let journal = dism.journal();
+        let journal = emulator.journal();
         prop_assert_eq!(journal.mistakes(), [], "{}", journal);
     }
 }

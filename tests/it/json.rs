@@ -1,6 +1,7 @@
 //! Journals and findings as JSON.
 
-use dism_emu::{Call, Contract, Session};
+use dism_emu::machine::Call;
+use dism_emu::{Contract, Session};
 use serde_json::{json, to_value};
 
 use crate::hand::Hand;
@@ -32,9 +33,10 @@ fn a_step_and_a_finding_as_json() {
 
 #[test]
 fn a_place_is_a_string() {
-    let dism = unverified().build();
+    let emulator = unverified().build();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
-    let journal = dism.journal();
+    let journal = emulator.journal();
     let place = journal.steps()[0].place.unwrap();
     let value = to_value(&journal).unwrap();
     assert_eq!(value["steps"][0]["place"], place.to_string());

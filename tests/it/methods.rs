@@ -1,31 +1,32 @@
 //! Every function, called through the method that stands for it.
 
-use dism_emu::{Contract, Emulator, Error, Function, Hresult, Memory, MountImage, Session};
+use dism_emu::{Contract, Dism, Emulator, Error, Function, Hresult, Memory, MountImage, Session};
 
 use crate::support::{IMAGE, MOUNTED, OTHER, unverified};
 
 /// A process in which nothing but a rule can make the function fail, and what the function is
 /// called on there.
-pub fn ready_for(function: Function, contract: Contract) -> (Emulator, Session, Memory) {
-    let dism = unverified().contract(contract).build();
+pub fn ready_for(function: Function, contract: Contract) -> (Emulator, Dism, Session, Memory) {
+    let emulator = unverified().contract(contract).build();
+    let dism = emulator.dism();
     if function == Function::Initialize {
-        return (dism, Session::DEFAULT, Memory::NULL);
+        return (emulator, dism, Session::DEFAULT, Memory::NULL);
     }
     dism.initialize().unwrap();
     if function == Function::Shutdown {
-        return (dism, Session::DEFAULT, Memory::NULL);
+        return (emulator, dism, Session::DEFAULT, Memory::NULL);
     }
     for path in [IMAGE, MOUNTED] {
         dism.mount_image(MountImage::new(path, "install.wim")).unwrap();
     }
     let session = dism.open_session(IMAGE).unwrap();
     let memory = dism.hand_out(Function::GetFeatures).unwrap();
-    (dism, session, memory)
+    (emulator, dism, session, memory)
 }
 
 /// Calls a function through the method that stands for it.
 pub fn call(
-    dism: &Emulator,
+    dism: &Dism,
     function: Function,
     session: Session,
     memory: Memory,
@@ -34,17 +35,19 @@ pub fn call(
         Function::Initialize => dism.initialize(),
         Function::OpenSession => dism.open_session(OTHER).map(|_| Hresult::S_OK),
         Function::CloseSession => dism.close_session(session),
-        Function::Shutdown => dism.shutdown().map(|()| Hresult::S_OK),
+        Function::Shutdown => dism.shutdown(),
         Function::GetLastErrorMessage => dism.last_error().map(|_| Hresult::S_OK),
-        Function::Delete => dism.delete(memory).map(|()| Hresult::S_OK),
+        Function::Delete => dism.delete(memory),
         Function::MountImage => dism.mount_image(MountImage::new(OTHER, "install.wim")),
         Function::UnmountImage => dism.unmount_image(MOUNTED),
         Function::RemountImage => dism.remount_image(MOUNTED),
-        function if function.is_without_session() => dism.call(function),
+        Function::GetMountedImageInfo => dism.mounted_images().map(|_| Hresult::S_OK),
+        Function::GetImageInfo => dism.image_info("install.wim"),
+        Function::CleanupMountpoints => dism.cleanup_mountpoints(),
         function => dism.perform(session, function),
     }
 }
 
-pub fn without_session() -> impl Iterator<Item = Function> {
-    Function::ALL.iter().copied().filter(|it| it.is_without_session())
-}
+/// The functions that take nothing that is opened, mounted or handed out before.
+pub const WITHOUT_SESSION: [Function; 3] =
+    [Function::GetMountedImageInfo, Function::GetImageInfo, Function::CleanupMountpoints];

@@ -1,6 +1,6 @@
 //! What the pages show is what there is, also where a doctest cannot see to it.
 
-use dism_emu::ThreadId;
+use dism_emu::ThreadNumber;
 
 #[allow(dead_code, reason = "an example has a main function")]
 #[path = "../../examples/report.rs"]
@@ -20,7 +20,7 @@ fn blocks<'a>(page: &'a str, fence: &str) -> Vec<&'a str> {
 /// The report as the example prints it: there its thread is the first one, and its file is found
 /// from the root of the package.
 fn report_of_the_example() -> String {
-    let report = report::report().replace(&ThreadId::current().to_string(), "t1");
+    let report = report::report().replace(&ThreadNumber::current().to_string(), "t1");
     let lines = report.lines().map(|line| match (line.find(" at "), line.find("report.rs:")) {
         (Some(at), Some(file)) => format!("{} at examples/{}\n", &line[..at], &line[file..]),
         _ => format!("{line}\n"),

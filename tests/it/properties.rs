@@ -12,7 +12,8 @@
 //! 7. Successful shutdowns never outnumber initializations, and every period ends with one last
 //!    shutdown at an instant when no session is open.
 
-use dism_emu::{Call, Effect, Machine, Session, ThreadId};
+use dism_emu::machine::{Call, Effect, Machine};
+use dism_emu::{Session, ThreadNumber};
 use proptest::prelude::*;
 
 use crate::strategies::{acts, choices, configs, picks, scripts_with_a_hold};
@@ -66,7 +67,7 @@ proptest! {
             1..120,
         ),
     ) {
-        let mut machine = Machine::new(config);
+        let mut machine = Machine::new(config.clone());
         let mut reference = Reference::new(config);
         let mut ledger = Ledger::default();
         let mut calls = Vec::new();
@@ -74,14 +75,14 @@ proptest! {
             let call = support::scripted(pick.call(reference.next()), answer);
             calls.push((thread, call.clone()));
             let open_sessions = machine.state().open_sessions();
-            let answer = machine.apply(ThreadId::new(thread), &call).map_err(|error| error.code());
+            let answer = machine.apply(ThreadNumber::new(thread), &call).map_err(|error| error.code());
             let expected = reference.apply(thread, &call);
             prop_assert_eq!(answer, expected, "last call of{}", listed(&calls));
             prop_assert_eq!(machine.state(), reference.state());
             ledger.count(answer, open_sessions);
             for thread in 1..4 {
                 let call = Call::GetLastErrorMessage;
-                let last = machine.apply(ThreadId::new(thread), &call).map_err(|it| it.code());
+                let last = machine.apply(ThreadNumber::new(thread), &call).map_err(|it| it.code());
                 prop_assert_eq!(
                     last,
                     reference.apply(thread, &call),
@@ -89,7 +90,7 @@ proptest! {
                 );
                 for session in 0..reference.next().session {
                     prop_assert_eq!(
-                        machine.is_ready(ThreadId::new(thread), Session::from_raw(session)),
+                        machine.is_ready(ThreadNumber::new(thread), Session::from_raw(session)),
                         reference.is_ready(thread, session),
                         "is_ready of t{} on {} after{}", thread, session, listed(&calls),
                     );

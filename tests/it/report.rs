@@ -1,18 +1,19 @@
 //! The report, when it is asked for.
 
-use dism_emu::ThreadId;
+use dism_emu::ThreadNumber;
 
 use crate::support::unverified;
 
 /// Ten sessions of images with paths that are long and would break a line.
 fn ten_sessions_left_open() -> String {
-    let dism = unverified().build();
+    let emulator = unverified().build();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     for number in 0..10 {
         dism.open_session(format!("C:\\{number}\n\u{2028}{}", "bücher".repeat(40))).unwrap();
     }
     dism.shutdown().unwrap_err();
-    dism.verify().unwrap_err().to_string()
+    emulator.verify().unwrap_err().to_string()
 }
 
 #[test]
@@ -49,14 +50,15 @@ fn a_report_tells_eight_of_many_calls_and_counts_the_others() {
 
 #[test]
 fn a_report_has_the_place_of_each_call_in_the_source_of_the_client() {
-    let dism = unverified().build();
+    let emulator = unverified().build();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let opened = line!() + 1;
     dism.open_session("image").unwrap();
     let refused = line!() + 1;
     dism.shutdown().unwrap_err();
-    let report = dism.verify().unwrap_err().to_string();
-    let thread = ThreadId::current();
+    let report = emulator.verify().unwrap_err().to_string();
+    let thread = ThreadNumber::current();
     for (call, line) in [(2, opened), (3, refused)] {
         let header = format!("call {call} by {thread} at {}:{line}:", file!());
         assert!(report.contains(&header), "{header}\n{report}");
@@ -66,7 +68,8 @@ fn a_report_has_the_place_of_each_call_in_the_source_of_the_client() {
 /// A mistake in a loop is one mistake: it is told once, and its later rounds are folded away.
 #[test]
 fn a_report_tells_a_mistake_in_a_loop_once() {
-    let dism = unverified().build();
+    let emulator = unverified().build();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     for _ in 0..200 {
         let session = dism.open_session("image").unwrap();
@@ -74,7 +77,7 @@ fn a_report_tells_a_mistake_in_a_loop_once() {
         dism.close_session(session).unwrap_err();
     }
     dism.shutdown().unwrap();
-    let report = dism.verify().unwrap_err();
+    let report = emulator.verify().unwrap_err();
     assert_eq!(report.mistakes().len(), 200);
     assert_eq!((report.mistakes()[1].call, report.mistakes()[1].at), (7, 8));
     let text = report.to_string();
@@ -90,7 +93,7 @@ fn a_report_tells_a_mistake_in_a_loop_once() {
 
 #[test]
 fn a_report_without_a_journal_does_not_say_that_there_are_no_mistakes() {
-    let dism = unverified().journal_limit(0).build();
-    let report = dism.verify().unwrap_err().to_string();
+    let emulator = unverified().journal_limit(0).build();
+    let report = emulator.verify().unwrap_err().to_string();
     assert!(report.starts_with("mistakes were not looked for"), "{report}");
 }

@@ -24,7 +24,7 @@ const FOR_EVER: Duration = Duration::from_secs(10);
 
 /// As much of DISM as a program puts behind a trait.
 #[automock]
-trait Dism {
+trait Servicing {
     fn close(&self, session: u32) -> i32;
     fn shutdown(&self) -> i32;
 }
@@ -36,7 +36,7 @@ fn winners(call: impl FnOnce() -> bool + Clone + Send + 'static) -> usize {
 
 #[test]
 fn every_racer_wins_the_shutdown_of_a_mock_that_returns_a_constant() {
-    let mut mock = MockDism::new();
+    let mut mock = MockServicing::new();
     mock.expect_shutdown().return_const(0);
     let mock = Arc::new(mock);
     assert_eq!(winners(move || mock.shutdown() == 0), RACERS);
@@ -45,7 +45,8 @@ fn every_racer_wins_the_shutdown_of_a_mock_that_returns_a_constant() {
 /// S5.
 #[test]
 fn one_racer_wins_the_shutdown_of_the_emulator() {
-    let dism = Emulator::new();
+    let emulator = Emulator::new();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let racer = dism.clone();
     assert_eq!(winners(move || racer.shutdown().is_ok()), 1);
@@ -69,7 +70,7 @@ fn waiting_close() -> (impl FnMut(u32) -> i32 + Send + 'static, mpsc::Receiver<(
 /// Closes session 2 on a thread of its own, and while it waits session 3 on another; gives what was
 /// heard of the second close within the time until the first was let go, and after.
 fn close_two(
-    mock: MockDism,
+    mock: MockServicing,
     has_begun: &mpsc::Receiver<()>,
     let_go: mpsc::Sender<()>,
     patience: Duration,
@@ -100,7 +101,7 @@ fn close_two(
 #[test]
 fn a_waiting_close_of_a_mock_stops_the_close_of_another_session() {
     let (close, has_begun, let_go) = waiting_close();
-    let mut mock = MockDism::new();
+    let mut mock = MockServicing::new();
     mock.expect_close().returning(close);
     let heard = close_two(mock, &has_begun, let_go, A_WHILE);
     assert_eq!(heard, [Err(mpsc::RecvTimeoutError::Timeout), Ok(0)]);
@@ -110,7 +111,7 @@ fn a_waiting_close_of_a_mock_stops_the_close_of_another_session() {
 #[test]
 fn an_expectation_of_its_own_lets_the_other_session_be_closed() {
     let (close, has_begun, let_go) = waiting_close();
-    let mut mock = MockDism::new();
+    let mut mock = MockServicing::new();
     mock.expect_close().with(eq(2)).returning(close);
     mock.expect_close().with(eq(3)).return_const(0);
     let heard = close_two(mock, &has_begun, let_go, FOR_EVER);
@@ -120,11 +121,12 @@ fn an_expectation_of_its_own_lets_the_other_session_be_closed() {
 /// P2, C4.
 #[test]
 fn a_waiting_close_of_the_emulator_stops_no_other_session() {
-    let dism = Emulator::new();
+    let emulator = Emulator::new();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let first = dism.open_session(DISM_ONLINE_IMAGE).unwrap();
     let second = dism.open_session(r"D:\mount").unwrap();
-    let hold = dism.hold(Hold::closing().session(first));
+    let hold = emulator.hold(Hold::closing().session(first));
     thread::scope(|scope| {
         let closer = scope.spawn(|| dism.close_session(first));
         hold.wait();
@@ -171,7 +173,7 @@ fn a_stale_handle_of_a_fake_that_reuses_numbers_closes_the_next_session() {
 /// O2, C2.
 #[test]
 fn a_stale_handle_of_the_emulator_closes_nothing() {
-    let dism = Emulator::builder().verify_on_drop(false).build();
+    let dism = Emulator::builder().verify_on_drop(false).build().dism();
     dism.initialize().unwrap();
     let stale = dism.open_session("first").unwrap();
     dism.close_session(stale).unwrap();
@@ -183,7 +185,8 @@ fn a_stale_handle_of_the_emulator_closes_nothing() {
 
 #[test]
 fn the_close_of_a_stale_handle_is_named() {
-    let dism = Emulator::new();
+    let emulator = Emulator::new();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let stale = dism.open_session("first").unwrap();
     dism.close_session(stale).unwrap();
@@ -191,7 +194,7 @@ fn the_close_of_a_stale_handle_is_named() {
     dism.close_session(stale).unwrap_err();
     dism.close_session(next).unwrap();
     dism.shutdown().unwrap();
-    let report = dism.verify().unwrap_err();
+    let report = emulator.verify().unwrap_err();
     let found: Vec<_> = report.mistakes().iter().map(|found| found.mistake).collect();
     assert_eq!(found, [Mistake::CloseTwice]);
 }
@@ -199,18 +202,19 @@ fn the_close_of_a_stale_handle_is_named() {
 /// mockall counts exactly; a rule says at most, and how many there were is for the test to ask.
 #[test]
 fn a_rule_for_two_calls_that_fired_once_is_not_told_of() {
-    let dism = Emulator::new();
+    let emulator = Emulator::new();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
-    let rule = dism.script(Rule::on(Function::GetImageInfo).times(2));
-    dism.call(Function::GetImageInfo).unwrap();
+    let rule = emulator.script(Rule::on(Function::GetImageInfo).times(2));
+    dism.image_info("image.wim").unwrap();
     dism.shutdown().unwrap();
     assert_eq!(rule.fired(), 1);
-    dism.verify().unwrap();
+    emulator.verify().unwrap();
 }
 
 #[test]
 fn a_mock_that_is_called_once_instead_of_twice_panics_where_it_is_dropped() {
-    let mut mock = MockDism::new();
+    let mut mock = MockServicing::new();
     mock.expect_shutdown().times(2).return_const(0);
     mock.shutdown();
     let dropped = std::panic::catch_unwind(move || drop(mock));
@@ -220,7 +224,8 @@ fn a_mock_that_is_called_once_instead_of_twice_panics_where_it_is_dropped() {
 /// The numbers of rule O2 do not depend on which sessions are open.
 #[test]
 fn the_emulator_gives_no_number_out_again() {
-    let dism = Emulator::new();
+    let emulator = Emulator::new();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     for number in 2..6 {
         let session = dism.open_session(DISM_ONLINE_IMAGE).unwrap();

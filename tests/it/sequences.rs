@@ -10,10 +10,8 @@ use dism_emu::Function::{
     GetDriverInfo, GetFeatureInfo, GetOsInfo, GetPackages, GetUsedSpace, RemoveCapability,
     RemovePackage,
 };
-use dism_emu::{
-    Contract, DISM_ONLINE_IMAGE, Effect, Emulator, Error, Function, Hresult, Journal, Outcome,
-    Session,
-};
+use dism_emu::machine::{Effect, Outcome};
+use dism_emu::{Contract, DISM_ONLINE_IMAGE, Emulator, Error, Function, Hresult, Journal, Session};
 
 use crate::support::{replays, unverified};
 
@@ -110,11 +108,11 @@ pub struct Difference {
 /// Runs a sequence under a contract: what comes out otherwise than it was recorded, and the journal
 /// of the emulator.
 pub fn play(contract: Contract, lines: &[Line]) -> (Vec<Difference>, Journal) {
-    let dism = unverified().contract(contract).build();
+    let emulator = unverified().contract(contract).build();
     let mut differences = Vec::new();
     for (at, &line) in lines.iter().enumerate() {
         let after = lines.get(at + 1).map(|(_, happening)| *happening);
-        let run = || perform(&dism, line.1, after);
+        let run = || perform(&emulator, line.1, after);
         // The first thread of a recording is this one; any other is another.
         let outcome = match line.0 {
             1 => run(),
@@ -125,8 +123,8 @@ pub fn play(contract: Contract, lines: &[Line]) -> (Vec<Difference>, Journal) {
             differences.push(Difference { at, expected, answer });
         }
     }
-    let journal = dism.journal();
-    replays(&dism);
+    let journal = emulator.journal();
+    replays(&emulator);
     (differences, journal)
 }
 
@@ -138,14 +136,15 @@ pub fn ends_as_recorded(journal: &Journal, complete: bool) -> bool {
 
 /// What should come out of a line, and what does; `None` for a line that only comments another.
 fn perform(
-    dism: &Emulator,
+    emulator: &Emulator,
     happening: Happening,
     after: Option<Happening>,
 ) -> Option<(Outcome, Outcome)> {
+    let dism = emulator.dism();
     // The outcome of the last step that the journal has; an error is the call's own.
     let latest = |result: Result<(), Error>| {
         result.map(|()| {
-            let journal = dism.journal();
+            let journal = emulator.journal();
             let step = journal.steps().last().expect("a step was just taken");
             step.outcome.expect("a call that succeeded")
         })
@@ -173,7 +172,7 @@ fn perform(
             }
             let expected = match last {
                 Hresult::S_OK => Ok(Effect::Ended { result: last }),
-                code => Err(Error::OperationFailed { code }),
+                code => Err(Error::Failed { code }),
             };
             (expected, latest(perform(last).map(drop)))
         }
@@ -185,7 +184,7 @@ fn perform(
             }),
             latest(dism.close_session(Session::from_raw(session)).map(drop)),
         ),
-        Shutdown { count } => (Ok(Effect::ShutDown { count }), latest(dism.shutdown())),
+        Shutdown { count } => (Ok(Effect::ShutDown { count }), latest(dism.shutdown().map(drop))),
     })
 }
 

@@ -1,10 +1,11 @@
 //! The timeline: what it shows, what it folds away, and how wide it is.
 
-use dism_emu::{Call, Contract, Hresult, Memory, Session, Timeline};
+use dism_emu::machine::Call;
+use dism_emu::{Contract, Hresult, Memory, Session, Timeline};
 use proptest::prelude::*;
 
 use crate::hand::Hand;
-use crate::support::{self, BUSY, CONTRACTS, REBOOT};
+use crate::support::{self, BUSY, REBOOT};
 
 #[test]
 fn the_timeline_of_two_threads() {
@@ -152,7 +153,7 @@ proptest! {
         factor in prop_oneof![Just(1_u64), Just(1_000_003), Just(u64::MAX / 20)],
         picks in prop::collection::vec((0..16_u64, 0..9_u8, 0..6_u32, 0..200_usize), 0..120),
     ) {
-        let mut hand = Hand::new(CONTRACTS[contract]);
+        let mut hand = Hand::new(Contract::ALL[contract]);
         for (thread, what, number, length) in picks {
             let thread = (thread % threads + 1) * factor;
             let session = Session::from_raw(number);

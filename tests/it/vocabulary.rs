@@ -1,15 +1,16 @@
 //! How calls and numbers read.
 
+use dism_emu::machine::Call;
 use dism_emu::{
-    Call, DISM_ONLINE_IMAGE, Error, Function, Hresult, InvalidArgument, OpenSession, Session,
-    ThreadId,
+    Contract, DISM_ONLINE_IMAGE, Error, Function, Hresult, ImagePath, InvalidArgument, OpenSession,
+    Session, ThreadNumber,
 };
 
 use crate::support::IMAGE;
 
 #[test]
 fn calls_read_well() {
-    let thread = ThreadId::new(7);
+    let thread = ThreadNumber::new(7);
     assert_eq!((thread.number(), thread.to_string()), (7, "t7".to_owned()));
     let shown = |open: OpenSession| Call::OpenSession(open).to_string();
     assert_eq!(shown(OpenSession::new(DISM_ONLINE_IMAGE)), "open online");
@@ -47,12 +48,12 @@ fn numbers_are_those_of_the_header() {
         (0xC151_0114, "DISMAPI_E_NEEDS_REMOUNT", true),
         (0x800F_080C, "DISMAPI_E_UNKNOWN_FEATURE", false),
         (0x800F_0902, "DISMAPI_E_BUSY", false),
-        (0x8007_02E4, "ERROR_ELEVATION_REQUIRED", false),
-        (0x8007_00B7, "ERROR_ALREADY_EXISTS", false),
-        (0x8007_04DF, "ERROR_ALREADY_INITIALIZED", false),
+        (0x8007_02E4, "WIN32_ELEVATION_REQUIRED", false),
+        (0x8007_00B7, "WIN32_ALREADY_EXISTS", false),
+        (0x8007_04DF, "WIN32_ALREADY_INITIALIZED", false),
         (0x8007_0057, "E_INVALIDARG", false),
         (0x8007_000E, "E_OUTOFMEMORY", false),
-        (0x8007_046B, "ERROR_POSSIBLE_DEADLOCK", false),
+        (0x8007_046B, "WIN32_POSSIBLE_DEADLOCK", false),
     ];
     for (number, name, has_text) in table {
         let code = Hresult::new(number);
@@ -84,11 +85,89 @@ fn names_and_texts_stand_in_one_table() {
     assert_eq!(Hresult::new(0x8BAD_F00D).message(), None);
     assert_eq!(Hresult::DISMAPI_S_RELOAD_IMAGE_SESSION_REQUIRED.name(), Some("S_FALSE"));
     assert_eq!(i32::from(code), -1_073_479_677);
-    assert_eq!(Hresult::from(-1_073_479_677_i32), code);
+    assert_eq!(Hresult::from_i32(-1_073_479_677), code);
     assert_eq!(u32::from(code), 0xC004_0003);
     for (number, is_success) in [(0, true), (0x7FFF_FFFF, true), (0x8000_0000, false)] {
         let code = Hresult::new(number);
         assert_eq!((code.is_success(), code.is_failure()), (is_success, !is_success));
     }
     assert_eq!(format!("{code:>12}|{code:<12}"), "  0xC0040003|0xC0040003  ");
+}
+
+/// `HRESULT_FROM_WIN32`.
+#[test]
+fn a_win32_error_becomes_a_failure_and_what_is_no_such_error_stays_as_it_is() {
+    let wrapped = [(0, 0), (740, 0x8007_02E4), (0xFFFF, 0x8007_FFFF), (0x1_0005, 0x8007_0005)];
+    let kept = [0x8000_0000, 0x8007_0005, 0xC004_0003, u32::MAX].map(|it| (it, it));
+    for (error, number) in wrapped.into_iter().chain(kept) {
+        assert_eq!(Hresult::from_win32(error), Hresult::new(number));
+    }
+    assert_eq!(Hresult::from_win32(740).name(), Some("WIN32_ELEVATION_REQUIRED"));
+}
+
+#[test]
+fn an_error_is_its_code_and_its_text_ends_with_it() {
+    let session = Session::from_raw(7);
+    let code = Hresult::DISMAPI_E_BUSY;
+    let texts = [
+        (Error::NotElevated, "the process is not elevated: 0x800702E4 (WIN32_ELEVATION_REQUIRED)"),
+        (
+            Error::InvalidSession { session, code: Hresult::E_INVALIDARG },
+            "session 7 is not an open session: 0x80070057 (E_INVALIDARG)",
+        ),
+        (
+            InvalidArgument::EmptyPath.into(),
+            "the path of the image is empty: 0x80070057 (E_INVALIDARG)",
+        ),
+        (Error::Failed { code }, "the call failed: 0x800F0902 (DISMAPI_E_BUSY)"),
+        (Error::Failed { code: Hresult::new(0x8BAD_F00D) }, "the call failed: 0x8BADF00D"),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+        // A chain of causes must not say the same twice.
+        assert!(std::error::Error::source(&error).is_none(), "{error}");
+        assert_eq!(Hresult::from(error), error.code());
+        assert_eq!(i32::from(error), i32::from(error.code()));
+    }
+}
+
+#[test]
+fn a_contract_has_a_name_that_can_be_read_back() {
+    assert_eq!(Contract::ALL, [Contract::Documented, Contract::Recorded]);
+    for contract in Contract::ALL {
+        let name = contract.to_string();
+        for spelling in [name.to_lowercase(), name.to_uppercase(), name] {
+            assert_eq!(spelling.parse(), Ok(contract));
+        }
+    }
+    for other in ["", "both", "recorded "] {
+        let refused = other.parse::<Contract>().unwrap_err();
+        assert_eq!(refused.to_string(), "the contract is neither `documented` nor `recorded`");
+    }
+}
+
+#[test]
+fn a_call_has_its_function_and_its_session() {
+    let session = Session::from_raw(2);
+    let code = Hresult::S_OK;
+    let calls = [
+        (Call::Shutdown, Some(Function::Shutdown), None),
+        (Call::GetMountedImageInfo, Some(Function::GetMountedImageInfo), None),
+        (Call::CleanupMountpoints, Some(Function::CleanupMountpoints), None),
+        (
+            Call::GetImageInfo { file: ImagePath::new("image.wim") },
+            Some(Function::GetImageInfo),
+            None,
+        ),
+        (Call::FinishClose { session }, Some(Function::CloseSession), Some(session)),
+        (Call::EndOperation { session, result: code }, None, Some(session)),
+        (
+            Call::Scripted { call: Box::new(Call::CloseSession { session }), answer: code },
+            Some(Function::CloseSession),
+            Some(session),
+        ),
+    ];
+    for (call, function, passed) in calls {
+        assert_eq!((call.function(), call.session()), (function, passed), "{call}");
+    }
 }

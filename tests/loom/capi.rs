@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use dism_emu::{Contract, Hresult, State};
+use dism_emu::machine::State;
+use dism_emu::{Contract, Hresult};
 use loom::thread;
 
 use crate::c::{
@@ -11,7 +12,6 @@ use crate::c::{
 };
 use crate::explore;
 use crate::races::at_once;
-use crate::support::CONTRACTS;
 
 const DOWN: Hresult = Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED;
 
@@ -27,14 +27,14 @@ fn i5_the_first_use_from_two_threads_makes_one_process() {
     counted("first use", || {
         let mut codes = at_once(2, initialize);
         codes.sort();
-        assert_eq!(codes, [Hresult::S_OK, Hresult::ERROR_ALREADY_INITIALIZED]);
+        assert_eq!(codes, [Hresult::S_OK, Hresult::WIN32_ALREADY_INITIALIZED]);
         assert_eq!([shutdown(), shutdown()], [Hresult::S_OK, DOWN]);
     });
 }
 
 #[test]
 fn s5_two_shutdowns_through_the_exports_have_one_winner() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         counted(&format!("two shutdowns, {contract:?}"), move || {
             let process = process(contract);
             assert_eq!(initialize(), Hresult::S_OK);

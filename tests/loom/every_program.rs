@@ -2,7 +2,7 @@
 
 use crate::explore_program;
 use crate::programs::{ACTS, Act, Program, STARTS};
-use crate::support::CONTRACTS;
+use dism_emu::Contract;
 
 /// Every pair of threads with one or two calls each, from every start, under both contracts; of
 /// two pairs that differ in the order of their threads, one.
@@ -32,7 +32,7 @@ fn every_three_threads_with_one_call() {
 fn explore_all(programs: impl Iterator<Item = Vec<Vec<Act>>>) -> usize {
     let (mut count, mut schedules, mut most) = (0, 0, (0, String::new()));
     for threads in programs {
-        for contract in CONTRACTS {
+        for contract in Contract::ALL {
             for start in STARTS {
                 let program = Program { contract, start, threads: threads.clone() };
                 let name = program.to_string();

@@ -1,20 +1,24 @@
 //! The code of the page `docs::models`, word for word: `tests/it/pages.rs` compares them.
 
-use dism_emu::{Emulator, Error};
+use dism_emu::{Dism, Emulator, Error};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 
 const _: () = assert!(dism_emu::MODEL_CHECKED);
 
 /// The code under test: whoever is the last to leave shuts the API down.
-fn leave(dism: &Emulator, users: &AtomicUsize) -> Result<(), Error> {
-    if users.fetch_sub(1, Ordering::AcqRel) == 1 { dism.shutdown() } else { Ok(()) }
+fn leave(dism: &Dism, users: &AtomicUsize) -> Result<(), Error> {
+    if users.fetch_sub(1, Ordering::AcqRel) == 1 {
+        dism.shutdown()?;
+    }
+    Ok(())
 }
 
 /// Two users leave at the same time.
-fn two_users(leave: fn(&Emulator, &AtomicUsize) -> Result<(), Error>) {
+fn two_users(leave: fn(&Dism, &AtomicUsize) -> Result<(), Error>) {
     loom::model(move || {
-        let dism = Emulator::new();
+        let emulator = Emulator::new();
+        let dism = emulator.dism();
         dism.initialize().unwrap();
         let users = Arc::new(AtomicUsize::new(2));
         let other = loom::thread::spawn({
@@ -23,7 +27,7 @@ fn two_users(leave: fn(&Emulator, &AtomicUsize) -> Result<(), Error>) {
         });
         leave(&dism, &users).unwrap();
         other.join().unwrap();
-        // Here the last handle is dropped, and what the users did is verified in every schedule.
+        // Here the emulator is dropped, which verifies what the users did, in every schedule.
     });
 }
 
@@ -33,10 +37,13 @@ fn the_last_user_shuts_down() {
 }
 
 /// Wrong: between the look and the subtraction the other user may look, too.
-fn leave_carelessly(dism: &Emulator, users: &AtomicUsize) -> Result<(), Error> {
+fn leave_carelessly(dism: &Dism, users: &AtomicUsize) -> Result<(), Error> {
     let is_last = users.load(Ordering::Acquire) == 1;
     users.fetch_sub(1, Ordering::AcqRel);
-    if is_last { dism.shutdown() } else { Ok(()) }
+    if is_last {
+        dism.shutdown()?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use dism_emu::{Contract, Emulator, Error, Function, Hresult, State};
+use dism_emu::machine::State;
+use dism_emu::{Contract, Emulator, Error, Function, Hresult};
 use loom::thread;
 
 use crate::programs::{Act, Act::*, Program, Start};
 use crate::races::{initializes_race, shutdowns_race, two_threads_fail};
-use crate::support::{CONTRACTS, IMAGE, Lifecycle, unverified};
+use crate::support::{Double, IMAGE, Lifecycle, unverified};
 use crate::{explore, explore_program};
 
 /// `model` under each contract, with a fresh process each time.
 pub(crate) fn under_both(name: &str, model: fn(Emulator)) {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         let schedules = explore(move || {
             model(unverified().contract(contract).build());
         });
@@ -21,8 +22,8 @@ pub(crate) fn under_both(name: &str, model: fn(Emulator)) {
     }
 }
 
-pub(crate) fn two_shutdowns(dism: impl Lifecycle) {
-    shutdowns_race(&dism, 2);
+pub(crate) fn two_shutdowns(emulator: impl Double) {
+    shutdowns_race(&emulator, 2);
 }
 
 #[test]
@@ -32,16 +33,16 @@ fn s5_two_shutdowns_have_one_winner() {
 
 #[test]
 fn s5_three_shutdowns_have_one_winner() {
-    under_both("three shutdowns", |dism| shutdowns_race(&dism, 3));
+    under_both("three shutdowns", |emulator| shutdowns_race(&emulator, 3));
 }
 
 #[test]
 fn s5_four_shutdowns_have_one_winner() {
-    under_both("four shutdowns", |dism| shutdowns_race(&dism, 4));
+    under_both("four shutdowns", |emulator| shutdowns_race(&emulator, 4));
 }
 
-pub(crate) fn two_initializes(dism: impl Lifecycle) {
-    initializes_race(&dism, 2);
+pub(crate) fn two_initializes(emulator: impl Double) {
+    initializes_race(&emulator, 2);
 }
 
 #[test]
@@ -51,7 +52,8 @@ fn i5_two_initializes_have_one_first() {
 
 #[test]
 fn s2_a_shutdown_that_fails_changes_nothing() {
-    under_both("shutdown against a session in use", |dism| {
+    under_both("shutdown against a session in use", |emulator| {
+        let dism = emulator.dism();
         dism.initialize().unwrap();
         let session = dism.open_session(IMAGE).unwrap();
         let other = dism.clone();
@@ -64,21 +66,24 @@ fn s2_a_shutdown_that_fails_changes_nothing() {
         assert_eq!(operation.end_with(Hresult::S_OK), Ok(Hresult::S_OK));
         assert_eq!(dism.open_session(IMAGE), Ok(session));
         other.join().unwrap();
-        assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
+        assert_eq!(emulator.state(), State::Up { count: 1, open_sessions: 1 });
         dism.close_session(session).unwrap();
         dism.close_session(session).unwrap();
-        assert_eq!(dism.shutdown(), Ok(()));
+        assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
     });
 }
 
-pub(crate) fn open_against_shutdown(dism: impl Lifecycle) {
+pub(crate) fn open_against_shutdown(emulator: impl Double) {
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let other = dism.clone();
     let opener = thread::spawn(move || other.open(IMAGE));
     match (dism.shutdown(), opener.join().unwrap()) {
-        (Ok(()), Err(Error::NotInitialized)) => assert_eq!(dism.state(), State::Down),
+        (Ok(Hresult::S_OK), Err(Error::NotInitialized)) => {
+            assert_eq!(emulator.state(), State::Down)
+        }
         (Err(Error::OpenSessionHandles), Ok(_)) => {
-            assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
+            assert_eq!(emulator.state(), State::Up { count: 1, open_sessions: 1 });
         }
         other => panic!("{other:?}"),
     }
@@ -89,7 +94,8 @@ fn s2_open_and_shutdown_never_both_succeed() {
     under_both("open against shutdown", open_against_shutdown);
 }
 
-pub(crate) fn close_against_an_operation(dism: impl Lifecycle) {
+pub(crate) fn close_against_an_operation(emulator: impl Double) {
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let session = dism.open(IMAGE).unwrap();
     // Not seen by the model: it orders nothing.
@@ -109,7 +115,7 @@ pub(crate) fn close_against_an_operation(dism: impl Lifecycle) {
         Ok(Hresult::S_OK) | Err(Error::InvalidSession { .. } | Error::SessionClosing { .. }) => {}
         other => panic!("{other:?}"),
     }
-    assert_eq!(dism.shutdown(), Ok(()));
+    assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
 }
 
 #[test]
@@ -119,7 +125,8 @@ fn c4_close_drains() {
 
 #[test]
 fn c5_two_closes_of_one_reference_have_one_winner() {
-    under_both("two closes of a session in use", |dism| {
+    under_both("two closes of a session in use", |emulator| {
+        let dism = emulator.dism();
         dism.initialize().unwrap();
         let session = dism.open_session(IMAGE).unwrap();
         let operation = dism.operation(session, Function::GetFeatures).unwrap();
@@ -132,13 +139,14 @@ fn c5_two_closes_of_one_reference_have_one_winner() {
         assert_eq!(results.iter().filter(|it| **it == Ok(Hresult::S_OK)).count(), 1);
         let code = Hresult::DISMAPI_E_INVALID_DISM_SESSION;
         assert!(results.contains(&Err(Error::InvalidSession { session, code })));
-        assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 0 });
+        assert_eq!(emulator.state(), State::Up { count: 1, open_sessions: 0 });
     });
 }
 
 /// Two threads wait for different sessions, so whoever passes a turn on must not wake only the
 /// other one.
-pub(crate) fn turns_on_two_sessions(dism: impl Lifecycle) {
+pub(crate) fn turns_on_two_sessions(emulator: impl Double) {
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let sessions = [IMAGE, "D:"].map(|path| dism.open(path).unwrap());
     let mut waiters = Vec::new();
@@ -160,7 +168,8 @@ fn p2_a_turn_wakes_whoever_waits_for_it() {
     under_both("turns on two sessions", turns_on_two_sessions);
 }
 
-pub(crate) fn two_operations(dism: impl Lifecycle) {
+pub(crate) fn two_operations(emulator: impl Double) {
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let session = dism.open(IMAGE).unwrap();
     let performing = Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -184,8 +193,8 @@ fn p2_operations_on_one_session_exclude_each_other() {
     under_both("two operations", two_operations);
 }
 
-pub(crate) fn last_errors(dism: impl Lifecycle) {
-    two_threads_fail(&dism);
+pub(crate) fn last_errors(emulator: impl Double) {
+    two_threads_fail(&emulator.dism());
 }
 
 #[test]
@@ -195,7 +204,7 @@ fn e1_the_last_error_is_per_thread() {
 
 /// Three threads, with everything that holds of every program.
 fn three(name: &str, start: Start, threads: [&[Act]; 3]) {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         let threads = threads.iter().map(|acts| acts.to_vec()).collect();
         let schedules = explore_program(Program { contract, start, threads });
         println!("{name}, {contract:?}: {schedules} schedules");

@@ -3,16 +3,14 @@
 
 use std::sync::Arc;
 
-use dism_emu::{
-    Call, Config, Contract, Effect, Error, Function, Hresult, Machine, Memory, OpenSession,
-    Outcome, Session, State, Step, ThreadId,
-};
+use dism_emu::machine::{Call, Config, Effect, Machine, Outcome, State, Step};
+use dism_emu::{Contract, Error, Function, Hresult, Memory, OpenSession, Session, ThreadNumber};
 use loom::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::double::*;
 use crate::named::*;
 use crate::programs::{Act, Act::*, Program, Start};
-use crate::support::{Answer, BUSY, Guard, Lifecycle};
+use crate::support::{Answer, BUSY, Double, Guard, Lifecycle};
 use crate::{explore, spawn};
 
 /// Where a twin is wrong.
@@ -77,7 +75,7 @@ struct Core {
     machine: Machine,
     steps: Vec<Step>,
     /// Who waits, and for which session.
-    waits: Vec<(ThreadId, Session)>,
+    waits: Vec<(ThreadNumber, Session)>,
     /// The function whose next call fails.
     rule: Option<Function>,
     fired: u64,
@@ -125,8 +123,8 @@ impl Twin {
         self.lock()
     }
 
-    fn thread(&self) -> ThreadId {
-        if self.is(Flaw::OneThread) { ThreadId::new(1) } else { ThreadId::current() }
+    fn thread(&self) -> ThreadNumber {
+        if self.is(Flaw::OneThread) { ThreadNumber::new(1) } else { ThreadNumber::current() }
     }
 
     /// A call that begins here.
@@ -211,9 +209,42 @@ impl Twin {
     }
 }
 
-impl Lifecycle for Twin {
+/// Its two faces are one: what the code under test gets is another of itself.
+impl Double for Twin {
+    type Dism = Self;
     type Guard = TwinGuard;
 
+    fn dism(&self) -> Self {
+        self.clone()
+    }
+
+    fn fail_once(&self, function: Function) -> impl Fn() -> u64 {
+        self.lock().rule = Some(function);
+        || self.lock().fired
+    }
+
+    fn hold_before(&self, function: Function) -> TwinGuard {
+        self.hold(Point::Before(function))
+    }
+
+    fn hold_closing(&self) -> TwinGuard {
+        self.hold(Point::Closing)
+    }
+
+    fn state(&self) -> State {
+        self.lock().machine.state()
+    }
+
+    fn config(&self) -> Config {
+        self.lock().machine.config().clone()
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        self.lock().steps.clone()
+    }
+}
+
+impl Lifecycle for Twin {
     fn initialize(&self) -> Answer {
         self.take(Function::Initialize, Call::Initialize).map(|effect| effect.code())
     }
@@ -263,24 +294,8 @@ impl Lifecycle for Twin {
         Ok(closed.code())
     }
 
-    fn shutdown(&self) -> Result<(), Error> {
-        self.take(Function::Shutdown, Call::Shutdown).map(drop)
-    }
-
-    fn state(&self) -> State {
-        self.lock().machine.state()
-    }
-
-    fn config(&self) -> Config {
-        *self.lock().machine.config()
-    }
-
-    fn steps(&self) -> Vec<Step> {
-        self.lock().steps.clone()
-    }
-
-    fn call(&self, function: Function) -> Answer {
-        self.take(function, Call::CallWithoutSession { function }).map(|effect| effect.code())
+    fn shutdown(&self) -> Answer {
+        self.take(Function::Shutdown, Call::Shutdown).map(|effect| effect.code())
     }
 
     fn last_error(&self) -> Result<Option<Hresult>, Error> {
@@ -297,21 +312,8 @@ impl Lifecycle for Twin {
         }
     }
 
-    fn delete(&self, memory: Memory) -> Result<(), Error> {
-        self.take(Function::Delete, Call::Delete { memory }).map(drop)
-    }
-
-    fn fail_once(&self, function: Function) -> impl Fn() -> u64 {
-        self.lock().rule = Some(function);
-        || self.lock().fired
-    }
-
-    fn hold_before(&self, function: Function) -> TwinGuard {
-        self.hold(Point::Before(function))
-    }
-
-    fn hold_closing(&self) -> TwinGuard {
-        self.hold(Point::Closing)
+    fn delete(&self, memory: Memory) -> Answer {
+        self.take(Function::Delete, Call::Delete { memory }).map(|effect| effect.code())
     }
 }
 
@@ -417,7 +419,7 @@ macro_rules! twins {
 
 twins! {
     i5_an_initialize_that_decides_before_it_acts: DecidesApart, two_initializes, "firsts";
-    s2_a_shutdown_that_looks_before_it_acts: DecidesApart, open_against_shutdown, "(Ok(()), Ok(";
+    s2_a_shutdown_that_looks_before_it_acts: DecidesApart, open_against_shutdown, "(S_OK)), Ok(";
     s5_a_shutdown_that_decides_before_it_acts: DecidesApart, two_shutdowns, "winners";
     d1_a_hand_out_that_decides_before_it_acts: DecidesApart, two_hand_outs, "left != right";
     d3_a_delete_that_looks_before_it_acts: DecidesApart, two_deletes, "winners";

@@ -23,13 +23,14 @@ mod support;
 use std::env;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dism_emu::{Effect, Emulator, Function, Hold, Hresult, Rule};
+use dism_emu::machine::{Call, Effect};
+use dism_emu::{Contract, Emulator, Function, Hold, Hresult, Rule};
 use programs::{ACTS, Program, STARTS, Seen};
 use races::{apart, at_once, shutdowns_race};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
-use support::{BUSY, CONTRACTS, unverified};
+use support::{BUSY, unverified};
 
 const _: () = assert!(dism_emu::MODEL_CHECKED);
 
@@ -58,7 +59,7 @@ fn drawn_program() {
     let threads = (0..random.gen_range(3..=6))
         .map(|_| (0..random.gen_range(1..=6)).map(|_| ACTS[random.gen_range(0..5)]).collect())
         .collect();
-    let contract = CONTRACTS[random.gen_range(0..2)];
+    let contract = Contract::ALL[random.gen_range(0..2)];
     let program = Program { contract, start: STARTS[random.gen_range(0..4)], threads };
     program.run(|thread| {
         let handle = thread::spawn(thread);
@@ -91,18 +92,20 @@ fn s5_sixteen_shutdowns_have_one_winner() {
 fn a_rule_for_three_calls_fires_for_three_of_eight_callers() {
     let seed = seed("a rule and eight callers, PCT, depth 3");
     sample(PctScheduler::new_from_seed(seed, 3, ITERATIONS), || {
-        let dism = unverified().build();
+        let emulator = unverified().build();
+        let dism = emulator.dism();
         dism.initialize().unwrap();
         let rule = Rule::on(Function::CleanupMountpoints).after(2).times(3);
-        let rule = dism.script(rule.answer(BUSY));
+        let rule = emulator.script(rule.answer(BUSY));
         let caller = dism.clone();
-        let failed = at_once(8, move || caller.call(Function::CleanupMountpoints).is_err());
+        let failed = at_once(8, move || caller.cleanup_mountpoints().is_err());
         assert_eq!(failed.into_iter().filter(|failed| *failed).count(), 3);
         assert_eq!(rule.fired(), 3);
-        let journal = dism.journal();
+        let journal = emulator.journal();
         journal.replay().unwrap();
         // The first two calls pass, the next three are answered, whoever makes them.
-        let calls = journal.steps().iter().filter(|it| it.call.to_string().contains("Mount"));
+        let calls =
+            journal.steps().iter().filter(|it| *it.call.asked() == Call::CleanupMountpoints);
         let answered: Vec<_> = calls.map(|it| it.outcome != Ok(Effect::Called)).collect();
         assert_eq!(answered, [false, false, true, true, true, false, false, false]);
     });
@@ -114,15 +117,16 @@ fn a_rule_for_three_calls_fires_for_three_of_eight_callers() {
 fn six_threads_are_held_and_let_go_in_any_order() {
     let seed = seed("holds among six threads, random");
     sample(RandomScheduler::new_from_seed(seed, ITERATIONS), || {
-        let dism = unverified().build();
+        let emulator = unverified().build();
+        let dism = emulator.dism();
         dism.initialize().unwrap();
         let sessions = ["C:", "D:"].map(|path| dism.open_session(path).unwrap());
         let function = Function::AddPackage;
         let mut holds = vec![
-            dism.hold(Hold::before(function).session(sessions[0])),
-            dism.hold(Hold::performing(function).session(sessions[0])),
-            dism.hold(Hold::performing(function).session(sessions[1])),
-            dism.hold(Hold::returning(function).session(sessions[1])),
+            emulator.hold(Hold::before(function).session(sessions[0])),
+            emulator.hold(Hold::performing(function).session(sessions[0])),
+            emulator.hold(Hold::performing(function).session(sessions[1])),
+            emulator.hold(Hold::returning(function).session(sessions[1])),
         ];
         let operators: Vec<_> = (0..6)
             .map(|at| {
@@ -143,8 +147,8 @@ fn six_threads_are_held_and_let_go_in_any_order() {
         for session in sessions {
             assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
         }
-        assert_eq!(dism.shutdown(), Ok(()));
-        dism.journal().replay().unwrap();
+        assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
+        emulator.journal().replay().unwrap();
     });
 }
 
@@ -153,19 +157,20 @@ fn six_threads_are_held_and_let_go_in_any_order() {
 fn s2_a_close_that_is_held_fails_five_shutdowns() {
     let seed = seed("a hold in a close against five shutdowns, PCT, depth 3");
     sample(PctScheduler::new_from_seed(seed, 3, ITERATIONS), || {
-        let dism = unverified().build();
+        let emulator = unverified().build();
+        let dism = emulator.dism();
         dism.initialize().unwrap();
         let session = dism.open_session("C:").unwrap();
-        let hold = dism.hold(Hold::closing());
+        let hold = emulator.hold(Hold::closing());
         let closer = apart(&dism, move |dism| dism.close_session(session));
         let racers = [(); 5].map(|()| apart(&dism, |dism| dism.shutdown().is_ok()));
         hold.wait();
-        let before_release = dism.journal().steps().len();
+        let before_release = emulator.journal().steps().len();
         hold.release();
         let won = racers.into_iter().map(|it| it.join().unwrap()).filter(|won| *won).count();
         assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
         assert!(won <= 1);
-        let journal = dism.journal();
+        let journal = emulator.journal();
         let shut_down = Ok(Effect::ShutDown { count: 0 });
         let held = &journal.steps()[..before_release];
         assert!(held.iter().all(|it| it.outcome != shut_down), "{journal}");

@@ -5,8 +5,10 @@
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use dism_emu::capi::{DismString, Process};
-use dism_emu::{Contract, Function, Hresult, State};
+use dism_emu::capi::Process;
+use dism_emu::capi::ffi::DismString;
+use dism_emu::machine::State;
+use dism_emu::{Contract, Function, Hresult};
 
 use crate::exports::{Given, code, export, first, text_at};
 use crate::races::at_once;

@@ -7,14 +7,17 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use dism_emu::machine::{Call, Config, Effect};
 use dism_emu::{
-    Call, Config, Effect, Emulator, Function, Hold, Hresult, Memory, OpenSession, Operation,
-    Remark, Rule, RuleGuard, Session, ThreadId,
+    Dism, Emulator, Function, Hold, Hresult, Memory, OpenSession, Operation, Remark, Rule,
+    RuleGuard, Session, ThreadNumber,
 };
 
 use super::reference::{Answer, Reference};
 use super::rules::{Asking, Rules, Said};
-use super::{Act, Ending, Held, Names, Next, Pick, Point, RulePick, Which, result, unverified};
+use super::{
+    Act, Ending, Fires, Held, Names, Next, Pick, Point, RulePick, Which, result, unverified,
+};
 
 /// What a call gives: a value in the upper half, and below it the code that it returns, where it has
 /// a place for one.
@@ -28,7 +31,7 @@ pub fn gives(value: u32, code: impl Into<Hresult>) -> u64 {
 #[derive(Clone, Copy)]
 pub struct Way {
     /// Makes a call that is neither an end nor a part of one. An operation that is begun is ended.
-    pub make: fn(&Emulator, &Call) -> Answered,
+    pub make: fn(&Dism, &Call) -> Answered,
     /// What differs behind the C functions.
     pub c: Option<Differences>,
 }
@@ -43,6 +46,9 @@ pub struct Differences {
     pub hands_out: fn(Function) -> bool,
     /// The operations that are exported.
     pub is_exported: fn(Function) -> bool,
+    /// To be called after each call, from which the memory that it has handed out is known by its
+    /// number: a C function tells nothing but an address.
+    pub note: fn(&Emulator),
 }
 
 /// Through the methods.
@@ -53,19 +59,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs acts on a fresh emulator; fails where it and the references part.
 pub fn run(config: Config, acts: &[Act]) -> Result<(), String> {
-    run_on(&unverified().config(config).build(), config, RUST, acts)
+    run_on(&unverified().config(config.clone()).build(), config, RUST, acts)
 }
 
 /// The same on an emulator that was not called yet.
-pub fn run_on(dism: &Emulator, config: Config, way: Way, acts: &[Act]) -> Result<(), String> {
-    let mut client = Client::new(dism, config, way);
+pub fn run_on(emulator: &Emulator, config: Config, way: Way, acts: &[Act]) -> Result<(), String> {
+    let dism = emulator.dism();
+    let mut client = Client::new(emulator, &dism, config, way);
     let compared = acts.iter().try_for_each(|act| client.act(act)).and_then(|()| client.leave());
-    compared.map_err(|difference| format!("{difference}, after\n{}", dism.journal()))
+    compared.map_err(|difference| format!("{difference}, after\n{}", emulator.journal()))
 }
 
 /// The main thread of a client, with what it keeps, and what is expected of the emulator.
 struct Client<'a> {
-    dism: &'a Emulator,
+    emulator: &'a Emulator,
+    dism: &'a Dism,
     way: Way,
     expected: Expected,
     /// The operations of this thread, with the results that are scripted for them.
@@ -135,9 +143,7 @@ impl Expected {
             }
             (Effect::Initialized { count }, _) => gives(0, number(u32::from(count > 1))), // I3
             // It gives a list, which is compared where things stand.
-            (Effect::Called, Call::CallWithoutSession { function })
-                if *function == Function::GetMountedImageInfo =>
-            {
+            (Effect::Called, Call::GetMountedImageInfo) => {
                 own(self.reference.mounted().len() as u32)
             }
             (
@@ -145,13 +151,14 @@ impl Expected {
                 | Effect::Called
                 | Effect::Mounted
                 | Effect::Unmounted
-                | Effect::Remounted,
+                | Effect::Remounted
+                | Effect::ShutDown { .. }
+                | Effect::Deleted,
                 _,
             ) => gives(0, number(0)),
             (Effect::Opened { session, .. }, _) => own(session.raw()),
             (Effect::LastError(code), _) => own(code.map_or(0, Hresult::number)),
             (Effect::HandedOut { memory }, _) => own(memory.raw()),
-            (Effect::ShutDown { .. } | Effect::Deleted, _) => own(0),
             (effect, call) => panic!("{call} does not come out as {effect}"),
         }))
     }
@@ -207,11 +214,7 @@ impl Expected {
         let function = match call {
             // What is empty is NULL.
             Call::GetLastErrorMessage if given >> 32 != 0 => Function::GetLastErrorMessage,
-            Call::CallWithoutSession { function: Function::GetMountedImageInfo }
-                if given >> 32 != 0 =>
-            {
-                Function::GetMountedImageInfo
-            }
+            Call::GetMountedImageInfo if given >> 32 != 0 => Function::GetMountedImageInfo,
             _ => return answered,
         };
         self.step(thread, Call::HandOut { function })?;
@@ -240,16 +243,17 @@ fn named(call: &Call) -> (Function, Option<Session>) {
         Call::MountImage(_) => (Function::MountImage, None),
         Call::UnmountImage { .. } => (Function::UnmountImage, None),
         Call::RemountImage { .. } => (Function::RemountImage, None),
-        Call::CallWithoutSession { function } | Call::CallWithoutArgument { function } => {
-            (*function, None)
-        }
+        Call::GetMountedImageInfo => (Function::GetMountedImageInfo, None),
+        Call::GetImageInfo { .. } => (Function::GetImageInfo, None),
+        Call::CleanupMountpoints => (Function::CleanupMountpoints, None),
+        Call::CallWithoutArgument { function } => (*function, None),
         Call::Delete { .. } => (Function::Delete, None),
         other => panic!("{other} is not a call of its own"),
     }
 }
 
 /// Makes a call that is neither an end nor a part of one. An operation that is begun is ended.
-fn make(dism: &Emulator, call: &Call) -> Answered {
+fn make(dism: &Dism, call: &Call) -> Answered {
     let code = |code| gives(0, code);
     let value = |value| gives(value, Hresult::S_OK);
     let answered = match call {
@@ -259,20 +263,20 @@ fn make(dism: &Emulator, call: &Call) -> Answered {
         }
         Call::BeginOperation { session, function } => dism.perform(*session, *function).map(code),
         Call::CloseSession { session } => dism.close_session(*session).map(code),
-        Call::Shutdown => dism.shutdown().map(|()| 0),
+        Call::Shutdown => dism.shutdown().map(code),
         Call::GetLastErrorMessage => {
             dism.last_error().map(|code| value(code.map_or(0, Hresult::number)))
         }
         Call::MountImage(mount) => dism.mount_image(mount.clone()).map(code),
-        // The spelling is all that a path has.
-        Call::UnmountImage { path } => dism.unmount_image(&*path.to_string_lossy()).map(code),
-        Call::RemountImage { path } => dism.remount_image(&*path.to_string_lossy()).map(code),
-        Call::CallWithoutSession { function: Function::GetMountedImageInfo } => {
+        Call::UnmountImage { path } => dism.unmount_image(path).map(code),
+        Call::RemountImage { path } => dism.remount_image(path).map(code),
+        Call::GetMountedImageInfo => {
             dism.mounted_images().map(|mounted| value(mounted.len() as u32))
         }
-        Call::CallWithoutSession { function } => dism.call(*function).map(code),
+        Call::GetImageInfo { file } => dism.image_info(file).map(code),
+        Call::CleanupMountpoints => dism.cleanup_mountpoints().map(code),
         Call::HandOut { function } => dism.hand_out(*function).map(Memory::raw).map(value),
-        Call::Delete { memory } => dism.delete(*memory).map(|()| 0),
+        Call::Delete { memory } => dism.delete(*memory).map(code),
         other => panic!("{other} is not a call of its own"),
     };
     answered.map_err(|error| error.code())
@@ -290,12 +294,12 @@ fn agree<T: PartialEq + std::fmt::Debug>(
 }
 
 impl<'a> Client<'a> {
-    fn new(dism: &'a Emulator, config: Config, way: Way) -> Self {
+    fn new(emulator: &'a Emulator, dism: &'a Dism, config: Config, way: Way) -> Self {
         let reference = Reference::new(config);
         let (rules, journal) = (Rules::default(), Vec::new());
         let expected = Expected { c: way.c, reference, rules, journal };
-        let thread = ThreadId::current().number();
-        Self { dism, way, expected, operations: Vec::new(), guards: Vec::new(), thread }
+        let thread = ThreadNumber::current().number();
+        Self { emulator, dism, way, expected, operations: Vec::new(), guards: Vec::new(), thread }
     }
 
     /// The call, as it can be made this way; `None` where it cannot.
@@ -313,9 +317,6 @@ impl<'a> Client<'a> {
                 let function = Some(function).filter(|it| (c.is_exported)(*it));
                 let function = function.unwrap_or(Function::GetFeatures);
                 Call::BeginOperation { session, function }
-            }
-            Call::CallWithoutSession { function } if !function.is_without_session() => {
-                Call::CallWithoutSession { function: Function::CleanupMountpoints }
             }
             // An address says nothing of what lay at it: all that are nobody's have one number.
             Call::Delete { memory }
@@ -350,12 +351,12 @@ impl<'a> Client<'a> {
             Act::Script(pick) => {
                 let rule = pick.rule(next);
                 let said = said(pick, next, rule.to_string());
-                self.guards.push((self.dism.script(rule), self.expected.rules.put([said])));
+                self.guards.push((self.emulator.script(rule), self.expected.rules.put([said])));
             }
-            Act::KillHost { session } => {
+            Act::DeadHost { session } => {
                 let session = session.session(next);
                 let put = self.expected.rules.put(dead_host(session));
-                self.guards.push((self.dism.kill_host(session), put));
+                self.guards.push((self.emulator.script(Rule::dead_host(session)), put));
             }
             Act::TakeBack { at } if !self.guards.is_empty() => {
                 let (guard, id) = self.guards.remove(at % self.guards.len());
@@ -372,7 +373,7 @@ impl<'a> Client<'a> {
     }
 
     fn agree_on_where_things_stand(&self) -> Result<(), String> {
-        agree("the state", self.dism.state(), self.expected.reference.state())?;
+        agree("the state", self.emulator.state(), self.expected.reference.state())?;
         self.guards.iter().try_for_each(|(guard, id)| {
             agree("how often a rule fired", guard.fired(), self.expected.rules.fired(*id))
         })
@@ -408,6 +409,7 @@ impl<'a> Client<'a> {
             return Ok(());
         }
         let answered = (self.way.make)(self.dism, call);
+        self.note();
         agree(call, answered, self.expected.whole(self.thread, call))
     }
 
@@ -464,7 +466,7 @@ impl<'a> Client<'a> {
             Point::Returning => (Point::Returning, Hold::returning(function)),
             _ => (Point::Before, Hold::before(function)),
         };
-        let hold = names.into_iter().fold(hold, Hold::session).deadline(PATIENCE);
+        let hold = names.into_iter().fold(hold, Hold::session).deadline(PATIENCE).optional();
 
         let stops_before = catches && point == Point::Before;
         let stops_between = catches && point == Point::Between;
@@ -474,7 +476,7 @@ impl<'a> Client<'a> {
             self.give_way(&call)?;
         }
 
-        let hold = self.dism.hold(hold);
+        let hold = self.emulator.hold(hold);
         let other = Other::start(self.dism, self.way.make, &call);
         let thread = other.thread();
 
@@ -506,9 +508,16 @@ impl<'a> Client<'a> {
         let expected = self.expected.finish(thread, &call, started, unscripted);
         let expected = self.expected.hand_out(thread, &call, expected);
         let (answered, last_error) = other.join()?;
+        self.note();
         agree(format_args!("{call} of another thread"), answered, expected)?;
         let expected = self.expected.whole(thread, &Call::GetLastErrorMessage);
         agree(format_args!("the last error after {call} -> {answered:X?}"), last_error, expected)
+    }
+
+    fn note(&self) {
+        if let Some(c) = self.way.c {
+            (c.note)(self.emulator);
+        }
     }
 
     /// Ends the operation of this thread for which a call of another would wait.
@@ -528,9 +537,9 @@ impl<'a> Client<'a> {
             self.end(operation.session(), Ending::Drop)?;
         }
         self.agree_on_where_things_stand()?;
-        let journal = self.dism.journal();
+        let journal = self.emulator.journal();
         let machine = journal.replay().map_err(|error| error.to_string())?;
-        agree("the state that the journal leads to", machine.state(), self.dism.state())?;
+        agree("the state that the journal leads to", machine.state(), self.emulator.state())?;
         agree("what is mounted", machine.mounted().to_vec(), self.expected.reference.mounted())?;
         let told = (journal.steps().iter())
             .map(|it| (it.thread.number(), it.call.clone(), it.outcome.map_err(|it| it.code())));
@@ -540,16 +549,21 @@ impl<'a> Client<'a> {
         let steps = self.expected.journal.len();
         agree("the journal's length", journal.steps().len(), steps)?;
 
-        let remarks = self.dism.verify().err().map(|report| report.remarks().to_vec());
-        let unused = remarks.into_iter().flatten().map(|remark| match remark {
-            Remark::UnusedRule { rule, .. } => Ok(rule),
-            other => Err(format!("not a remark to be expected: {other}")),
+        // This client's own, and that of the C functions.
+        let left = 1 + usize::from(self.way.c.is_some());
+        let (Ok(report) | Err(report)) = self.emulator.verify();
+        let unmet = report.remarks().iter().filter_map(|remark| match remark {
+            Remark::UnusedRule { rule, .. } | Remark::RuleCount { rule, .. } => {
+                Some(Ok(rule.clone()))
+            }
+            Remark::HandlesLeft { handles, .. } if *handles == left => None,
+            other => Some(Err(format!("not a remark to be expected: {other}"))),
         });
-        let mut unused = unused.collect::<Result<Vec<_>, _>>()?;
-        unused.sort();
-        let mut expected = self.expected.rules.unused();
+        let mut unmet = unmet.collect::<Result<Vec<_>, _>>()?;
+        unmet.sort();
+        let mut expected = self.expected.rules.unmet();
         expected.sort();
-        agree("the rules that never fired", unused, expected)
+        agree("the rules that did not fire as expected", unmet, expected)
     }
 }
 
@@ -561,13 +575,13 @@ struct Other {
 }
 
 impl Other {
-    fn start(dism: &Emulator, make: fn(&Emulator, &Call) -> Answered, call: &Call) -> Self {
+    fn start(dism: &Dism, make: fn(&Dism, &Call) -> Answered, call: &Call) -> Self {
         let (tell_thread, thread) = mpsc::channel();
         let (tell, answered) = mpsc::channel();
         let (dism, call) = (dism.clone(), call.clone());
         let running = thread::spawn(move || {
             // Nobody listens any more where the test has failed already.
-            let _ = tell_thread.send(ThreadId::current().number());
+            let _ = tell_thread.send(ThreadNumber::current().number());
             let answer = make(&dism, &call);
             // E1, E2: what it finds there is its own.
             let _ = tell.send((answer, make(&dism, &Call::GetLastErrorMessage)));
@@ -597,20 +611,22 @@ fn said(pick: &RulePick, next: Next, shown: String) -> Said {
         image: pick.image().map(str::to_owned),
         which: pick.which,
         answer: result(pick.answer),
-        optional: pick.optional,
+        fires: pick.fires,
         shown,
     }
 }
 
-/// What `Emulator::kill_host` puts in force: the first operation is disconnected, and all others
-/// find nobody.
+/// What [`Rule::dead_host`] is: the first operation is disconnected, and all others find nobody.
 fn dead_host(session: Session) -> [Said; 2] {
-    let said = |times, code: u32| {
-        let which = Which::After { skip: 0, times };
-        let rule = Rule::on_any_operation().session(session).answer(code);
-        let shown = times.into_iter().fold(rule, Rule::times).to_string();
-        let (session, answer) = (Some(session), Hresult::new(code));
-        Said { function: None, session, image: None, which, answer, optional: false, shown }
+    let shown = Rule::dead_host(session).to_string();
+    let said = |times, code: u32| Said {
+        function: None,
+        session: Some(session),
+        image: None,
+        which: Which::After { skip: 0, times },
+        answer: Hresult::new(code),
+        fires: Fires::AtLeastOnce,
+        shown: shown.clone(),
     };
     [said(Some(1), 0x8001_0108), said(None, 0x8007_06BE)]
 }

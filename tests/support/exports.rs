@@ -6,18 +6,20 @@
 use std::cell::{Cell, UnsafeCell};
 use std::collections::BTreeMap;
 use std::ffi::c_void;
+use std::mem;
 use std::ptr;
 use std::sync::Mutex;
 
-use dism_emu::capi::*;
+use dism_emu::capi::ffi::*;
+use dism_emu::machine::{Call, Effect};
 use dism_emu::{
-    Call, Emulator, Function, Hresult, ImageIdentifier, ImagePath, Memory, MountMode, ThreadId,
+    Dism, Emulator, Function, Hresult, ImageIdentifier, ImagePath, Memory, MountMode, ThreadNumber,
 };
 
 use crate::support::client::{Answered, Differences, Way, gives};
 
 /// The calls of a client, through the C functions.
-pub const C: Way = Way { make, c: Some(Differences { unscripted, hands_out, is_exported }) };
+pub const C: Way = Way { make, c: Some(Differences { unscripted, hands_out, is_exported, note }) };
 
 /// A text for C.
 pub fn wide(text: &str) -> Vec<u16> {
@@ -254,40 +256,42 @@ pub fn hands_out(function: Function) -> bool {
 /// Where the memory lies that has a number in the journal.
 static LENT: Mutex<BTreeMap<u32, usize>> = Mutex::new(BTreeMap::new());
 
+/// What threads were given since, in the order of each.
+static GIVEN: Mutex<Vec<(ThreadNumber, usize)>> = Mutex::new(Vec::new());
+
 /// To be called before a new process: its numbers begin anew.
 pub fn forget() {
     LENT.lock().unwrap().clear();
+    GIVEN.lock().unwrap().clear();
 }
 
 /// Keeps the memory that this thread has just been given.
-fn keep(dism: &Emulator, address: usize) {
-    let journal = dism.journal();
-    let mut steps = journal.steps().iter().rev();
-    let memory = steps.find_map(|step| match step.outcome {
-        Ok(dism_emu::Effect::HandedOut { memory }) if step.thread == ThreadId::current() => {
-            Some(memory)
-        }
-        _ => None,
-    });
-    LENT.lock().unwrap().insert(memory.expect("it was handed out").raw(), address);
+fn keep(address: usize) {
+    GIVEN.lock().unwrap().push((ThreadNumber::current(), address));
 }
 
-fn make(dism: &Emulator, call: &Call) -> Answered {
-    let function = match call {
-        Call::Initialize => Function::Initialize,
-        Call::OpenSession(_) => Function::OpenSession,
-        Call::CloseSession { .. } => Function::CloseSession,
-        Call::Shutdown => Function::Shutdown,
-        Call::GetLastErrorMessage => Function::GetLastErrorMessage,
-        Call::MountImage(_) => Function::MountImage,
-        Call::UnmountImage { .. } => Function::UnmountImage,
-        Call::RemountImage { .. } => Function::RemountImage,
-        Call::Delete { .. } => Function::Delete,
-        Call::BeginOperation { function, .. }
-        | Call::CallWithoutSession { function }
-        | Call::CallWithoutArgument { function } => *function,
-        other => panic!("{other} is not a call of its own"),
-    };
+/// Finds the numbers of what was given since the last time.
+pub fn note(emulator: &Emulator) {
+    let given = mem::take(&mut *GIVEN.lock().unwrap());
+    if given.is_empty() {
+        return;
+    }
+    let journal = emulator.journal();
+    let mut lent = LENT.lock().unwrap();
+    for (thread, address) in given {
+        let mut steps = journal.steps().iter().filter(|step| step.thread == thread);
+        let number = steps.find_map(|step| match step.outcome {
+            Ok(Effect::HandedOut { memory }) => {
+                Some(memory.raw()).filter(|it| !lent.contains_key(it))
+            }
+            _ => None,
+        });
+        lent.insert(number.expect("it was handed out"), address);
+    }
+}
+
+fn make(_: &Dism, call: &Call) -> Answered {
+    let Some(function) = call.function() else { panic!("{call} is not a call of its own") };
     let mut given = Given::new(0, "name");
     let spelt = |path: &ImagePath| wide(&path.to_string_lossy());
     match call {
@@ -304,6 +308,7 @@ fn make(dism: &Emulator, call: &Call) -> Answered {
             }
         }
         Call::UnmountImage { path } | Call::RemountImage { path } => given.text = spelt(path),
+        Call::GetImageInfo { file } => given.text = spelt(file),
         Call::Delete { memory } => {
             // No block lies at the very end of the address space.
             let lent = LENT.lock().unwrap().get(&memory.raw()).copied();
@@ -328,7 +333,7 @@ fn make(dism: &Emulator, call: &Call) -> Answered {
         Function::GetLastErrorMessage => match given.outs()[0] {
             0 => 0,
             address => {
-                keep(dism, address);
+                keep(address);
                 // SAFETY: it was just handed out, and is kept until it is deleted.
                 let message = unsafe { text_at(first::<DismString>(address).Value) };
                 code_in(&message).number()
@@ -338,14 +343,14 @@ fn make(dism: &Emulator, call: &Call) -> Answered {
             let (list, count) = (given.outs()[0], given.number_at(1));
             assert_eq!(list == 0, count == 0, "a list is NULL where it is empty");
             if list != 0 {
-                keep(dism, list);
+                keep(list);
             }
             count
         }
         function if hands_out(function) => {
             // The driver's package is the third place, and its list of hardware is empty.
             let at = if function == Function::GetDriverInfo { 2 } else { 0 };
-            keep(dism, given.outs()[at]);
+            keep(given.outs()[at]);
             0
         }
         _ => 0,

@@ -1,27 +1,18 @@
 //! What a body asks of the process it runs on, so that one that is wrong runs through it, too.
 
-use dism_emu::{
-    Config, Emulator, Error, Function, Hold, HoldGuard, Hresult, Memory, Rule, Session, State, Step,
-};
+use dism_emu::machine::{Config, State, Step};
+use dism_emu::{Dism, Emulator, Error, Function, Hold, HoldGuard, Hresult, Memory, Rule, Session};
 
 use super::BUSY;
 
 pub type Answer = Result<Hresult, Error>;
 
-/// A process with the lifecycle of the API: the emulator, or one that is wrong.
-pub trait Lifecycle: Clone + Send + 'static {
+/// A process as its test sees it: the emulator, or one that is wrong.
+pub trait Double {
+    type Dism: Lifecycle;
     type Guard: Guard;
 
-    fn initialize(&self) -> Answer;
-    fn open(&self, path: &str) -> Result<Session, Error>;
-    /// Performs an operation that lasts as long as `meanwhile`.
-    fn operate(&self, session: Session, meanwhile: impl FnOnce()) -> Answer;
-    fn close(&self, session: Session) -> Answer;
-    fn shutdown(&self) -> Result<(), Error>;
-    fn call(&self, function: Function) -> Answer;
-    fn last_error(&self) -> Result<Option<Hresult>, Error>;
-    fn hand_out(&self) -> Result<Memory, Error>;
-    fn delete(&self, memory: Memory) -> Result<(), Error>;
+    fn dism(&self) -> Self::Dism;
 
     /// Makes one call of the function fail. Returns what tells how many did.
     fn fail_once(&self, function: Function) -> impl Fn() -> u64;
@@ -34,51 +25,31 @@ pub trait Lifecycle: Clone + Send + 'static {
     fn steps(&self) -> Vec<Step>;
 }
 
+/// The lifecycle of the API, as the code under test calls it.
+pub trait Lifecycle: Clone + Send + 'static {
+    fn initialize(&self) -> Answer;
+    fn open(&self, path: &str) -> Result<Session, Error>;
+    /// Performs an operation that lasts as long as `meanwhile`.
+    fn operate(&self, session: Session, meanwhile: impl FnOnce()) -> Answer;
+    fn close(&self, session: Session) -> Answer;
+    fn shutdown(&self) -> Answer;
+    fn last_error(&self) -> Result<Option<Hresult>, Error>;
+    fn hand_out(&self) -> Result<Memory, Error>;
+    fn delete(&self, memory: Memory) -> Answer;
+}
+
 /// A hold that is set, and released by its drop, too.
 pub trait Guard {
     fn wait(&self);
     fn release(self);
 }
 
-impl Lifecycle for Emulator {
+impl Double for Emulator {
+    type Dism = Dism;
     type Guard = HoldGuard;
 
-    fn initialize(&self) -> Answer {
-        self.initialize()
-    }
-
-    fn open(&self, path: &str) -> Result<Session, Error> {
-        self.open_session(path)
-    }
-
-    fn operate(&self, session: Session, meanwhile: impl FnOnce()) -> Answer {
-        let operation = self.operation(session, Function::GetFeatures)?;
-        meanwhile();
-        operation.end_with(Hresult::S_OK)
-    }
-
-    fn close(&self, session: Session) -> Answer {
-        self.close_session(session)
-    }
-
-    fn shutdown(&self) -> Result<(), Error> {
-        self.shutdown()
-    }
-
-    fn call(&self, function: Function) -> Answer {
-        self.call(function)
-    }
-
-    fn last_error(&self) -> Result<Option<Hresult>, Error> {
-        self.last_error()
-    }
-
-    fn hand_out(&self) -> Result<Memory, Error> {
-        self.hand_out(Function::GetImageInfo)
-    }
-
-    fn delete(&self, memory: Memory) -> Result<(), Error> {
-        self.delete(memory)
+    fn dism(&self) -> Dism {
+        self.dism()
     }
 
     fn fail_once(&self, function: Function) -> impl Fn() -> u64 {
@@ -99,11 +70,47 @@ impl Lifecycle for Emulator {
     }
 
     fn config(&self) -> Config {
-        *self.journal().config()
+        self.journal().config().clone()
     }
 
     fn steps(&self) -> Vec<Step> {
         self.journal().steps().to_vec()
+    }
+}
+
+impl Lifecycle for Dism {
+    fn initialize(&self) -> Answer {
+        self.initialize()
+    }
+
+    fn open(&self, path: &str) -> Result<Session, Error> {
+        self.open_session(path)
+    }
+
+    fn operate(&self, session: Session, meanwhile: impl FnOnce()) -> Answer {
+        let operation = self.operation(session, Function::GetFeatures)?;
+        meanwhile();
+        operation.end_with(Hresult::S_OK)
+    }
+
+    fn close(&self, session: Session) -> Answer {
+        self.close_session(session)
+    }
+
+    fn shutdown(&self) -> Answer {
+        self.shutdown()
+    }
+
+    fn last_error(&self) -> Result<Option<Hresult>, Error> {
+        self.last_error()
+    }
+
+    fn hand_out(&self) -> Result<Memory, Error> {
+        self.hand_out(Function::GetImageInfo)
+    }
+
+    fn delete(&self, memory: Memory) -> Answer {
+        self.delete(memory)
     }
 }
 

@@ -9,13 +9,15 @@ mod process;
 pub mod reference;
 pub mod rules;
 
+use dism_emu::machine::{Call, Config};
 use dism_emu::{
-    Call, Config, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Memory, MountImage, OpenSession,
+    Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Memory, MountImage, OpenSession,
     Rule, Session,
 };
 
 pub use lifecycle::*;
 pub use process::*;
+pub use rules::Fires;
 
 /// Spellings of few images, so that generated opens meet.
 pub const PATHS: &[&str] = &[
@@ -44,7 +46,7 @@ pub const RESULTS: &[u32] = &[0, 0, 1, 3010, 0x800F_080C, 0x8007_06BE, 0xFFFF_FF
 const OPERATIONS: &[Function] =
     &[Function::AddPackage, Function::GetFeatures, Function::CommitImage];
 
-/// What a rule can mean beside operations.
+/// What a rule can match beside operations.
 const OTHERS: &[Function] = &[
     Function::Initialize,
     Function::OpenSession,
@@ -56,15 +58,16 @@ const OTHERS: &[Function] = &[
     Function::UnmountImage,
     Function::RemountImage,
     Function::GetMountedImageInfo,
+    Function::GetImageInfo,
+    Function::CleanupMountpoints,
 ];
 
 /// In whose name memory is handed out: two of these fail without a last error (E2).
 const HANDING_OUT: &[Function] =
     &[Function::GetFeatures, Function::GetLastErrorMessage, Function::Shutdown];
 
-/// The functions of section N of the contract that have no method of their own.
-pub const WITHOUT_SESSION: &[Function] =
-    &[Function::GetImageInfo, Function::GetMountedImageInfo, Function::CleanupMountpoints];
+/// Files that may have images: of one without a name nobody can ask.
+pub const FILES: &[&str] = &[r"D:\install.wim", "install.wim", ""];
 
 /// Functions that need an argument beside a session: two of them without one, and one that is
 /// silent (E2) and there before the first initialize (E5).
@@ -119,9 +122,11 @@ pub enum Pick {
     },
     Shutdown,
     LastError,
-    WithoutSession {
-        function: usize,
+    MountedImages,
+    ImageInfo {
+        file: usize,
     },
+    CleanupMountpoints,
     HandOut {
         function: usize,
     },
@@ -215,9 +220,11 @@ impl Pick {
             Self::Finish { session } => Call::FinishClose { session: session.session(next) },
             Self::Shutdown => Call::Shutdown,
             Self::LastError => Call::GetLastErrorMessage,
-            Self::WithoutSession { function: choice } => {
-                Call::CallWithoutSession { function: function(WITHOUT_SESSION, choice) }
+            Self::MountedImages => Call::GetMountedImageInfo,
+            Self::ImageInfo { file } => {
+                Call::GetImageInfo { file: ImagePath::new(FILES[file % FILES.len()]) }
             }
+            Self::CleanupMountpoints => Call::CleanupMountpoints,
             Self::HandOut { function: choice } => {
                 Call::HandOut { function: function(HANDING_OUT, choice) }
             }
@@ -248,8 +255,8 @@ pub enum Act {
     },
     /// Puts a rule in force.
     Script(RulePick),
-    /// The servicing host dies: two rules at once.
-    KillHost {
+    /// Puts a dead host's rule in force.
+    DeadHost {
         session: Handle,
     },
     /// Takes back what was put in force by one of the above.
@@ -280,7 +287,7 @@ pub struct RulePick {
     pub image: Option<usize>,
     pub which: Which,
     pub answer: usize,
-    pub optional: bool,
+    pub fires: Fires,
 }
 
 /// Which of the calls that a rule means it answers.
@@ -316,7 +323,11 @@ impl RulePick {
             Which::After { skip, times: Some(times) } => rule.after(skip).times(times),
         };
         rule = rule.answer(result(self.answer));
-        if self.optional { rule.optional() } else { rule }
+        match self.fires {
+            Fires::AtLeastOnce => rule,
+            Fires::AnyNumber => rule.optional(),
+            Fires::Times(times) => rule.expect(times),
+        }
     }
 }
 
@@ -360,10 +371,10 @@ pub fn scripted(call: Call, answer: Option<usize>) -> Call {
 pub fn config(contract: usize, elevated: bool, codes: [usize; 3], last_session: u32) -> Config {
     let code = |choices: &[Hresult], choice: usize| choices[choice % choices.len()];
     let mut config = Config::default();
-    config.contract = CONTRACTS[contract % CONTRACTS.len()];
+    config.contract = Contract::ALL[contract % Contract::ALL.len()];
     config.elevated = elevated;
     config.already_initialized = code(
-        &[Hresult::ERROR_ALREADY_INITIALIZED, Hresult::new(0xC004_0000), Hresult::new(0xC004_0008)],
+        &[Hresult::WIN32_ALREADY_INITIALIZED, Hresult::new(0xC004_0000), Hresult::new(0xC004_0008)],
         codes[0],
     );
     config.closed_session =

@@ -1,15 +1,16 @@
 //! What tests begin with, and how they read what they are told.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::Once;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dism_emu::{Builder, Contract, Emulator, Hresult, Session, Step, replay};
+use dism_emu::machine::Step;
+use dism_emu::{Builder, Contract, Dism, Emulator, Hresult, Journal, Session};
 
-use super::Lifecycle;
-
-pub const CONTRACTS: [Contract; 2] = [Contract::Documented, Contract::Recorded];
+use super::{Double, Lifecycle};
 
 pub const IMAGE: &str = r"C:\mount";
 pub const OTHER: &str = r"D:\other";
@@ -26,9 +27,9 @@ pub fn unverified() -> Builder {
 }
 
 pub fn initialized(builder: Builder) -> Emulator {
-    let dism = builder.build();
-    assert_eq!(dism.initialize(), Ok(Hresult::S_OK));
-    dism
+    let emulator = builder.build();
+    assert_eq!(emulator.dism().initialize(), Ok(Hresult::S_OK));
+    emulator
 }
 
 pub fn up(contract: Contract) -> Emulator {
@@ -42,45 +43,50 @@ pub fn start(dism: &impl Lifecycle) -> Session {
 }
 
 /// A process with one session open.
-pub fn one_session(contract: Contract) -> (Emulator, Session) {
-    let dism = unverified().contract(contract).build();
+pub fn one_session(contract: Contract) -> (Emulator, Dism, Session) {
+    let emulator = unverified().contract(contract).build();
+    let dism = emulator.dism();
     let session = start(&dism);
-    (dism, session)
+    (emulator, dism, session)
 }
 
 /// A client that makes no mistake, so that a verification reports what else there is.
-pub fn blameless(dism: &Emulator) {
+pub fn blameless(dism: &Dism) {
     dism.initialize().unwrap();
     dism.shutdown().unwrap();
 }
 
 /// Waits until such a step of another thread is in the journal.
 #[track_caller]
-pub fn wait_for(dism: &Emulator, is_it: impl Fn(&Step) -> bool) {
+pub fn wait_for(emulator: &Emulator, is_it: impl Fn(&Step) -> bool) {
     let start = Instant::now();
-    while !dism.journal().steps().iter().any(&is_it) {
-        assert!(start.elapsed() < Duration::from_secs(10), "never happened in\n{}", dism.journal());
+    while !emulator.journal().steps().iter().any(&is_it) {
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "never happened in\n{}",
+            emulator.journal()
+        );
         thread::yield_now();
     }
 }
 
 /// The journal replays, and leads to the state that the process is in.
 #[track_caller]
-pub fn replays(dism: &impl Lifecycle) {
-    let machine = replay(dism.config(), &dism.steps());
-    let machine = machine.unwrap_or_else(|it| panic!("{it}\n{}", shown(dism)));
-    assert_eq!(machine.state(), dism.state(), "{}", shown(dism));
+pub fn replays(emulator: &impl Double) {
+    let machine = Journal::from_steps(emulator.config(), emulator.steps()).replay();
+    let machine = machine.unwrap_or_else(|it| panic!("{it}\n{}", shown(emulator)));
+    assert_eq!(machine.state(), emulator.state(), "{}", shown(emulator));
 }
 
 /// The journal, a line a step.
-pub fn shown(dism: &impl Lifecycle) -> String {
-    dism.steps().iter().map(|step| format!("{step}\n")).collect()
+pub fn shown(emulator: &impl Double) -> String {
+    emulator.steps().iter().map(|step| format!("{step}\n")).collect()
 }
 
 /// What a verification reports, on one line however it is broken.
 #[track_caller]
-pub fn told(dism: &Emulator) -> String {
-    let report = dism.verify().expect_err("there is something to report").to_string();
+pub fn told(emulator: &Emulator) -> String {
+    let report = emulator.verify().expect_err("there is something to report").to_string();
     report.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -99,4 +105,26 @@ pub fn said(panic: Box<dyn Any + Send>) -> String {
         Ok(said) => *said,
         Err(panic) => panic.downcast_ref::<&str>().copied().unwrap_or_default().to_owned(),
     }
+}
+
+thread_local! {
+    /// The file and the line at which this thread panicked last.
+    static PANICKED_AT: Cell<Option<(String, u32)>> = const { Cell::new(None) };
+}
+
+/// The line of the caller's file at which `test` panics.
+#[track_caller]
+pub fn line_of_panic(test: impl FnOnce()) -> u32 {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICKED_AT.set(panic.location().map(|it| (it.file().to_owned(), it.line())));
+            others(panic);
+        }));
+    });
+    failing(test);
+    let (file, line) = PANICKED_AT.take().expect("the hook has been called");
+    assert_eq!(file, Location::caller().file());
+    line
 }

@@ -4,11 +4,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use dism_emu::{
-    Call, Contract, Effect, Error, Hresult, InvalidArgument, Session, State, Step, ThreadId,
-};
+use dism_emu::machine::{Call, Effect, State, Step};
+use dism_emu::{Contract, Error, Hresult, InvalidArgument, Session, ThreadNumber};
 
-use crate::support::{Answer, IMAGE, Lifecycle, replays, shown, unverified};
+use crate::support::{Answer, Double, IMAGE, Lifecycle, replays, shown, unverified};
 
 /// What a thread of a program does next. A session is the one that the thread itself opened last,
 /// or else the first that anybody opened.
@@ -52,7 +51,7 @@ impl fmt::Display for Program {
 
 /// When calls started and returned, in the order in which it really happened. A lock that the
 /// model checker does not see: it adds no schedule and takes none away.
-type Clock = Arc<Mutex<Vec<(ThreadId, Instant)>>>;
+type Clock = Arc<Mutex<Vec<(ThreadNumber, Instant)>>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Instant {
@@ -62,7 +61,7 @@ enum Instant {
 
 /// What one thread saw.
 pub struct Seen {
-    thread: ThreadId,
+    thread: ThreadNumber,
     answers: Vec<Answer>,
 }
 
@@ -73,16 +72,17 @@ impl Program {
         &self,
         spawn: impl FnMut(Box<dyn FnOnce() -> Seen + Send>) -> J,
     ) {
-        let dism = unverified().contract(self.contract).build();
-        self.run_on(&dism, spawn);
+        let emulator = unverified().contract(self.contract).build();
+        self.run_on(&emulator, spawn);
     }
 
     /// The same on a process of its contract.
     pub fn run_on<J: FnOnce() -> Seen>(
         &self,
-        dism: &impl Lifecycle,
+        emulator: &impl Double,
         mut spawn: impl FnMut(Box<dyn FnOnce() -> Seen + Send>) -> J,
     ) {
+        let dism = emulator.dism();
         let opens = match self.start {
             Start::Down | Start::Up => 0,
             Start::OneSession => 1,
@@ -94,7 +94,7 @@ impl Program {
         for _ in 0..opens {
             dism.open(IMAGE).expect("it is up");
         }
-        let before = dism.steps().len();
+        let before = emulator.steps().len();
 
         let clock = Clock::default();
         let mut threads = self.threads.iter().map(|acts| {
@@ -107,20 +107,20 @@ impl Program {
         seen.extend(others.into_iter().map(|join| join()));
 
         let clock = clock.lock().expect("no thread panicked");
-        self.check(dism, &dism.steps(), before, &seen, &clock);
+        self.check(emulator, &emulator.steps(), before, &seen, &clock);
     }
 
     fn check(
         &self,
-        dism: &impl Lifecycle,
+        emulator: &impl Double,
         steps: &[Step],
         before: usize,
         seen: &[Seen],
-        clock: &[(ThreadId, Instant)],
+        clock: &[(ThreadNumber, Instant)],
     ) {
-        let shown = || format!("{self}\n{}", shown(dism));
+        let shown = || format!("{self}\n{}", shown(emulator));
 
-        replays(dism);
+        replays(emulator);
 
         // No thread ended what was not its turn yet: the machine would have refused.
         let out_of_turn = steps.iter().any(|step| {
@@ -169,7 +169,7 @@ impl Program {
         };
         let initializes = succeeded(|effect| matches!(effect, Effect::Initialized { .. }));
         let shutdowns = succeeded(|effect| matches!(effect, Effect::ShutDown { .. }));
-        let count = match dism.state() {
+        let count = match emulator.state() {
             State::Down => 0,
             State::Up { count, .. } => count as usize,
         };
@@ -183,12 +183,12 @@ impl Program {
                 _ => {}
             }
         }
-        assert_eq!(dism.state().open_sessions(), open, "{}", shown());
+        assert_eq!(emulator.state().open_sessions(), open, "{}", shown());
     }
 }
 
 fn perform(dism: &impl Lifecycle, clock: &Clock, acts: &[Act]) -> Seen {
-    let thread = ThreadId::current();
+    let thread = ThreadNumber::current();
     let tick = |instant| clock.lock().expect("no thread panicked").push((thread, instant));
     let mut session = Session::from_raw(2);
     let mut answers = Vec::new();
@@ -202,7 +202,7 @@ fn perform(dism: &impl Lifecycle, clock: &Clock, acts: &[Act]) -> Seen {
             }),
             Act::Operate => dism.operate(session, || {}),
             Act::Close => dism.close(session),
-            Act::Shutdown => dism.shutdown().map(|()| Hresult::S_OK),
+            Act::Shutdown => dism.shutdown(),
         });
         tick(Instant::Returned(at));
     }

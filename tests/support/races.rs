@@ -5,9 +5,9 @@
 
 use std::sync::{Arc, Barrier};
 
+use dism_emu::machine::{Call, Effect, State};
 use dism_emu::{
-    Call, Contract, Effect, Emulator, Error, Function, HoldGuard, Hresult, MODEL_CHECKED, Rule,
-    Session, State,
+    Contract, Dism, Emulator, Error, Function, HoldGuard, Hresult, MODEL_CHECKED, Rule, Session,
 };
 #[cfg(any(loom, dism_loom))]
 use loom::thread::{self, JoinHandle};
@@ -16,7 +16,7 @@ use shuttle::thread::{self, JoinHandle};
 #[cfg(not(any(loom, dism_loom, shuttle, dism_shuttle)))]
 use std::thread::{self, JoinHandle};
 
-use crate::support::{BUSY, Guard, IMAGE, Lifecycle, failing, replays, start};
+use crate::support::{BUSY, Double, Guard, IMAGE, Lifecycle, failing, replays, start};
 
 /// Makes a call on a thread of its own.
 pub fn apart<D: Lifecycle, T: Send + 'static>(
@@ -47,28 +47,28 @@ pub fn at_once<T: Send + 'static>(
 }
 
 /// I5: exactly one is the first; the others are refused or counted (I3).
-pub fn initializes_race(dism: &impl Lifecycle, racers: u32) {
-    let racer = dism.clone();
+pub fn initializes_race(emulator: &impl Double, racers: u32) {
+    let racer = emulator.dism();
     let results = at_once(racers as usize, move || racer.initialize());
     let of = |result| results.iter().filter(|it| **it == result).count() as u32;
-    let code = Hresult::ERROR_ALREADY_INITIALIZED;
-    let (others, count) = match dism.config().contract {
+    let code = Hresult::WIN32_ALREADY_INITIALIZED;
+    let (others, count) = match emulator.config().contract {
         Contract::Recorded => (Ok(Hresult::S_FALSE), racers),
         _ => (Err(Error::AlreadyInitialized { code }), 1),
     };
     assert_eq!((of(Ok(Hresult::S_OK)), of(others)), (1, racers - 1), "firsts, and others");
-    assert_eq!(dism.state(), State::Up { count, open_sessions: 0 });
+    assert_eq!(emulator.state(), State::Up { count, open_sessions: 0 });
 }
 
 /// S5: exactly one winner, every other caller gets NOT_INITIALIZED.
-pub fn shutdowns_race(dism: &impl Lifecycle, racers: usize) {
+pub fn shutdowns_race(emulator: &impl Double, racers: usize) {
+    let dism = emulator.dism();
     dism.initialize().unwrap();
-    let racer = dism.clone();
-    let results = at_once(racers, move || racer.shutdown());
+    let results = at_once(racers, move || dism.shutdown());
     assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1, "winners");
     let losers = results.iter().filter(|it| **it == Err(Error::NotInitialized)).count();
     assert_eq!(losers, racers - 1);
-    assert_eq!(dism.state(), State::Down);
+    assert_eq!(emulator.state(), State::Down);
 }
 
 /// E1: another thread's failure does not show, whenever it comes.
@@ -81,7 +81,7 @@ pub fn two_threads_fail<D: Lifecycle>(dism: &D) {
         let code = Hresult::DISMAPI_E_INVALID_DISM_SESSION;
         assert_eq!(dism.last_error(), Ok(Some(code)));
     });
-    dism.call(Function::AddPackage).unwrap_err();
+    dism.open("").unwrap_err();
     let code = Hresult::E_INVALIDARG;
     assert_eq!(dism.last_error(), Ok(Some(code)));
     other.join().unwrap();
@@ -92,12 +92,12 @@ pub fn two_threads_fail<D: Lifecycle>(dism: &D) {
 pub const ENDS: [fn(HoldGuard); 2] = [HoldGuard::release, drop];
 
 /// Holds a call of another thread, lets this thread act, and lets the other go.
-pub fn held<D: Lifecycle, T: Send + 'static>(
+pub fn held<D: Lifecycle, G: Guard, T: Send + 'static>(
     dism: &D,
-    hold: D::Guard,
+    hold: G,
     call: impl FnOnce(&D) -> T + Send + 'static,
     act: impl FnOnce(),
-    end: fn(D::Guard),
+    end: fn(G),
 ) -> T {
     let other = apart(dism, call);
     hold.wait();
@@ -107,44 +107,46 @@ pub fn held<D: Lifecycle, T: Send + 'static>(
 }
 
 /// S2: a session between closing and gone counts as open.
-pub fn shutdowns_during_a_close(dism: &Emulator) {
+pub fn shutdowns_during_a_close(emulator: &Emulator) {
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     for end in ENDS {
         let session = dism.open_session(IMAGE).unwrap();
         let act = || {
             let closing = Ok(Effect::Closing { ready: true });
-            assert_eq!(dism.journal().steps().last().unwrap().outcome, closing);
+            assert_eq!(emulator.journal().steps().last().unwrap().outcome, closing);
             for _ in 0..2 {
                 assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
-                assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 1 });
+                assert_eq!(emulator.state(), State::Up { count: 1, open_sessions: 1 });
             }
         };
-        let close = move |dism: &Emulator| dism.close_session(session);
-        assert_eq!(held(dism, dism.hold_closing(), close, act, end), Ok(Hresult::S_OK));
+        let close = move |dism: &Dism| dism.close_session(session);
+        assert_eq!(held(&dism, emulator.hold_closing(), close, act, end), Ok(Hresult::S_OK));
     }
-    assert_eq!(dism.shutdown(), Ok(()));
-    replays(dism);
+    assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
+    replays(emulator);
 }
 
 /// X2: a panic in a callback ends its operation as scripted, takes back the rules whose guards it
 /// drops, and leaves the session usable for every thread.
-pub fn a_callback_panics(dism: &Emulator) {
-    let session = start(dism);
-    let _fails = dism.script(Rule::on(Function::AddPackage).times(1).answer(BUSY));
+pub fn a_callback_panics(emulator: &Emulator) {
+    let dism = emulator.dism();
+    let session = start(&dism);
+    let _fails = emulator.script(Rule::on(Function::AddPackage).times(1).answer(BUSY));
     let said = failing(|| {
-        let _refused = dism.script(Rule::on(Function::OpenSession).answer(BUSY).optional());
+        let _refused = emulator.script(Rule::on(Function::OpenSession).answer(BUSY).optional());
         let operation = dism.operation(session, Function::AddPackage).unwrap();
         operation.run(|_| panic!("in the callback"))
     });
     assert_eq!(said, "in the callback");
-    let ended = dism.journal().steps().last().unwrap().call.clone();
+    let ended = emulator.journal().steps().last().unwrap().call.clone();
     assert_eq!(ended, Call::EndOperation { session, result: BUSY });
     // It would have to wait for an operation that has not ended.
-    let other = apart(dism, move |dism| dism.perform(session, Function::AddPackage));
+    let other = apart(&dism, move |dism: &Dism| dism.perform(session, Function::AddPackage));
     assert_eq!(dism.open_session(IMAGE), Ok(session));
     assert_eq!(other.join().unwrap(), Ok(Hresult::S_OK));
     dism.close_session(session).unwrap();
     dism.close_session(session).unwrap();
-    assert_eq!(dism.shutdown(), Ok(()));
-    replays(dism);
+    assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
+    replays(emulator);
 }

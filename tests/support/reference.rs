@@ -3,12 +3,13 @@
 //! It shares the vocabulary with the crate and nothing else: lists where the machine has indexes,
 //! codes where it has errors, texts where it has bytes.
 
+use dism_emu::machine::{Call, Config, Effect, State};
 use dism_emu::{
-    Call, Config, Contract, DISM_ONLINE_IMAGE, Effect, Function, Hresult, ImageIdentifier, Memory,
-    MountImage, OpenSession, State,
+    Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImageIdentifier, Memory, MountImage,
+    OpenSession,
 };
 
-use super::{Next, WITHOUT_SESSION};
+use super::Next;
 
 pub type Answer = Result<Effect, Hresult>;
 
@@ -121,7 +122,7 @@ impl Reference {
     }
 
     fn answer(&mut self, thread: u64, call: &Call) -> Answer {
-        let config = self.config;
+        let config = self.config.clone();
         let recorded = config.contract == Contract::Recorded;
         // D4: memory does not care whether the API is up, but for the time after a last shutdown.
         let is_down_again = self.up.is_none() && self.was_up;
@@ -160,7 +161,7 @@ impl Reference {
                 return Err(Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED); // S1, S4, O1, C1, P1, N1
             }
             if !config.elevated {
-                return Err(Hresult::ERROR_ELEVATION_REQUIRED); // I2
+                return Err(Hresult::WIN32_ELEVATION_REQUIRED); // I2
             }
             self.up = Some(Up { count: 1, next: 2, sessions: Vec::new() }); // I1, I4, O2
             self.was_up = true;
@@ -183,10 +184,11 @@ impl Reference {
                 self.up = None; // S4
                 Ok(Effect::ShutDown { count: 0 })
             }
-            Call::CallWithoutSession { function } if WITHOUT_SESSION.contains(function) => {
-                Ok(Effect::Called)
+            Call::GetMountedImageInfo | Call::CleanupMountpoints => Ok(Effect::Called),
+            Call::GetImageInfo { file } if file.to_string_lossy().is_empty() => {
+                Err(Hresult::E_INVALIDARG)
             }
-            Call::CallWithoutSession { .. } => Err(Hresult::E_INVALIDARG),
+            Call::GetImageInfo { .. } => Ok(Effect::Called),
             Call::CallWithoutArgument { .. } => Err(Hresult::E_INVALIDARG),
             Call::MountImage(mount) => {
                 let (path, file) = (mount.path().to_string_lossy(), mount.file().to_string_lossy());
@@ -198,7 +200,7 @@ impl Reference {
                     return Err(Hresult::new(0xC004_000B)); // N2
                 }
                 if self.mounted.iter().any(|(there, _)| *there == path) {
-                    return Err(Hresult::ERROR_ALREADY_EXISTS);
+                    return Err(Hresult::WIN32_ALREADY_EXISTS);
                 }
                 if *mount.image() == ImageIdentifier::Index(0) {
                     return Err(Hresult::DISMAPI_E_INVALID_IMAGE_INDEX);
@@ -240,7 +242,7 @@ impl Reference {
                     return Err(or_commits(config.closing_session)); // C4
                 }
                 if open.operations.contains(&thread) {
-                    return Err(Hresult::ERROR_POSSIBLE_DEADLOCK); // P3
+                    return Err(Hresult::WIN32_POSSIBLE_DEADLOCK); // P3
                 }
                 if commit && !self.mounted.iter().any(|(there, _)| *there == open.image) {
                     return Err(Hresult::E_INVALIDARG); // P1
@@ -274,7 +276,7 @@ impl Reference {
                     return Ok(Effect::Released { references: open.references });
                 }
                 if open.operations.contains(&thread) {
-                    return Err(Hresult::ERROR_POSSIBLE_DEADLOCK); // C7
+                    return Err(Hresult::WIN32_POSSIBLE_DEADLOCK); // C7
                 }
                 open.closer = Some(thread); // C4
                 Ok(Effect::Closing { ready: open.operations.is_empty() })

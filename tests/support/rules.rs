@@ -14,9 +14,17 @@ pub struct Said {
     pub image: Option<String>,
     pub which: Which,
     pub answer: Hresult,
-    pub optional: bool,
+    pub fires: Fires,
     /// The rule as it is shown.
     pub shown: String,
+}
+
+/// How often a test expects a rule to fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fires {
+    AtLeastOnce,
+    AnyNumber,
+    Times(u32),
 }
 
 /// A call that the contract has let through.
@@ -76,12 +84,16 @@ impl Rules {
         self.0[id..].iter().take_while(|it| it.id == id).map(|it| it.fired).sum()
     }
 
-    /// The rules of which a verification tells: one of each that were put in force together and
-    /// never fired, in force or not any more.
-    pub fn unused(&self) -> Vec<String> {
+    /// The rules of which a verification reports: one of each that were put in force together, in
+    /// force or not any more.
+    pub fn unmet(&self) -> Vec<String> {
         let rules = self.0.iter().enumerate().filter(|(at, it)| *at == it.id);
-        let unused = rules.filter(|(_, it)| self.fired(it.id) == 0 && !it.said.optional);
-        unused.map(|(_, it)| it.said.shown.clone()).collect()
+        let unmet = rules.filter(|(_, it)| match it.said.fires {
+            Fires::AtLeastOnce => self.fired(it.id) == 0,
+            Fires::AnyNumber => false,
+            Fires::Times(times) => self.fired(it.id) != u64::from(times),
+        });
+        unmet.map(|(_, it)| it.said.shown.clone()).collect()
     }
 }
 

@@ -1,9 +1,9 @@
 //! What proptest draws: calls, rules, acts and configurations.
 
-use dism_emu::Config;
+use dism_emu::machine::Config;
 use proptest::prelude::*;
 
-use crate::support::{self, Act, Ending, Handle, Held, Names, Pick, Point, RulePick, Which};
+use crate::support::{self, Act, Ending, Fires, Handle, Held, Names, Pick, Point, RulePick, Which};
 
 pub fn handles() -> impl Strategy<Value = Handle> {
     prop_oneof![
@@ -29,7 +29,9 @@ pub fn picks() -> impl Strategy<Value = Pick> {
         4 => handles().prop_map(|session| Pick::Finish { session }),
         3 => Just(Pick::Shutdown),
         2 => Just(Pick::LastError),
-        1 => choices().prop_map(|function| Pick::WithoutSession { function }),
+        1 => Just(Pick::MountedImages),
+        1 => choices().prop_map(|file| Pick::ImageInfo { file }),
+        1 => Just(Pick::CleanupMountpoints),
         2 => choices().prop_map(|function| Pick::HandOut { function }),
         3 => handles().prop_map(|memory| Pick::Delete { memory }),
         4 => (choices(), choices()).prop_map(|(path, image)| Pick::Mount { path, image }),
@@ -48,14 +50,19 @@ pub fn rules() -> impl Strategy<Value = RulePick> {
     let function = prop::option::weighted(0.8, choices());
     let session = prop::option::weighted(0.2, handles());
     let image = prop::option::weighted(0.2, choices());
-    (function, session, image, which, choices(), prop::bool::weighted(0.2)).prop_map(
-        |(function, session, image, which, answer, optional)| RulePick {
+    let fires = prop_oneof![
+        6 => Just(Fires::AtLeastOnce),
+        2 => Just(Fires::AnyNumber),
+        2 => (0..3_u32).prop_map(Fires::Times),
+    ];
+    (function, session, image, which, choices(), fires).prop_map(
+        |(function, session, image, which, answer, fires)| RulePick {
             function,
             session,
             image,
             which,
             answer,
-            optional,
+            fires,
         },
     )
 }
@@ -68,7 +75,7 @@ pub fn acts() -> impl Strategy<Value = Act> {
         3 => (handles(), choices())
             .prop_map(|(session, function)| Act::Perform { session, function }),
         4 => rules().prop_map(Act::Script),
-        1 => handles().prop_map(|session| Act::KillHost { session }),
+        1 => handles().prop_map(|session| Act::DeadHost { session }),
         3 => choices().prop_map(|at| Act::TakeBack { at }),
         1 => choices().prop_map(|at| Act::Keep { at }),
     ]

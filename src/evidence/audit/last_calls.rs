@@ -3,21 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Moment, is_open};
-use crate::call::{Call, Error, Hresult, ThreadId};
+use crate::call::{Call, Error, Hresult, ThreadNumber};
+use crate::evidence::Mistake;
 use crate::evidence::paired::Calls;
-use crate::evidence::{Mistake, Step};
+use crate::machine::Step;
 
 /// What each thread did last. If it left an initialization behind, that is why: mistakes 5, 6, 8.
 #[derive(Debug, Default)]
 pub(super) struct LastCalls {
     /// Per thread the last call that says what it was about to do.
-    last: BTreeMap<ThreadId, usize>,
+    last: BTreeMap<ThreadNumber, usize>,
     /// Threads that have closed a session since.
-    has_closed_since: BTreeSet<ThreadId>,
+    has_closed_since: BTreeSet<ThreadNumber>,
 }
 
 impl LastCalls {
-    pub(super) fn of(&self, thread: ThreadId) -> Option<usize> {
+    pub(super) fn of(&self, thread: ThreadNumber) -> Option<usize> {
         self.last.get(&thread).copied()
     }
 

@@ -24,22 +24,24 @@ use self::memory::Allocations;
 use self::periods::Periods;
 use self::sessions::Sessions;
 use super::paired::Calls;
-use super::{Journal, Mistake, Step};
-use crate::call::{Call, Effect, Error, Function, Memory, Session, ThreadId};
+use super::{Journal, Mistake};
+use crate::call::{Call, Effect, Error, Function, Memory, Session, ThreadNumber};
+use crate::machine::Step;
 
 /// A mistake of the client, and where in the journal it is.
 ///
 /// ```
 /// use dism_emu::{Emulator, Mistake};
 ///
-/// let dism = Emulator::builder().verify_on_drop(false).build();
+/// let emulator = Emulator::builder().verify_on_drop(false).build();
+/// let dism = emulator.dism();
 /// dism.initialize()?;
 /// let session = dism.open_session("image")?;
 /// dism.close_session(session)?;
 /// dism.close_session(session).unwrap_err();
 /// dism.shutdown()?;
 ///
-/// let found = dism.journal().mistakes();
+/// let found = emulator.journal().mistakes();
 /// assert_eq!(found.len(), 1);
 /// assert_eq!(found[0].mistake, Mistake::CloseTwice);
 /// // The first close is two steps: closing, and gone.
@@ -76,12 +78,13 @@ impl Journal {
     /// ```
     /// use dism_emu::{Emulator, Mistake};
     ///
-    /// let dism = Emulator::builder().verify_on_drop(false).build();
+    /// let emulator = Emulator::builder().verify_on_drop(false).build();
+    /// let dism = emulator.dism();
     /// dism.initialize()?;
     /// dism.open_session("image")?;
     /// let _only_logged = dism.shutdown();
     ///
-    /// let found = dism.journal().mistakes();
+    /// let found = emulator.journal().mistakes();
     /// assert_eq!(found[0].mistake, Mistake::ShutdownWithOpenSession);
     /// assert_eq!((found[0].at, &found[0].collides_with[..]), (2, &[1][..]));
     /// # Ok::<(), dism_emu::Error>(())
@@ -100,7 +103,7 @@ impl Journal {
 /// A step, by its index, and the thread that took it.
 #[derive(Clone, Copy, Debug)]
 struct Moment {
-    thread: ThreadId,
+    thread: ThreadNumber,
     at: usize,
 }
 
@@ -192,20 +195,22 @@ impl<'a> Audit<'a> {
             (Call::Shutdown, Error::OpenSessionHandles) => {
                 periods.shutdown_refused(now, sessions.left_open());
             }
-            (Call::Shutdown, Error::Scripted { .. }) => periods.excuse(now),
+            (Call::Shutdown, Error::Failed { .. }) => periods.excuse(now),
             (Call::Shutdown, Error::NotInitialized) => periods.shutdown_while_down(now, found),
             (Call::CloseSession { session } | Call::BeginOperation { session, .. }, _) => {
                 self.use_failed(now, call, *session, error);
             }
-            (Call::EndOperation { session, .. }, Error::OperationFailed { .. }) => {
+            (Call::EndOperation { session, .. }, Error::Failed { .. }) => {
                 sessions.ended(now, *session);
             }
             (Call::Delete { memory: Memory::NULL }, _) => {} // rule D2
-            (Call::Delete { memory: it }, Error::Scripted { .. }) => memory.excuse(*it),
+            (Call::Delete { memory: it }, Error::Failed { .. }) => memory.excuse(*it),
             (Call::Delete { memory: it }, _) => memory.delete_failed(now, *it, error, found),
             (
                 Call::OpenSession(_)
-                | Call::CallWithoutSession { .. }
+                | Call::GetMountedImageInfo
+                | Call::GetImageInfo { .. }
+                | Call::CleanupMountpoints
                 | Call::CallWithoutArgument { .. }
                 | Call::MountImage(_)
                 | Call::UnmountImage { .. }
@@ -225,7 +230,7 @@ impl<'a> Audit<'a> {
         let is_down = error == Error::NotInitialized;
         match error {
             Error::PossibleDeadlock { .. } => sessions.inside_operation(now, session, found),
-            Error::Scripted { .. } if is_close => sessions.excuse(now, session),
+            Error::Failed { .. } if is_close => sessions.excuse(now, session),
             Error::NotInitialized | Error::InvalidSession { .. } | Error::SessionClosing { .. } => {
                 let is_explained = (is_down && periods.goes_on_after_failure(now, found))
                     || (is_close && sessions.closes_again(now, session, found))

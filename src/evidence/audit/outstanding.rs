@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Moment;
-use crate::call::ThreadId;
+use crate::call::ThreadNumber;
 
 /// What threads took and have to give back: initializations, or the references to a session.
 #[derive(Debug, Default)]
@@ -11,7 +11,7 @@ pub(super) struct Outstanding {
     /// Those that the journal has, the oldest first.
     known: Vec<Obligation>,
     /// How many of these each thread has, so that a thread without any is not searched for.
-    threads: BTreeMap<ThreadId, usize>,
+    threads: BTreeMap<ThreadNumber, usize>,
     /// How many others there are, taken before the journal's beginning.
     unknown: usize,
 }
@@ -37,7 +37,7 @@ impl Outstanding {
     }
 
     /// One was given back, and `count` are left.
-    pub(super) fn release(&mut self, thread: ThreadId, count: u32) {
+    pub(super) fn release(&mut self, thread: ThreadNumber, count: u32) {
         self.set_count(count.saturating_add(1));
         let Some(next) = self.next_release(thread) else {
             self.unknown = self.unknown.saturating_sub(1);
@@ -53,14 +53,14 @@ impl Outstanding {
     }
 
     /// The test made a call fail that would have given one back.
-    pub(super) fn excuse(&mut self, thread: ThreadId) {
+    pub(super) fn excuse(&mut self, thread: ThreadNumber) {
         if let Some(next) = self.next_release(thread) {
             self.known[next].is_excused = true;
         }
     }
 
     /// The thread takes another one, after this last call.
-    pub(super) fn take_again(&mut self, thread: ThreadId, last: Option<usize>) {
+    pub(super) fn take_again(&mut self, thread: ThreadNumber, last: Option<usize>) {
         for own in self.known.iter_mut().filter(|it| it.by.thread == thread) {
             own.until = own.until.or(last);
         }
@@ -72,7 +72,7 @@ impl Outstanding {
     }
 
     /// The one that the thread most likely gives back next. No call says which.
-    fn next_release(&self, thread: ThreadId) -> Option<usize> {
+    fn next_release(&self, thread: ThreadNumber) -> Option<usize> {
         if self.threads.contains_key(&thread) {
             // Its own, the latest first, as pairs are nested. One that is excused goes last, since
             // it is not known whether the client tries that again:

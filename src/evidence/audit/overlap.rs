@@ -1,7 +1,7 @@
 //! Pairs of initialize and shutdown that overlap.
 
 use super::{Found, Moment};
-use crate::call::ThreadId;
+use crate::call::ThreadNumber;
 use crate::evidence::Mistake;
 
 /// Initializations that were refused because one was in force, for mistake 4.
@@ -33,7 +33,7 @@ impl Overlap {
     }
 
     /// The thread has initialized again and knows that this failed: it relies on nothing.
-    pub(super) fn forget(&mut self, thread: ThreadId) {
+    pub(super) fn forget(&mut self, thread: ThreadNumber) {
         self.refused.retain(|it| it.thread != thread);
     }
 
@@ -42,12 +42,12 @@ impl Overlap {
     }
 
     /// The last initialize of the thread that was refused.
-    fn refused(&self, thread: ThreadId) -> Option<usize> {
+    fn refused(&self, thread: ThreadNumber) -> Option<usize> {
         self.refused.iter().rev().find(|it| it.thread == thread).map(|it| it.at)
     }
 
     /// Whether the thread's shutdown, which came too late, is one too many because of the overlap.
-    pub(super) fn has_surplus_shutdown(&self, thread: ThreadId) -> bool {
+    pub(super) fn has_surplus_shutdown(&self, thread: ThreadNumber) -> bool {
         let is_refused = |thread| self.refused(thread).is_some();
         if self.owner.thread == thread {
             // A pair that was refused has ended its period. If a thread without one has, there were
@@ -71,7 +71,7 @@ impl Overlap {
     }
 
     /// Whether the thread, whose call failed because the period is over, relied on it.
-    pub(super) fn is_missed_by(&self, thread: ThreadId) -> bool {
+    pub(super) fn is_missed_by(&self, thread: ThreadNumber) -> bool {
         let Some(end) = self.ended else { return false };
         let is_refused = self.refused(thread).is_some();
         if self.owner.thread == thread {

@@ -6,7 +6,7 @@ use super::last_calls::LastCalls;
 use super::outstanding::{Obligation, Outstanding};
 use super::overlap::Overlap;
 use super::{Found, Moment};
-use crate::call::ThreadId;
+use crate::call::ThreadNumber;
 use crate::evidence::Mistake;
 
 /// The periods between a first initialize and a last shutdown, and who left one: mistakes 1, 2, 4,
@@ -22,7 +22,7 @@ pub(super) struct Periods {
     /// Of this period, or of the one before if none has begun since.
     overlap: Option<Overlap>,
     /// The threads whose last initialize failed, and none of whose calls has succeeded since.
-    failed: BTreeMap<ThreadId, Failed>,
+    failed: BTreeMap<ThreadNumber, Failed>,
 }
 
 #[derive(Debug)]
@@ -165,7 +165,7 @@ impl Periods {
             found.add(Mistake::ShutdownWithOpenSession, refused.at, left_open);
         }
         let left: Vec<&Obligation> = self.initializations.unexcused().collect();
-        let mut by_thread: BTreeMap<ThreadId, Vec<&Obligation>> = BTreeMap::new();
+        let mut by_thread: BTreeMap<ThreadNumber, Vec<&Obligation>> = BTreeMap::new();
         for obligation in &left {
             by_thread.entry(obligation.by.thread).or_default().push(obligation);
         }
@@ -189,7 +189,7 @@ impl Periods {
     /// ```
     fn left_by_mistake(
         &self,
-        thread: ThreadId,
+        thread: ThreadNumber,
         own: &[&Obligation],
         last_calls: &LastCalls,
         found: &mut Found<'_>,

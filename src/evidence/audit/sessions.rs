@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::outstanding::Outstanding;
 use super::{Found, Moment};
-use crate::call::{Hresult, Session, ThreadId};
+use crate::call::{Hresult, Session, ThreadNumber};
 use crate::evidence::Mistake;
 
 /// What became of each handle, and of the uses of one that was not open: mistakes 3, 8, 9, 10.
@@ -16,8 +16,8 @@ pub(super) struct Sessions {
     /// anew in each.
     closed: BTreeMap<Session, usize>,
     /// The operations that threads are inside of, by their beginnings.
-    performing: BTreeMap<(ThreadId, Session), usize>,
-    last_failed_open: BTreeMap<ThreadId, usize>,
+    performing: BTreeMap<(ThreadNumber, Session), usize>,
+    last_failed_open: BTreeMap<ThreadNumber, usize>,
 }
 
 #[derive(Debug)]

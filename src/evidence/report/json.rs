@@ -1,17 +1,17 @@
 //! A report as machines read it: flat, and with nothing but numbers, strings, booleans and lists of
-//! numbers in an entry.
+//! these in an entry.
 
 use std::panic::Location;
 
 use serde::{Serialize, Serializer};
 
 use super::Report;
-use crate::call::{Effect, Function, Hresult, Session, ThreadId};
-use crate::evidence::journal::{Step, location_as_text};
+use crate::call::{Effect, Function, Hresult, Session, ThreadNumber};
 use crate::evidence::paired::{Calls, OneCall};
 use crate::evidence::text::Part;
 use crate::evidence::{Finding, Remark};
-use crate::machine::Contract;
+use crate::machine::config::Contract;
+use crate::machine::{Step, location_as_text};
 
 #[derive(Serialize)]
 struct Flat<'a> {
@@ -27,7 +27,7 @@ struct FlatMistake {
     number: u32,
     name: &'static str,
     call: usize,
-    thread: ThreadId,
+    thread: ThreadNumber,
     #[serde(serialize_with = "location_as_text")]
     place: Option<&'static Location<'static>>,
     function: Option<Function>,
@@ -40,7 +40,7 @@ struct FlatMistake {
 #[derive(Serialize)]
 struct FlatCall {
     call: usize,
-    thread: ThreadId,
+    thread: ThreadNumber,
     #[serde(serialize_with = "location_as_text")]
     place: Option<&'static Location<'static>>,
     text: String,
@@ -121,7 +121,7 @@ mod tests {
     fn the_report_as_machines_read_it() {
         let place = Location::caller();
         let remarks = vec![Remark::UnusedRule { rule: "a rule".to_owned(), place }];
-        let report = Report::of(journal(), remarks).expect("two mistakes");
+        let report = Report::new(journal(), remarks, &[]);
         let value = serde_json::to_value(&report).expect("numbers and strings");
         assert_eq!(value["contract"], "Recorded");
         assert_eq!(value["dropped"], 0);

@@ -9,7 +9,6 @@ use super::audit::groups;
 use super::paired::{Calls, OneCall};
 use super::text::{LISTED, Part, WIDTH, numbers};
 use super::{Finding, Journal, Mistake, Remark, Timeline};
-use crate::machine::Contract;
 
 /// What is wrong after a test: the client's mistakes, remarks about the test itself, and the
 /// journal that shows both.
@@ -26,18 +25,21 @@ pub struct Report {
 }
 
 impl Report {
+    /// Looks for the client's mistakes, except those that the test allows.
+    pub(crate) fn new(journal: Journal, remarks: Vec<Remark>, allowed: &[Mistake]) -> Self {
+        let mut mistakes = journal.mistakes();
+        mistakes.retain(|finding| !allowed.contains(&finding.mistake));
+        Self { journal, mistakes, remarks }
+    }
+
     pub(crate) fn with(mut self, remark: Option<Remark>) -> Self {
         self.remarks.extend(remark);
         self
     }
 
-    /// Returns `None` if there is nothing to report.
-    pub(crate) fn of(journal: Journal, remarks: Vec<Remark>) -> Option<Self> {
-        let mistakes = journal.mistakes();
-        if mistakes.is_empty() && remarks.is_empty() {
-            return None;
-        }
-        Some(Self { journal, mistakes, remarks })
+    /// Whether there is nothing to report.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.mistakes.is_empty() && self.remarks.is_empty()
     }
 
     /// The client's mistakes, in the journal's order.
@@ -84,10 +86,7 @@ impl fmt::Debug for Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let calls = Calls::of(self.journal.steps());
-        let under = match self.journal.config().contract {
-            Contract::Documented => "Documented",
-            Contract::Recorded => "Recorded",
-        };
+        let under = self.journal.config().contract;
         match self.mistakes.len() {
             0 if self.journal.is_off() => writeln!(f, "mistakes were not looked for")?,
             0 => writeln!(f, "no mistakes found under the contract {under}")?,
@@ -108,7 +107,7 @@ impl fmt::Display for Report {
             writeln!(f)?;
         }
         for remark in &self.remarks {
-            writeln!(f, "remark: {remark}")?;
+            write_wrapped(f, "remark: ", &remark.to_string())?;
         }
         writeln!(f)?;
         self.timeline().write(f, &calls)
@@ -161,17 +160,17 @@ fn write_wrapped(f: &mut fmt::Formatter<'_>, head: &str, text: &str) -> fmt::Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{Call, Effect, Hresult, OpenSession, ThreadId};
-    use crate::evidence::Step;
-    use crate::machine::{Config, Contract, Machine};
+    use crate::call::{Call, Effect, Hresult, OpenSession, ThreadNumber};
+    use crate::machine::config::Contract;
+    use crate::machine::{Config, Machine, Step};
 
     /// A second close by another thread, which also forgets its initialization.
     pub(super) fn journal() -> Journal {
         let config = Config { contract: Contract::Recorded, ..Config::default() };
-        let mut machine = Machine::new(config);
+        let mut machine = Machine::new(config.clone());
         let mut steps = Vec::new();
         let mut take = |thread, call: Call| {
-            let thread = ThreadId::new(thread);
+            let thread = ThreadNumber::new(thread);
             let outcome = machine.apply(thread, &call);
             steps.push(Step { thread, call, outcome, place: None });
             outcome
@@ -190,10 +189,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_report_is_no_report() {
-        let empty = || Journal::from_steps(Config::default(), Vec::new());
-        assert!(Report::of(empty(), Vec::new()).is_none());
-        let report = Report::of(empty(), vec![Remark::JournalOff]).expect("a remark");
+    fn nothing_to_report_is_an_empty_report() {
+        let report = Report::new(Journal::from_steps(Config::default(), Vec::new()), vec![], &[]);
+        assert!(report.is_empty());
+        let report = report.with(Some(Remark::JournalOff));
+        assert!(!report.is_empty());
         assert_eq!(
             report.to_string(),
             "no mistakes found under the contract Documented\n\n\
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn the_report_as_people_read_it() {
         let remarks = vec![Remark::JournalIncomplete { dropped: 7 }];
-        let report = Report::of(journal(), remarks).expect("two mistakes");
+        let report = Report::new(journal(), remarks, &[]);
         assert!(report.has(Mistake::CloseTwice) && !report.has(Mistake::HandleNotOpen));
         let expected = r#"2 mistakes under the contract Recorded
 

@@ -1,22 +1,23 @@
 //! Close a session: rules C1 to C9; and the session that closes itself.
 
-use dism_emu::{Call, Contract, Error, Function, Hresult, MountImage, Session};
+use dism_emu::machine::Call;
+use dism_emu::{Contract, Error, Function, Hresult, MountImage, Session};
 
 use super::{down, invalid, state, while_closing};
-use crate::support::{CONTRACTS, IMAGE, OTHER, initialized, unverified, up};
+use crate::support::{IMAGE, OTHER, initialized, unverified, up};
 
 #[test]
 fn c1_close_while_not_initialized_fails() {
-    for contract in CONTRACTS {
-        let refused = down(contract).close_session(Session::from_raw(2));
+    for contract in Contract::ALL {
+        let refused = down(contract).dism().close_session(Session::from_raw(2));
         assert_eq!(refused, Err(Error::NotInitialized));
     }
 }
 
 #[test]
 fn c2_a_number_that_is_not_an_open_session_is_invalid() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         let closed = dism.open_session(IMAGE).unwrap();
         dism.close_session(closed).unwrap();
         for session in [0, 1, closed.raw(), 3, u32::MAX].map(Session::from_raw) {
@@ -30,7 +31,7 @@ fn c2_a_number_that_is_not_an_open_session_is_invalid() {
 
 #[test]
 fn c2_the_code_for_a_closed_session_is_the_tests_choice() {
-    let dism = initialized(unverified().closed_session(Hresult::E_INVALIDARG));
+    let dism = initialized(unverified().closed_session(Hresult::E_INVALIDARG)).dism();
     let session = dism.open_session(IMAGE).unwrap();
     dism.close_session(session).unwrap();
     assert_eq!(dism.close_session(session).unwrap_err().code(), Hresult::E_INVALIDARG);
@@ -40,36 +41,38 @@ fn c2_the_code_for_a_closed_session_is_the_tests_choice() {
 
 #[test]
 fn c3_with_references_left_the_session_stays_open() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let session = dism.open_session(IMAGE).unwrap();
         dism.open_session(IMAGE).unwrap();
         assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
         dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
-        assert_eq!(dism.state(), state(1, 1));
+        assert_eq!(emulator.state(), state(1, 1));
         assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
-        assert_eq!(dism.state(), state(1, 0));
+        assert_eq!(emulator.state(), state(1, 0));
     }
 }
 
 #[test]
 fn c4_the_last_close_lets_operations_complete_and_accepts_no_new_one() {
-    for (contract, closing) in CONTRACTS
+    for (contract, closing) in Contract::ALL
         .into_iter()
         .zip([Hresult::DISMAPI_E_INVALID_DISM_SESSION, Hresult::DISMAPI_E_SHUTDOWN_IN_PROGRESS])
     {
         let builder = unverified().contract(contract).closing_session(closing);
-        let dism = initialized(builder);
+        let emulator = initialized(builder);
+        let dism = emulator.dism();
         let session = dism.open_session(IMAGE).unwrap();
-        let closed = while_closing(&dism, session, |_operation| {
+        let closed = while_closing(&emulator, session, |_operation| {
             let refused = dism.operation(session, Function::GetFeatures).unwrap_err();
             assert_eq!(refused, Error::SessionClosing { session, code: closing });
         });
         assert_eq!(closed, Ok(Hresult::S_OK));
-        assert_eq!(dism.state(), state(1, 0));
+        assert_eq!(emulator.state(), state(1, 0));
         assert_eq!(dism.close_session(session), Err(invalid(session)));
 
-        let journal = dism.journal();
+        let journal = emulator.journal();
         let place = |call| journal.steps().iter().position(|step| step.call == call).unwrap();
         let ended = place(Call::EndOperation { session, result: Hresult::S_OK });
         let gone = place(Call::FinishClose { session });
@@ -80,11 +83,12 @@ fn c4_the_last_close_lets_operations_complete_and_accepts_no_new_one() {
 
 #[test]
 fn c5_a_second_close_while_the_first_waits_finds_it_closed() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         let closed = Hresult::E_INVALIDARG;
-        let dism = initialized(unverified().contract(contract).closed_session(closed));
+        let emulator = initialized(unverified().contract(contract).closed_session(closed));
+        let dism = emulator.dism();
         let session = dism.open_session(IMAGE).unwrap();
-        let first = while_closing(&dism, session, |_operation| {
+        let first = while_closing(&emulator, session, |_operation| {
             for _ in 0..2 {
                 let refused = dism.close_session(session).unwrap_err();
                 assert_eq!(refused, Error::InvalidSession { session, code: closed });
@@ -96,8 +100,8 @@ fn c5_a_second_close_while_the_first_waits_finds_it_closed() {
 
 #[test]
 fn c6_a_session_that_needs_a_reboot_says_so_at_its_last_close() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         let session = dism.open_session(IMAGE).unwrap();
         dism.open_session(IMAGE).unwrap();
         let reboot = Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
@@ -114,8 +118,8 @@ fn c6_a_session_that_needs_a_reboot_says_so_at_its_last_close() {
 
 #[test]
 fn c7_a_close_that_would_wait_for_its_own_thread_fails_and_changes_nothing() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         let session = dism.open_session(IMAGE).unwrap();
         let operation = dism.operation(session, Function::AddPackage).unwrap();
         let refused = dism.close_session(session).unwrap_err();
@@ -134,8 +138,8 @@ fn c7_a_close_that_would_wait_for_its_own_thread_fails_and_changes_nothing() {
 
 #[test]
 fn c8_a_close_does_not_unmount_the_image() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         let mount = MountImage::new(IMAGE, "install.wim");
         dism.mount_image(mount.clone()).unwrap();
         let session = dism.open_session(IMAGE).unwrap();
@@ -146,13 +150,14 @@ fn c8_a_close_does_not_unmount_the_image() {
 
 #[test]
 fn c9_an_open_while_the_image_closes_gets_a_new_handle() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let session = dism.open_session(IMAGE).unwrap();
         let anew = Session::from_raw(session.raw() + 1);
-        let closed = while_closing(&dism, session, |_operation| {
+        let closed = while_closing(&emulator, session, |_operation| {
             assert_eq!(dism.open_session(IMAGE), Ok(anew));
-            assert_eq!(dism.state(), state(1, 2));
+            assert_eq!(emulator.state(), state(1, 2));
             // The new session has nothing to do with the old one's operation.
             dism.operation(anew, Function::GetFeatures).unwrap().end().unwrap();
         });
@@ -163,7 +168,8 @@ fn c9_an_open_while_the_image_closes_gets_a_new_handle() {
 
 #[test]
 fn an_owned_session_closes_itself_once() {
-    let dism = up(Contract::Documented);
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
     let session = dism.open_owned_session(IMAGE).unwrap();
     let handle = session.handle();
     assert_eq!(format!("{session:?}"), "OwnedSession(2)");
@@ -171,22 +177,22 @@ fn an_owned_session_closes_itself_once() {
     assert_eq!(dism.close_session(handle), Err(invalid(handle)));
 
     let session = dism.open_owned_session(IMAGE).unwrap();
-    let handle = session.into_raw();
-    assert_eq!(dism.state().open_sessions(), 1);
+    let handle = session.into_session();
+    assert_eq!(emulator.state().open_sessions(), 1);
     assert_eq!(dism.close_session(handle), Ok(Hresult::S_OK));
 
     let session = dism.open_owned_session(IMAGE).unwrap();
     let operation = dism.operation(session.handle(), Function::AddPackage).unwrap();
-    operation.end_with(3010_u32).unwrap();
+    operation.end_with(3010).unwrap();
     assert_eq!(session.close(), Ok(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED));
     let closes = |call: &Call| matches!(call, Call::CloseSession { .. });
-    let journal = dism.journal();
+    let journal = emulator.journal();
     assert_eq!(journal.steps().iter().filter(|step| closes(&step.call)).count(), 4);
 }
 
 #[test]
 fn an_owned_session_that_could_not_be_closed_is_still_open() {
-    let dism = up(Contract::Documented);
+    let dism = up(Contract::Documented).dism();
     let session = dism.open_owned_session(IMAGE).unwrap();
     let handle = session.handle();
     let operation = dism.operation(handle, Function::AddPackage).unwrap();

@@ -1,68 +1,73 @@
 //! Initialize: rules I1 to I5.
 
-use dism_emu::{Contract, Error, Function, Hresult, State};
+use dism_emu::machine::State;
+use dism_emu::{Contract, Error, Function, Hresult};
 
 use super::{down, invalid, state};
 use crate::races::initializes_race;
-use crate::support::{CONTRACTS, IMAGE, initialized, unverified, up};
+use crate::support::{IMAGE, initialized, unverified, up};
 
 #[test]
 fn i1_the_first_initialize_succeeds_with_s_ok() {
-    for contract in CONTRACTS {
-        let dism = down(contract);
-        assert_eq!(dism.state(), State::Down);
+    for contract in Contract::ALL {
+        let emulator = down(contract);
+        let dism = emulator.dism();
+        assert_eq!(emulator.state(), State::Down);
         assert_eq!(dism.initialize(), Ok(Hresult::S_OK));
-        assert_eq!(dism.state(), state(1, 0));
+        assert_eq!(emulator.state(), state(1, 0));
     }
 }
 
 #[test]
 fn i2_a_process_that_is_not_elevated_is_refused_and_nothing_changes() {
-    for contract in CONTRACTS {
-        let dism = unverified().contract(contract).elevated(false).build();
+    for contract in Contract::ALL {
+        let emulator = unverified().contract(contract).elevated(false).build();
+        let dism = emulator.dism();
         assert_eq!(dism.initialize(), Err(Error::NotElevated));
         assert_eq!(Error::NotElevated.code(), Hresult::new(0x8007_02E4));
-        assert_eq!(dism.state(), State::Down);
+        assert_eq!(emulator.state(), State::Down);
         assert_eq!(dism.open_session(IMAGE), Err(Error::NotInitialized));
     }
 }
 
 #[test]
 fn i3_documented_a_second_initialize_fails_and_nothing_changes() {
-    let dism = up(Contract::Documented);
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
     let session = dism.open_session(IMAGE).unwrap();
     let code = Hresult::new(0x8007_04DF);
     assert_eq!(dism.initialize(), Err(Error::AlreadyInitialized { code }));
-    assert_eq!(dism.state(), state(1, 1));
+    assert_eq!(emulator.state(), state(1, 1));
     assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
-    assert_eq!(dism.shutdown(), Ok(()));
-    assert_eq!(dism.state(), State::Down);
+    assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
+    assert_eq!(emulator.state(), State::Down);
 }
 
 #[test]
 fn i3_documented_the_number_of_already_initialized_is_the_tests_choice() {
     let chosen = Hresult::new(0xC004_0008);
-    let dism = initialized(unverified().already_initialized(chosen));
+    let dism = initialized(unverified().already_initialized(chosen)).dism();
     assert_eq!(dism.initialize().unwrap_err().code(), chosen);
     assert_eq!(dism.last_error(), Ok(Some(chosen)));
 }
 
 #[test]
 fn i3_recorded_a_second_initialize_counts_and_returns_s_false() {
-    let dism = up(Contract::Recorded);
+    let emulator = up(Contract::Recorded);
+    let dism = emulator.dism();
     assert_eq!(dism.initialize(), Ok(Hresult::S_FALSE));
     assert_eq!(dism.initialize(), Ok(Hresult::new(1)));
-    assert_eq!(dism.state(), state(3, 0));
+    assert_eq!(emulator.state(), state(3, 0));
 }
 
 #[test]
 fn i4_after_a_complete_shutdown_everything_starts_afresh() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         for _ in 0..3 {
             let session = dism.open_session(IMAGE).unwrap();
             assert_eq!(session.raw(), 2);
-            dism.operation(session, Function::AddPackage).unwrap().end_with(3010_u32).unwrap();
+            dism.operation(session, Function::AddPackage).unwrap().end_with(3010).unwrap();
             dism.close_session(session).unwrap();
             dism.shutdown().unwrap();
             assert_eq!(dism.initialize(), Ok(Hresult::S_OK));
@@ -73,7 +78,7 @@ fn i4_after_a_complete_shutdown_everything_starts_afresh() {
 
 #[test]
 fn i5_of_concurrent_initializes_exactly_one_gets_s_ok() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         initializes_race(&down(contract), 8);
     }
 }

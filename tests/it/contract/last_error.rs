@@ -1,25 +1,26 @@
 //! The last error: rules E1 to E5.
 
-use dism_emu::{Error, Function, Hresult, Session};
+use dism_emu::{Contract, Error, Function, Hresult, Session};
 
 use super::{down, while_closing};
 use crate::races::two_threads_fail;
-use crate::support::{CONTRACTS, IMAGE, OTHER, initialized, unverified, up};
+use crate::support::{IMAGE, OTHER, initialized, unverified, up};
 
 #[test]
 fn e1_the_last_error_is_per_thread() {
-    for contract in CONTRACTS {
-        two_threads_fail(&down(contract));
+    for contract in Contract::ALL {
+        two_threads_fail(&down(contract).dism());
     }
 }
 
 #[test]
 fn e2_every_failing_function_sets_the_last_error() {
-    let builder = unverified().last_session(2).closed_session(0x8000_0001_u32);
-    let dism = initialized(builder.closing_session(0x8000_0002_u32));
+    let builder = unverified().last_session(2).closed_session(0x8000_0001);
+    let emulator = initialized(builder.closing_session(0x8000_0002));
+    let dism = emulator.dism();
     let last = || dism.last_error().unwrap().unwrap();
     dism.initialize().unwrap_err();
-    assert_eq!(last(), Hresult::ERROR_ALREADY_INITIALIZED);
+    assert_eq!(last(), Hresult::WIN32_ALREADY_INITIALIZED);
     let session = dism.open_session(IMAGE).unwrap();
     dism.open_session(OTHER).unwrap_err();
     assert_eq!(last(), Hresult::E_OUTOFMEMORY);
@@ -27,14 +28,14 @@ fn e2_every_failing_function_sets_the_last_error() {
     assert_eq!(last().number(), 0x8000_0001);
     let operation = dism.operation(session, Function::GetFeatures).unwrap();
     dism.close_session(session).unwrap_err();
-    assert_eq!(last(), Hresult::ERROR_POSSIBLE_DEADLOCK);
+    assert_eq!(last(), Hresult::WIN32_POSSIBLE_DEADLOCK);
     operation.end().unwrap();
     dism.operation(session, Function::CommitImage).unwrap_err();
     assert_eq!(last(), Hresult::E_INVALIDARG);
-    let closed = while_closing(&dism, session, |operation| {
+    let closed = while_closing(&emulator, session, |operation| {
         dism.operation(session, Function::GetFeatures).unwrap_err();
         assert_eq!(last().number(), 0x8000_0002);
-        operation.end_with(0x800F_080C_u32).unwrap_err();
+        operation.end_with(0x800F_080C).unwrap_err();
         assert_eq!(last(), Hresult::DISMAPI_E_UNKNOWN_FEATURE);
     });
     assert_eq!(closed, Ok(Hresult::S_OK));
@@ -48,16 +49,16 @@ fn e2_every_failing_function_sets_the_last_error() {
 
 #[test]
 fn e2_the_failure_of_the_first_initialize_can_be_read() {
-    let dism = unverified().elevated(false).build();
+    let dism = unverified().elevated(false).build().dism();
     dism.initialize().unwrap_err();
     // E5: before the first initialize the last error is there to be read.
-    assert_eq!(dism.last_error(), Ok(Some(Hresult::ERROR_ELEVATION_REQUIRED)));
+    assert_eq!(dism.last_error(), Ok(Some(Hresult::WIN32_ELEVATION_REQUIRED)));
 }
 
 #[test]
 fn e3_a_success_does_not_clear_the_last_error() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         dism.open_session("").unwrap_err();
         let session = dism.open_session(IMAGE).unwrap();
         dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
@@ -68,16 +69,16 @@ fn e3_a_success_does_not_clear_the_last_error() {
 
 #[test]
 fn e4_without_a_failure_there_is_none() {
-    for contract in CONTRACTS {
-        assert_eq!(down(contract).last_error(), Ok(None));
-        assert_eq!(up(contract).last_error(), Ok(None));
+    for contract in Contract::ALL {
+        assert_eq!(down(contract).dism().last_error(), Ok(None));
+        assert_eq!(up(contract).dism().last_error(), Ok(None));
     }
 }
 
 #[test]
 fn e5_after_a_last_shutdown_the_last_error_is_out_of_reach() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         assert_eq!(dism.last_error(), Ok(None));
         dism.shutdown().unwrap();
         assert_eq!(dism.last_error(), Err(Error::NotInitialized));

@@ -12,7 +12,8 @@ mod without_session;
 
 use std::thread;
 
-use dism_emu::{Contract, Effect, Emulator, Error, Function, Hresult, Operation, Session, State};
+use dism_emu::machine::{Effect, State};
+use dism_emu::{Contract, Emulator, Error, Function, Hresult, Operation, Session};
 
 use crate::support::{unverified, wait_for};
 
@@ -32,14 +33,15 @@ fn state(count: u32, open_sessions: usize) -> State {
 /// operation to end; gives what the close answered.
 #[track_caller]
 fn while_closing(
-    dism: &Emulator,
+    emulator: &Emulator,
     session: Session,
     meanwhile: impl FnOnce(Operation<'_>),
 ) -> Result<Hresult, Error> {
+    let dism = emulator.dism();
     thread::scope(|scope| {
         let operation = dism.operation(session, Function::AddPackage).unwrap();
         let closer = scope.spawn(|| dism.close_session(session));
-        wait_for(dism, |step| step.outcome == Ok(Effect::Closing { ready: false }));
+        wait_for(emulator, |step| step.outcome == Ok(Effect::Closing { ready: false }));
         // Ends the operation also where an assertion fails, so that the scope can be left.
         meanwhile(operation);
         closer.join().unwrap()

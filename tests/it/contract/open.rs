@@ -1,21 +1,22 @@
 //! Open a session: rules O1 to O8.
 
-use dism_emu::{Contract, DISM_ONLINE_IMAGE, Effect, Error, Hresult, InvalidArgument, OpenSession};
+use dism_emu::machine::Effect;
+use dism_emu::{Contract, DISM_ONLINE_IMAGE, Error, Hresult, InvalidArgument, OpenSession};
 
 use super::{down, state};
-use crate::support::{CONTRACTS, IMAGE, OTHER, initialized, unverified, up};
+use crate::support::{IMAGE, OTHER, initialized, unverified, up};
 
 #[test]
 fn o1_open_while_not_initialized_fails() {
-    for contract in CONTRACTS {
-        assert_eq!(down(contract).open_session(IMAGE), Err(Error::NotInitialized));
+    for contract in Contract::ALL {
+        assert_eq!(down(contract).dism().open_session(IMAGE), Err(Error::NotInitialized));
     }
 }
 
 #[test]
 fn o2_handles_count_from_2_and_none_is_given_out_again() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         for round in 0..40 {
             let session = dism.open_session(IMAGE).unwrap();
             assert_eq!(session.raw(), 2 + round);
@@ -26,14 +27,15 @@ fn o2_handles_count_from_2_and_none_is_given_out_again() {
 
 #[test]
 fn o3_an_open_image_gets_the_same_handle_and_one_reference_more() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let session = dism.open_session(DISM_ONLINE_IMAGE).unwrap();
         assert_eq!(dism.open_session(DISM_ONLINE_IMAGE), Ok(session));
-        let steps = dism.journal();
+        let steps = emulator.journal();
         let last = steps.steps().last().unwrap();
         assert_eq!(last.outcome, Ok(Effect::Opened { session, references: 2 }));
-        assert_eq!(dism.state(), state(1, 1));
+        assert_eq!(emulator.state(), state(1, 1));
     }
 }
 
@@ -42,8 +44,8 @@ fn o4_the_online_image_takes_no_windows_directory_and_no_system_drive() {
     let error = Error::InvalidArgument(InvalidArgument::OnlineImagePlacement);
     assert_eq!(error.code(), Hresult::E_INVALIDARG);
     let refused = Err(error);
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         let online = || OpenSession::new(DISM_ONLINE_IMAGE);
         assert_eq!(dism.open_session_with(online().windows_directory("Windows")), refused);
         assert_eq!(dism.open_session_with(online().system_drive("S:")), refused);
@@ -59,8 +61,8 @@ fn o4_the_online_image_takes_no_windows_directory_and_no_system_drive() {
 
 #[test]
 fn o5_an_empty_path_is_refused() {
-    for contract in CONTRACTS {
-        let refused = up(contract).open_session("").unwrap_err();
+    for contract in Contract::ALL {
+        let refused = up(contract).dism().open_session("").unwrap_err();
         assert_eq!(refused, Error::InvalidArgument(InvalidArgument::EmptyPath));
         assert_eq!(refused.code(), Hresult::E_INVALIDARG);
     }
@@ -122,8 +124,9 @@ fn o6_paths_name_the_same_image_where_spelling_is_all_that_differs() {
         &["\u{61}\u{301}"],
         &[DISM_ONLINE_IMAGE, "dism_{53bfae52-b167-4e2f-a258-0a37b57ff845}"],
     ];
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let mut images = Vec::new();
         for spellings in same {
             let session = dism.open_session(spellings[0]).unwrap();
@@ -133,7 +136,7 @@ fn o6_paths_name_the_same_image_where_spelling_is_all_that_differs() {
             }
             images.push(session);
         }
-        assert_eq!(dism.state().open_sessions(), same.len());
+        assert_eq!(emulator.state().open_sessions(), same.len());
     }
 }
 
@@ -143,31 +146,34 @@ fn o6_bytes_that_are_no_text_are_a_path_too() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
-    let dism = up(Contract::Documented);
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
     let path = |bytes| OsStr::from_bytes(bytes);
     let session = dism.open_session(path(b"C:\\\xff\xfea")).unwrap();
     assert_eq!(dism.open_session(path(b"c:/\xff\xfeA/")), Ok(session));
     assert_ne!(dism.open_session(path(b"C:\\\xff\xffa")), Ok(session));
     assert_ne!(dism.open_session(path(b"C:\\\xff\xfe")), Ok(session));
-    dism.journal().replay().unwrap();
+    emulator.journal().replay().unwrap();
 }
 
 #[test]
 fn o7_an_open_that_fails_leaves_nothing_behind() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let online = OpenSession::new(DISM_ONLINE_IMAGE).system_drive("S:");
         dism.open_session("").unwrap_err();
         dism.open_session_with(online).unwrap_err();
-        assert_eq!(dism.state(), state(1, 0));
+        assert_eq!(emulator.state(), state(1, 0));
         assert_eq!(dism.open_session(IMAGE).unwrap().raw(), 2);
     }
 }
 
 #[test]
 fn o8_when_the_numbers_run_out_no_number_is_given_out_twice() {
-    for contract in CONTRACTS {
-        let dism = initialized(unverified().contract(contract).last_session(3));
+    for contract in Contract::ALL {
+        let emulator = initialized(unverified().contract(contract).last_session(3));
+        let dism = emulator.dism();
         let first = dism.open_session(IMAGE).unwrap();
         let second = dism.open_session(OTHER).unwrap();
         assert_eq!((first.raw(), second.raw()), (2, 3));
@@ -180,8 +186,8 @@ fn o8_when_the_numbers_run_out_no_number_is_given_out_twice() {
         assert_eq!(dism.open_session(IMAGE), Ok(first));
         dism.close_session(second).unwrap();
         assert_eq!(dism.open_session(OTHER), Err(Error::OutOfNumbers));
-        assert_eq!(dism.state(), state(1, 1));
+        assert_eq!(emulator.state(), state(1, 1));
     }
     let none = initialized(unverified().last_session(1));
-    assert_eq!(none.open_session(IMAGE), Err(Error::OutOfNumbers));
+    assert_eq!(none.dism().open_session(IMAGE), Err(Error::OutOfNumbers));
 }

@@ -4,17 +4,17 @@ use std::panic::catch_unwind;
 use std::sync::{Barrier, mpsc};
 use std::thread;
 
-use dism_emu::{
-    Call, Contract, Effect, Error, Function, Hresult, InvalidArgument, MountImage, Session,
-};
+use dism_emu::machine::{Call, Effect};
+use dism_emu::{Contract, Error, Function, Hresult, InvalidArgument, MountImage, Session};
 
 use super::{state, while_closing};
-use crate::support::{CONTRACTS, IMAGE, OTHER, up, wait_for};
+use crate::support::{IMAGE, OTHER, up, wait_for};
 
 #[test]
 fn p1_commit_has_a_code_of_its_own() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let session = dism.open_session(IMAGE).unwrap();
         let refused = dism.operation(session, Function::CommitImage).unwrap_err();
         assert_eq!(refused, Error::InvalidArgument(InvalidArgument::NotMounted { session }));
@@ -24,7 +24,7 @@ fn p1_commit_has_a_code_of_its_own() {
             let code = Hresult::E_INVALIDARG;
             assert_eq!(refused, Error::InvalidSession { session, code });
         }
-        let closed = while_closing(&dism, session, |_operation| {
+        let closed = while_closing(&emulator, session, |_operation| {
             let refused = dism.operation(session, Function::CommitImage).unwrap_err();
             let code = Hresult::E_INVALIDARG;
             assert_eq!(refused, Error::SessionClosing { session, code });
@@ -35,8 +35,8 @@ fn p1_commit_has_a_code_of_its_own() {
 
 #[test]
 fn p1_a_commit_is_performed_on_a_mounted_image() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         dism.mount_image(MountImage::new(IMAGE, "install.wim")).unwrap();
         // O6: in any spelling.
         let session = dism.open_session("c:/MOUNT/").unwrap();
@@ -50,7 +50,7 @@ fn p1_a_commit_is_performed_on_a_mounted_image() {
 
 #[test]
 fn p1_a_commit_that_waits_for_its_turn_needs_the_image_as_it_arrives() {
-    let dism = up(Contract::Documented);
+    let dism = up(Contract::Documented).dism();
     let session = dism.open_session(IMAGE).unwrap();
     let _operation = dism.operation(session, Function::AddPackage).unwrap();
     thread::scope(|scope| {
@@ -63,7 +63,7 @@ fn p1_a_commit_that_waits_for_its_turn_needs_the_image_as_it_arrives() {
 
 #[test]
 fn p1_only_operations_are_performed_on_a_session() {
-    let dism = up(Contract::Documented);
+    let dism = up(Contract::Documented).dism();
     let session = dism.open_session(IMAGE).unwrap();
     for &function in Function::ALL {
         let performed = dism.operation(session, function).map(|operation| {
@@ -85,8 +85,9 @@ fn p1_only_operations_are_performed_on_a_session() {
 
 #[test]
 fn p2_operations_on_one_session_run_one_at_a_time_in_the_order_of_arrival() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let session = dism.open_session(IMAGE).unwrap();
         let first = dism.operation(session, Function::AddPackage).unwrap();
         let (done, order) = mpsc::channel();
@@ -107,7 +108,7 @@ fn p2_operations_on_one_session_run_one_at_a_time_in_the_order_of_arrival() {
                     operation.end().unwrap();
                 });
                 // Each stands in the queue before the next one comes.
-                wait_for(dism, |step| {
+                wait_for(&emulator, |step| {
                     step.call == Call::BeginOperation { session, function }
                         && step.outcome == Ok(Effect::Begun { ready: false })
                 });
@@ -121,7 +122,7 @@ fn p2_operations_on_one_session_run_one_at_a_time_in_the_order_of_arrival() {
 
 #[test]
 fn p2_operations_on_different_sessions_run_in_parallel() {
-    let dism = up(Contract::Documented);
+    let dism = up(Contract::Documented).dism();
     let one = dism.open_session(IMAGE).unwrap();
     let other = dism.open_session(OTHER).unwrap();
     let barrier = Barrier::new(2);
@@ -139,8 +140,8 @@ fn p2_operations_on_different_sessions_run_in_parallel() {
 
 #[test]
 fn p3_an_operation_inside_one_of_the_same_session_and_thread_fails() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         let session = dism.open_session(IMAGE).unwrap();
         let other = dism.open_session(OTHER).unwrap();
         let operation = dism.operation(session, Function::AddPackage).unwrap();
@@ -154,8 +155,8 @@ fn p3_an_operation_inside_one_of_the_same_session_and_thread_fails() {
 
 #[test]
 fn p4_a_result_comes_back_unchanged_whatever_number_it_is() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         let session = dism.open_session(IMAGE).unwrap();
         let end = |number: u32| {
             dism.operation(session, Function::EnableFeature).unwrap().end_with(number)
@@ -164,29 +165,30 @@ fn p4_a_result_comes_back_unchanged_whatever_number_it_is() {
             assert_eq!(end(number), Ok(Hresult::new(number)));
         }
         for code in [0x800F_080C, 0x8001_0108, 0x8007_06BE, 0x8000_0000].map(Hresult::new) {
-            assert_eq!(end(code.number()), Err(Error::OperationFailed { code }));
-            assert_eq!(Error::OperationFailed { code }.code(), code);
+            assert_eq!(end(code.number()), Err(Error::Failed { code }));
+            assert_eq!(Error::Failed { code }.code(), code);
         }
     }
 }
 
 #[test]
 fn p5_a_failing_operation_leaves_the_session_open_and_closable() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let session = dism.open_session(IMAGE).unwrap();
         for _ in 0..2 {
             let operation = dism.operation(session, Function::DisableFeature).unwrap();
-            operation.end_with(0x8007_06BE_u32).unwrap_err();
+            operation.end_with(0x8007_06BE).unwrap_err();
         }
-        assert_eq!(dism.state(), state(1, 1));
+        assert_eq!(emulator.state(), state(1, 1));
         assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
     }
 }
 
 #[test]
 fn x2_a_panic_inside_an_operation_leaves_the_emulator_usable() {
-    let dism = up(Contract::Documented);
+    let dism = up(Contract::Documented).dism();
     let session = dism.open_session(IMAGE).unwrap();
     let panicked = thread::scope(|scope| {
         let callback = || {
@@ -204,19 +206,20 @@ fn x2_a_panic_inside_an_operation_leaves_the_emulator_usable() {
     assert!(caught.is_err());
     dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
     assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
-    assert_eq!(dism.shutdown(), Ok(()));
+    assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
 }
 
 #[test]
 fn x2_an_operation_ends_once() {
-    let dism = up(Contract::Documented);
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
     let session = dism.open_session(IMAGE).unwrap();
     let begin = || dism.operation(session, Function::GetFeatures).unwrap();
     begin().end().unwrap();
     drop(begin());
     begin().end_with(Hresult::S_OK).unwrap();
     let ends = |call: &Call| matches!(call, Call::EndOperation { .. });
-    let journal = dism.journal();
+    let journal = emulator.journal();
     assert_eq!(journal.steps().iter().filter(|step| ends(&step.call)).count(), 3);
     assert_eq!(dism.last_error(), Ok(None));
 }

@@ -1,15 +1,16 @@
 //! Shutdown: rules S1 to S7.
 
-use dism_emu::{Call, Contract, Error, Function, Hresult, Session, State};
+use dism_emu::machine::{Call, State};
+use dism_emu::{Contract, Error, Function, Hresult, Session};
 
 use super::{down, state, while_closing};
 use crate::races::{at_once, shutdowns_race};
-use crate::support::{CONTRACTS, IMAGE, up};
+use crate::support::{IMAGE, up};
 
 #[test]
 fn s1_shutdown_while_not_initialized_fails() {
-    for contract in CONTRACTS {
-        let dism = down(contract);
+    for contract in Contract::ALL {
+        let dism = down(contract).dism();
         assert_eq!(dism.shutdown(), Err(Error::NotInitialized));
         dism.initialize().unwrap();
         dism.shutdown().unwrap();
@@ -19,52 +20,55 @@ fn s1_shutdown_while_not_initialized_fails() {
 
 #[test]
 fn s2_a_last_shutdown_with_a_session_open_fails_and_changes_nothing() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let session = dism.open_session(IMAGE).unwrap();
         for _ in 0..3 {
             assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
-            assert_eq!(dism.state(), state(1, 1));
+            assert_eq!(emulator.state(), state(1, 1));
             dism.operation(session, Function::GetFeatures).unwrap().end().unwrap();
             assert_eq!(dism.open_session(IMAGE), Ok(session));
             assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
         }
         assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
-        assert_eq!(dism.shutdown(), Ok(()));
+        assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
     }
 }
 
 #[test]
 fn s2_a_session_that_is_being_closed_counts_as_open() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let session = dism.open_session(IMAGE).unwrap();
-        let closed = while_closing(&dism, session, |_operation| {
+        let closed = while_closing(&emulator, session, |_operation| {
             assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
         });
         assert_eq!(closed, Ok(Hresult::S_OK));
-        assert_eq!(dism.shutdown(), Ok(()));
+        assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
     }
 }
 
 #[test]
 fn s3_recorded_a_shutdown_that_is_not_the_last_does_not_look_at_sessions() {
-    let dism = up(Contract::Recorded);
+    let emulator = up(Contract::Recorded);
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let session = dism.open_session(IMAGE).unwrap();
-    assert_eq!(dism.shutdown(), Ok(()));
-    assert_eq!(dism.state(), state(1, 1));
+    assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
+    assert_eq!(emulator.state(), state(1, 1));
     // S2 again, now that it is the last.
     assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
-    assert_eq!(dism.state(), state(1, 1));
+    assert_eq!(emulator.state(), state(1, 1));
     dism.close_session(session).unwrap();
-    assert_eq!(dism.shutdown(), Ok(()));
+    assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
 }
 
 #[test]
 fn s4_after_the_last_shutdown_everything_fails_until_the_next_initialize() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         let session = dism.open_session(IMAGE).unwrap();
         dism.close_session(session).unwrap();
         dism.shutdown().unwrap();
@@ -87,29 +91,31 @@ fn s4_after_the_last_shutdown_everything_fails_until_the_next_initialize() {
 
 #[test]
 fn s5_of_concurrent_shutdowns_exactly_one_wins() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         shutdowns_race(&down(contract), 8);
     }
 }
 
 #[test]
 fn s5_recorded_shutdowns_succeed_as_often_as_initializes() {
-    let dism = up(Contract::Recorded);
+    let emulator = up(Contract::Recorded);
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     dism.initialize().unwrap();
     let racer = dism.clone();
     let results = at_once(8, move || racer.shutdown());
     assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 3);
-    assert_eq!(dism.state(), State::Down);
+    assert_eq!(emulator.state(), State::Down);
 }
 
 #[test]
 fn s6_success_of_every_shutdown_is_exactly_s_ok() {
-    let dism = up(Contract::Recorded);
+    let emulator = up(Contract::Recorded);
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     dism.shutdown().unwrap();
     dism.shutdown().unwrap();
-    let journal = dism.journal();
+    let journal = emulator.journal();
     let shutdowns = journal.steps().iter().filter(|step| step.call == Call::Shutdown);
     let codes: Vec<_> = shutdowns.map(|step| step.outcome.unwrap().code()).collect();
     assert_eq!(codes, [Hresult::S_OK, Hresult::S_OK]);
@@ -117,8 +123,8 @@ fn s6_success_of_every_shutdown_is_exactly_s_ok() {
 
 #[test]
 fn s7_shutdown_neither_sets_nor_clears_the_last_error() {
-    for contract in CONTRACTS {
-        let dism = down(contract);
+    for contract in Contract::ALL {
+        let dism = down(contract).dism();
         dism.shutdown().unwrap_err();
         assert_eq!(dism.last_error(), Ok(None));
         dism.initialize().unwrap();

@@ -1,24 +1,25 @@
 //! Functions without a session: rules N1 to N4.
 
+use dism_emu::machine::{Call, Config, Effect, Machine};
 use dism_emu::{
-    Call, Config, Contract, Effect, Emulator, Error, Function, Hresult, ImagePath, InvalidArgument,
-    Machine, MountImage, State, ThreadId,
+    Contract, Dism, Error, Function, Hresult, ImagePath, InvalidArgument, Memory, MountImage,
+    Session, ThreadNumber,
 };
 
 use super::{down, while_closing};
-use crate::methods::without_session;
-use crate::support::{CONTRACTS, IMAGE, OTHER, unverified, up};
+use crate::methods::{WITHOUT_SESSION, call};
+use crate::support::{IMAGE, OTHER, unverified, up};
 
 /// The three functions that change what is mounted at a path.
-fn mounting(dism: &Emulator, path: &str) -> [Result<Hresult, Error>; 3] {
+fn mounting(dism: &Dism, path: &str) -> [Result<Hresult, Error>; 3] {
     let mounted = dism.mount_image(MountImage::new(path, "install.wim"));
     [mounted, dism.remount_image(path), dism.unmount_image(path)]
 }
 
 #[test]
 fn n1_mounting_needs_an_initialized_api() {
-    for contract in CONTRACTS {
-        let dism = down(contract);
+    for contract in Contract::ALL {
+        let dism = down(contract).dism();
         let refused = || {
             // Also with arguments that would be refused.
             for path in [IMAGE, ""] {
@@ -43,9 +44,9 @@ fn codes<const N: usize>(results: [Result<Hresult, Error>; N]) -> [u32; N] {
 
 #[test]
 fn n2_a_path_with_an_open_session_is_left_alone() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         for is_mounted in [true, false] {
-            let dism = up(contract);
+            let dism = up(contract).dism();
             if is_mounted {
                 dism.mount_image(MountImage::new(IMAGE, "install.wim")).unwrap();
             }
@@ -63,10 +64,11 @@ fn n2_a_path_with_an_open_session_is_left_alone() {
 
 #[test]
 fn n2_a_session_that_is_being_closed_is_still_on_its_path() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let session = dism.open_session(IMAGE).unwrap();
-        let closed = while_closing(&dism, session, |_operation| {
+        let closed = while_closing(&emulator, session, |_operation| {
             assert_eq!(codes(mounting(&dism, IMAGE)), IN_USE);
         });
         assert_eq!(closed, Ok(Hresult::S_OK));
@@ -76,8 +78,8 @@ fn n2_a_session_that_is_being_closed_is_still_on_its_path() {
 
 #[test]
 fn n3_unmount_and_remount_of_what_is_not_mounted_fail() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         dism.mount_image(MountImage::new(OTHER, "install.wim")).unwrap();
         for result in [dism.unmount_image(IMAGE), dism.remount_image(IMAGE)] {
             assert_eq!(result, Err(Error::NothingMounted));
@@ -90,8 +92,9 @@ fn n3_unmount_and_remount_of_what_is_not_mounted_fail() {
 
 #[test]
 fn n4_what_is_mounted_lives_until_it_is_unmounted() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let mounts = [
             MountImage::new(IMAGE, "install.wim").index(3).read_only(),
             MountImage::new(OTHER, "boot.wim").name("Setup"),
@@ -106,15 +109,15 @@ fn n4_what_is_mounted_lives_until_it_is_unmounted() {
         assert_eq!(dism.mounted_images(), Ok(mounts.to_vec()));
         dism.unmount_image(IMAGE).unwrap();
         assert_eq!(dism.mounted_images(), Ok(mounts[1..].to_vec()));
-        let replayed = dism.journal().replay().unwrap();
+        let replayed = emulator.journal().replay().unwrap();
         assert_eq!(replayed.mounted(), &mounts[1..]);
     }
 }
 
 #[test]
 fn n4_a_mount_that_is_refused_mounts_nothing() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
         let mount = || MountImage::new(IMAGE, "install.wim");
         let empty = Err(Error::InvalidArgument(InvalidArgument::EmptyPath));
         assert_eq!(dism.mount_image(MountImage::new("", "install.wim")), empty);
@@ -130,7 +133,7 @@ fn n4_a_mount_that_is_refused_mounts_nothing() {
 
 #[test]
 fn e2_mounting_that_fails_sets_the_last_error() {
-    let dism = up(Contract::Documented);
+    let dism = up(Contract::Documented).dism();
     dism.unmount_image(IMAGE).unwrap_err();
     assert_eq!(dism.last_error().unwrap().unwrap().number(), 0xC004_0007);
     let _session = dism.open_session(IMAGE).unwrap();
@@ -143,11 +146,11 @@ fn e2_mounting_that_fails_sets_the_last_error() {
 /// A null pointer of C: nothing but a failure comes of it, and not initialized comes first.
 #[test]
 fn n1_a_call_without_its_argument_only_fails() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         let mut config = Config::default();
         config.contract = contract;
         let mut machine = Machine::new(config);
-        let thread = ThreadId::new(1);
+        let thread = ThreadNumber::new(1);
         let call = Call::CallWithoutArgument { function: Function::MountImage };
         assert_eq!(machine.apply(thread, &call), Err(Error::NotInitialized));
         machine.apply(thread, &Call::Initialize).unwrap();
@@ -166,28 +169,28 @@ fn n1_a_call_without_its_argument_only_fails() {
 
 #[test]
 fn n1_a_function_without_a_session_needs_an_initialized_api() {
-    assert_eq!(without_session().count(), 3);
-    for contract in CONTRACTS {
-        for function in without_session() {
-            let dism = unverified().contract(contract).build();
-            assert_eq!(dism.call(function), Err(Error::NotInitialized), "{function}");
+    for contract in Contract::ALL {
+        for function in WITHOUT_SESSION {
+            let dism = unverified().contract(contract).build().dism();
+            let call = || call(&dism, function, Session::DEFAULT, Memory::NULL);
+            assert_eq!(call(), Err(Error::NotInitialized), "{function}");
             // E2.
             let code = Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED;
             assert_eq!(dism.last_error(), Ok(Some(code)), "{function}");
             dism.initialize().unwrap();
-            assert_eq!(dism.call(function), Ok(Hresult::S_OK), "{function}");
+            assert_eq!(call(), Ok(Hresult::S_OK), "{function}");
             dism.shutdown().unwrap();
-            assert_eq!(dism.call(function), Err(Error::NotInitialized), "{function}");
+            assert_eq!(call(), Err(Error::NotInitialized), "{function}");
         }
     }
 }
 
+/// N1 comes first.
 #[test]
-fn a_function_that_has_a_method_of_its_own_is_not_called_without_a_session() {
-    for &function in Function::ALL.iter().filter(|it| !it.is_without_session()) {
-        let dism = up(Contract::Documented);
-        let refused = Error::InvalidArgument(InvalidArgument::TakesSession { function });
-        assert_eq!(dism.call(function), Err(refused));
-        assert_eq!(dism.state(), State::Up { count: 1, open_sessions: 0 }, "{function}");
-    }
+fn n1_an_image_file_without_a_name_has_no_images() {
+    let dism = unverified().build().dism();
+    assert_eq!(dism.image_info(""), Err(Error::NotInitialized));
+    dism.initialize().unwrap();
+    assert_eq!(dism.image_info(""), Err(InvalidArgument::EmptyPath.into()));
+    assert_eq!(dism.last_error(), Ok(Some(Hresult::E_INVALIDARG)));
 }

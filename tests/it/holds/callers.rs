@@ -4,7 +4,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use dism_emu::{Call, Contract, Effect, Emulator, Function, Hold, HoldGuard, Hresult, Memory};
+use dism_emu::machine::{Call, Effect};
+use dism_emu::{Contract, Emulator, Function, Hold, HoldGuard, Hresult, Memory};
 
 use super::{SHORT, steps, while_held};
 use crate::methods::call;
@@ -13,17 +14,18 @@ use crate::support::{IMAGE, OTHER, one_session, unverified, wait_for};
 /// The thread that is to be held starts late, so a wait that does not wait is through long before.
 #[test]
 fn wait_returns_when_a_thread_is_held_and_not_before() {
-    let dism = unverified().build();
+    let emulator = unverified().build();
+    let dism = emulator.dism();
     for _ in 0..20 {
-        let before = steps(&dism).len();
+        let before = steps(&emulator).len();
         thread::scope(|scope| {
-            let hold = dism.hold(Hold::returning(Function::GetLastErrorMessage));
+            let hold = emulator.hold(Hold::returning(Function::GetLastErrorMessage));
             scope.spawn(|| {
                 (0..1_000).for_each(|_| thread::yield_now());
                 dism.last_error().unwrap();
             });
             hold.wait();
-            assert_eq!(steps(&dism).len(), before + 1);
+            assert_eq!(steps(&emulator).len(), before + 1);
             hold.release();
         });
     }
@@ -31,12 +33,12 @@ fn wait_returns_when_a_thread_is_held_and_not_before() {
 
 #[test]
 fn wait_returns_at_once_where_a_thread_is_held_already() {
-    let (dism, _) = one_session(Contract::Documented);
+    let (emulator, dism, _) = one_session(Contract::Documented);
     let hold = Hold::returning(Function::CleanupMountpoints);
     thread::scope(|scope| {
-        let hold = dism.hold(hold);
-        scope.spawn(|| dism.call(Function::CleanupMountpoints).unwrap());
-        wait_for(&dism, |step| step.outcome == Ok(Effect::Called));
+        let hold = emulator.hold(hold);
+        scope.spawn(|| dism.cleanup_mountpoints().unwrap());
+        wait_for(&emulator, |step| step.outcome == Ok(Effect::Called));
         for _ in 0..3 {
             hold.wait();
         }
@@ -46,14 +48,14 @@ fn wait_returns_at_once_where_a_thread_is_held_already() {
 
 #[test]
 fn two_threads_can_wait_for_one_hold() {
-    let (dism, _) = one_session(Contract::Documented);
+    let (emulator, dism, _) = one_session(Contract::Documented);
     thread::scope(|scope| {
-        let hold = Arc::new(dism.hold(Hold::before(Function::CleanupMountpoints)));
+        let hold = Arc::new(emulator.hold(Hold::before(Function::CleanupMountpoints)));
         let waiters = [(); 2].map(|()| {
             let hold = hold.clone();
             scope.spawn(move || hold.wait())
         });
-        scope.spawn(|| dism.call(Function::CleanupMountpoints).unwrap());
+        scope.spawn(|| dism.cleanup_mountpoints().unwrap());
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
         drop(hold);
     });
@@ -61,13 +63,13 @@ fn two_threads_can_wait_for_one_hold() {
 
 #[test]
 fn a_hold_catches_one_thread() {
-    let (dism, _) = one_session(Contract::Documented);
+    let (emulator, dism, _) = one_session(Contract::Documented);
     thread::scope(|scope| {
         let (done, results) = mpsc::channel();
-        let hold = dism.hold(Hold::before(Function::CleanupMountpoints));
+        let hold = emulator.hold(Hold::before(Function::CleanupMountpoints));
         for _ in 0..4 {
             let (dism, done) = (&dism, done.clone());
-            scope.spawn(move || done.send(dism.call(Function::CleanupMountpoints)).unwrap());
+            scope.spawn(move || done.send(dism.cleanup_mountpoints()).unwrap());
         }
         hold.wait();
         for _ in 0..3 {
@@ -81,12 +83,12 @@ fn a_hold_catches_one_thread() {
 
 #[test]
 fn a_hold_catches_once() {
-    let (dism, _) = one_session(Contract::Documented);
+    let (emulator, dism, _) = one_session(Contract::Documented);
     thread::scope(|scope| {
-        let hold = dism.hold(Hold::before(Function::CleanupMountpoints));
+        let hold = emulator.hold(Hold::before(Function::CleanupMountpoints));
         let caller = scope.spawn(|| {
-            dism.call(Function::CleanupMountpoints).unwrap();
-            dism.call(Function::CleanupMountpoints).unwrap();
+            dism.cleanup_mountpoints().unwrap();
+            dism.cleanup_mountpoints().unwrap();
         });
         hold.wait();
         hold.release();
@@ -96,14 +98,14 @@ fn a_hold_catches_once() {
 
 #[test]
 fn two_holds_on_one_function_catch_two_threads_in_order() {
-    let (dism, _) = one_session(Contract::Documented);
+    let (emulator, dism, _) = one_session(Contract::Documented);
     thread::scope(|scope| {
-        let holds = [(); 2].map(|()| dism.hold(Hold::before(Function::CleanupMountpoints)));
+        let holds = [(); 2].map(|()| emulator.hold(Hold::before(Function::CleanupMountpoints)));
         let (done, results) = mpsc::channel();
         for (name, hold) in holds.iter().enumerate() {
             let (dism, done) = (&dism, done.clone());
             scope.spawn(move || {
-                dism.call(Function::CleanupMountpoints).unwrap();
+                dism.cleanup_mountpoints().unwrap();
                 done.send(name).unwrap();
             });
             hold.wait();
@@ -121,10 +123,10 @@ fn two_holds_on_one_function_catch_two_threads_in_order() {
 
 #[test]
 fn a_hold_stops_calls_of_its_function_alone() {
-    let (dism, session) = one_session(Contract::Documented);
+    let (emulator, dism, session) = one_session(Contract::Documented);
     let function = Function::GetPackages;
     let holds = [Hold::before(function), Hold::performing(function), Hold::returning(function)];
-    let holds = holds.map(|hold| dism.hold(hold.deadline(SHORT)));
+    let holds = holds.map(|hold| emulator.hold(hold.deadline(SHORT)));
     for &other in Function::ALL.iter().filter(|it| **it != function) {
         let _ = call(&dism, other, session, Memory::NULL);
     }
@@ -134,7 +136,7 @@ fn a_hold_stops_calls_of_its_function_alone() {
 
 #[test]
 fn a_session_narrows_a_hold_to_its_calls() {
-    let (dism, session) = one_session(Contract::Documented);
+    let (emulator, dism, session) = one_session(Contract::Documented);
     let other = dism.open_session(OTHER).unwrap();
     let function = Function::AddPackage;
     for hold in [Hold::before(function), Hold::performing(function), Hold::returning(function)] {
@@ -143,9 +145,9 @@ fn a_session_narrows_a_hold_to_its_calls() {
             dism.perform(other, function).unwrap();
             dism.perform(session, function).unwrap();
         };
-        let before = steps(&dism).len();
-        while_held(&dism, hold.session(session), made, || {
-            let steps = steps(&dism);
+        let before = steps(&emulator).len();
+        while_held(&emulator, hold.session(session), made, || {
+            let steps = steps(&emulator);
             let others = steps[before..].iter().filter(|it| match it.call {
                 Call::BeginOperation { session, .. } | Call::EndOperation { session, .. } => {
                     session == other
@@ -156,7 +158,7 @@ fn a_session_narrows_a_hold_to_its_calls() {
         });
     }
     let closed = while_held(
-        &dism,
+        &emulator,
         Hold::closing().session(session),
         || dism.close_session(session),
         || {
@@ -168,33 +170,34 @@ fn a_session_narrows_a_hold_to_its_calls() {
 
 #[test]
 fn an_open_names_no_session_to_hold() {
-    let (dism, session) = one_session(Contract::Documented);
+    let (emulator, dism, session) = one_session(Contract::Documented);
     let hold = Hold::before(Function::OpenSession).session(session).deadline(SHORT);
-    let hold = dism.hold(hold);
+    let hold = emulator.hold(hold);
     assert_eq!(dism.open_session(IMAGE), Ok(session));
     hold.release();
 }
 
 #[test]
 fn a_hold_of_one_process_does_not_stop_another() {
-    let (dism, _) = one_session(Contract::Documented);
-    let hold = dism.hold(Hold::before(Function::CleanupMountpoints).deadline(SHORT));
-    let (other, _) = one_session(Contract::Documented);
-    other.call(Function::CleanupMountpoints).unwrap();
+    let (emulator, ..) = one_session(Contract::Documented);
+    let hold = emulator.hold(Hold::before(Function::CleanupMountpoints).deadline(SHORT));
+    let (_, other, _) = one_session(Contract::Documented);
+    other.cleanup_mountpoints().unwrap();
     hold.release();
 }
 
 /// P2: a thread that was queued before anything was scripted is held, too.
 #[test]
 fn a_hold_catches_an_operation_that_was_queued_before_it_was_set() {
-    let dism = Emulator::new();
+    let emulator = Emulator::new();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let session = dism.open_session("image").unwrap();
     let first = dism.operation(session, Function::AddPackage).unwrap();
     thread::scope(|scope| {
         let queued = scope.spawn(|| dism.perform(session, Function::GetFeatures));
-        wait_for(&dism, |step| step.outcome == Ok(Effect::Begun { ready: false }));
-        let hold = dism.hold(Hold::performing(Function::GetFeatures));
+        wait_for(&emulator, |step| step.outcome == Ok(Effect::Begun { ready: false }));
+        let hold = emulator.hold(Hold::performing(Function::GetFeatures));
         first.end().unwrap();
         hold.wait();
         assert!(!queued.is_finished());

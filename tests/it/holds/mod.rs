@@ -4,15 +4,14 @@ mod callers;
 mod points;
 mod release;
 
-use std::cell::Cell;
-use std::panic::Location;
-use std::sync::{Barrier, Once};
+use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use dism_emu::{Contract, DISM_ONLINE_IMAGE, Emulator, Function, Hold, Step};
+use dism_emu::machine::Step;
+use dism_emu::{Contract, DISM_ONLINE_IMAGE, Emulator, Function, Hold};
 
-use crate::support::{failing, unverified};
+use crate::support::unverified;
 
 /// For where the deadline itself is the claim.
 const SHORT: Duration = Duration::from_millis(30);
@@ -20,14 +19,14 @@ const SHORT: Duration = Duration::from_millis(30);
 /// Makes a call on a thread of its own, and `meanwhile` on this one while the other is held.
 #[track_caller]
 fn while_held<T: Send>(
-    dism: &Emulator,
+    emulator: &Emulator,
     hold: Hold,
     call: impl FnOnce() -> T + Send,
     meanwhile: impl FnOnce(),
 ) -> T {
     thread::scope(|scope| {
         // Inside the scope, so that the thread is let go where an assertion fails.
-        let hold = dism.hold(hold);
+        let hold = emulator.hold(hold);
         let caller = scope.spawn(call);
         hold.wait();
         meanwhile();
@@ -36,36 +35,15 @@ fn while_held<T: Send>(
     })
 }
 
-fn steps(dism: &Emulator) -> Vec<Step> {
-    dism.journal().steps().to_vec()
-}
-
-thread_local! {
-    /// The file and the line at which this thread panicked last.
-    static PANICKED_AT: Cell<Option<(String, u32)>> = const { Cell::new(None) };
-}
-
-/// The line of the caller's file at which `test` panics.
-#[track_caller]
-fn line_of_panic(test: impl FnOnce()) -> u32 {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let others = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            PANICKED_AT.set(panic.location().map(|it| (it.file().to_owned(), it.line())));
-            others(panic);
-        }));
-    });
-    failing(test);
-    let (file, line) = PANICKED_AT.take().expect("the hook has been called");
-    assert_eq!(file, Location::caller().file());
-    line
+fn steps(emulator: &Emulator) -> Vec<Step> {
+    emulator.journal().steps().to_vec()
 }
 
 /// Rounds of threads that come, are held at random points and let go from elsewhere.
 #[test]
 fn x1_the_journal_of_held_threads_replays() {
-    let dism = unverified().contract(Contract::Recorded).build();
+    let emulator = unverified().contract(Contract::Recorded).build();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let functions = [
         Function::Initialize,
@@ -93,13 +71,13 @@ fn x1_the_journal_of_held_threads_replays() {
         barrier.wait();
         for _ in 0..20 {
             let holds = functions.map(|function| {
-                let before = dism.hold(Hold::before(function));
-                (before, dism.hold(Hold::returning(function)), dism.hold(Hold::closing()))
+                let before = emulator.hold(Hold::before(function));
+                (before, emulator.hold(Hold::returning(function)), emulator.hold(Hold::closing()))
             });
             thread::yield_now();
             drop(holds);
         }
     });
-    let machine = dism.journal().replay().unwrap();
-    assert_eq!(machine.state(), dism.state());
+    let machine = emulator.journal().replay().unwrap();
+    assert_eq!(machine.state(), emulator.state());
 }

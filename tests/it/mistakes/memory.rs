@@ -1,6 +1,7 @@
 //! Mistakes with memory.
 
-use dism_emu::{Call, Memory};
+use dism_emu::Memory;
+use dism_emu::machine::Call;
 
 use super::makes;
 use crate::support::BUSY;

@@ -8,12 +8,11 @@ mod sessions;
 use dism_emu::Contract;
 
 use crate::hand::Hand;
-use crate::support::CONTRACTS;
 
 /// The client makes these mistakes under both contracts.
 #[track_caller]
 pub fn makes(mistakes: &[(u32, usize, &[usize])], client: impl Fn(&mut Hand)) {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         makes_under(contract, mistakes, &client);
     }
 }

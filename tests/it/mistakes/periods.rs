@@ -1,10 +1,11 @@
 //! Mistakes with initialize and shutdown.
 
-use dism_emu::{Call, Contract, DISM_ONLINE_IMAGE, Function, Hresult, Session};
+use dism_emu::machine::Call;
+use dism_emu::{Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Session};
 
 use super::{makes, makes_under};
 use crate::hand::{Hand, found};
-use crate::support::{BUSY, CONTRACTS, unverified};
+use crate::support::{BUSY, unverified};
 
 // 1: shutdown with a session open (S2)
 
@@ -246,7 +247,7 @@ fn mistake_4_is_forgotten_by_a_later_initialize_of_its_own() {
     makes_under(Contract::Documented, &[], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
-        it.take(2, Call::CallWithoutSession { function: Function::GetImageInfo }).unwrap();
+        it.take(2, Call::GetImageInfo { file: ImagePath::new("image.wim") }).unwrap();
         it.shutdown(1).unwrap();
         it.initialize(2).unwrap();
         it.shutdown(2).unwrap();
@@ -266,7 +267,7 @@ fn mistake_4_does_not_reach_into_the_next_period() {
     makes_under(Contract::Documented, &[], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
-        it.take(2, Call::CallWithoutSession { function: Function::GetImageInfo }).unwrap();
+        it.take(2, Call::GetImageInfo { file: ImagePath::new("image.wim") }).unwrap();
         it.shutdown(1).unwrap();
         it.initialize(1).unwrap();
         it.shutdown(2).unwrap();
@@ -324,13 +325,10 @@ fn mistake_4_is_none_of_a_thread_alone() {
 fn mistake_5_is_none_after_a_call_that_only_names_the_open() {
     let function = Function::OpenSession;
     let session = Session::from_raw(2);
-    for call in [Call::CallWithoutSession { function }, Call::BeginOperation { session, function }]
-    {
-        makes(&[(2, 0, &[])], |it| {
-            it.initialize(1).unwrap(); // 0
-            it.take(1, call.clone()).unwrap_err();
-        });
-    }
+    makes(&[(2, 0, &[])], |it| {
+        it.initialize(1).unwrap(); // 0
+        it.take(1, Call::BeginOperation { session, function }).unwrap_err();
+    });
 }
 
 // 6: S_FALSE taken for a failure (I3 Recorded)
@@ -364,14 +362,15 @@ fn mistake_6_a_scripted_s_false_under_both() {
 /// All that follows from it is one mistake.
 #[test]
 fn mistake_7_not_elevated_and_goes_on() {
-    for contract in CONTRACTS {
-        let dism = unverified().contract(contract).elevated(false).build();
+    for contract in Contract::ALL {
+        let emulator = unverified().contract(contract).elevated(false).build();
+        let dism = emulator.dism();
         dism.initialize().unwrap_err();
         let session = dism.open_session(DISM_ONLINE_IMAGE).unwrap_or(Session::DEFAULT);
         dism.operation(session, Function::AddDriver).unwrap_err();
         dism.close_session(session).unwrap_err();
         dism.shutdown().unwrap_err();
-        assert_eq!(found(&dism.journal()), [(7, 1, vec![0])]);
+        assert_eq!(found(&emulator.journal()), [(7, 1, vec![0])]);
     }
 }
 
@@ -390,7 +389,7 @@ fn mistake_7_takes_0xc0040001_for_initialized_already() {
     makes(&[(7, 1, &[0])], |it| {
         let code = Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED;
         it.scripted(1, Call::Initialize, code).unwrap_err();
-        it.take(1, Call::CallWithoutSession { function: Function::GetImageInfo }).unwrap_err();
+        it.take(1, Call::GetImageInfo { file: ImagePath::new("image.wim") }).unwrap_err();
     });
 }
 

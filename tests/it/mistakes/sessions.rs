@@ -1,10 +1,11 @@
 //! Mistakes with sessions.
 
-use dism_emu::{Call, DISM_ONLINE_IMAGE, Effect, Function, Hresult, OpenSession, Outcome, Session};
+use dism_emu::machine::{Call, Effect, Outcome};
+use dism_emu::{Contract, DISM_ONLINE_IMAGE, Function, Hresult, OpenSession, Session};
 
 use super::makes;
 use crate::hand::{Hand, found};
-use crate::support::{BUSY, CONTRACTS, REBOOT, unverified};
+use crate::support::{BUSY, REBOOT, unverified};
 
 /// A call that is refused while a close waits for an operation, which then ends with `result`.
 fn while_a_close_waits(
@@ -194,8 +195,9 @@ fn mistake_8_after_a_scripted_3010() {
 
 #[test]
 fn mistake_9_an_operation_and_a_close_from_inside_one() {
-    for contract in CONTRACTS {
-        let dism = unverified().contract(contract).build();
+    for contract in Contract::ALL {
+        let emulator = unverified().contract(contract).build();
+        let dism = emulator.dism();
         dism.initialize().unwrap();
         let session = dism.open_session("image").unwrap();
         let operation = dism.operation(session, Function::AddPackage).unwrap(); // 2
@@ -204,7 +206,7 @@ fn mistake_9_an_operation_and_a_close_from_inside_one() {
         operation.end().unwrap();
         dism.close_session(session).unwrap();
         dism.shutdown().unwrap();
-        assert_eq!(found(&dism.journal()), [(9, 3, vec![2]), (9, 4, vec![2])]);
+        assert_eq!(found(&emulator.journal()), [(9, 3, vec![2]), (9, 4, vec![2])]);
     }
 }
 

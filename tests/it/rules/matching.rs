@@ -7,18 +7,19 @@ use crate::support::{BUSY, IMAGE, OTHER, one_session, up};
 
 /// Which of a number of equal calls a rule answers.
 fn answered(rule: Rule, calls: usize) -> Vec<usize> {
-    let dism = up(Contract::Documented);
-    let _rule = dism.script(rule.answer(BUSY));
-    (1..=calls).filter(|_| dism.call(Function::CleanupMountpoints).is_err()).collect()
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
+    let _rule = emulator.script(rule.answer(BUSY));
+    (1..=calls).filter(|_| dism.cleanup_mountpoints().is_err()).collect()
 }
 
 #[test]
 fn a_rule_means_its_function_alone() {
     for &function in Function::ALL {
-        let (dism, session, memory) = ready_for(function, Contract::Documented);
+        let (emulator, dism, session, memory) = ready_for(function, Contract::Documented);
         let others = Function::ALL.iter().filter(|it| **it != function);
         let rules: Vec<_> =
-            others.map(|it| dism.script(Rule::on(*it).optional().answer(BUSY))).collect();
+            others.map(|it| emulator.script(Rule::on(*it).optional().answer(BUSY))).collect();
         let result = call(&dism, function, session, memory);
         assert_eq!(result, Ok(Hresult::S_OK), "{function}");
         assert!(rules.iter().all(|rule| rule.fired() == 0), "{function}");
@@ -28,8 +29,8 @@ fn a_rule_means_its_function_alone() {
 #[test]
 fn a_rule_on_any_operation_means_what_takes_a_session_but_for_the_close() {
     for &function in Function::ALL {
-        let (dism, session, memory) = ready_for(function, Contract::Documented);
-        let rule = dism.script(Rule::on_any_operation().answer(BUSY));
+        let (emulator, dism, session, memory) = ready_for(function, Contract::Documented);
+        let rule = emulator.script(Rule::on_any_operation().answer(BUSY));
         let result = call(&dism, function, session, memory);
         assert_eq!(result.is_err(), function.is_operation(), "{function}");
         assert_eq!(rule.fired(), u64::from(function.is_operation()), "{function}");
@@ -38,23 +39,25 @@ fn a_rule_on_any_operation_means_what_takes_a_session_but_for_the_close() {
 
 #[test]
 fn the_first_rule_in_force_answers() {
-    let dism = up(Contract::Documented);
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
     let rule = |code: Hresult| Rule::on(Function::CleanupMountpoints).answer(code);
-    let first = dism.script(rule(BUSY));
-    let second = dism.script(rule(Hresult::E_OUTOFMEMORY).optional());
+    let first = emulator.script(rule(BUSY));
+    let second = emulator.script(rule(Hresult::E_OUTOFMEMORY).optional());
     for _ in 0..3 {
-        assert_eq!(dism.call(Function::CleanupMountpoints), Err(Error::Scripted { code: BUSY }));
+        assert_eq!(dism.cleanup_mountpoints(), Err(Error::Failed { code: BUSY }));
     }
     assert_eq!((first.fired(), second.fired()), (3, 0));
 }
 
 #[test]
 fn rules_behind_the_one_that_answers_do_not_count_the_call() {
-    let dism = up(Contract::Documented);
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
     let rule = || Rule::on(Function::CleanupMountpoints);
-    let _first = dism.script(rule().times(2).answer(BUSY));
-    let second = dism.script(rule().nth(2).answer(Hresult::E_OUTOFMEMORY));
-    let codes = [(); 5].map(|()| dism.call(Function::CleanupMountpoints).map_err(|it| it.code()));
+    let _first = emulator.script(rule().times(2).answer(BUSY));
+    let second = emulator.script(rule().nth(2).answer(Hresult::E_OUTOFMEMORY));
+    let codes = [(); 5].map(|()| dism.cleanup_mountpoints().map_err(|it| it.code()));
     let fine = Ok(Hresult::S_OK);
     assert_eq!(codes, [Err(BUSY), Err(BUSY), fine, Err(Hresult::E_OUTOFMEMORY), fine]);
     assert_eq!(second.fired(), 1);
@@ -62,11 +65,12 @@ fn rules_behind_the_one_that_answers_do_not_count_the_call() {
 
 #[test]
 fn a_rule_that_lets_a_call_pass_leaves_it_to_the_next() {
-    let dism = up(Contract::Documented);
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
     let rule = || Rule::on(Function::CleanupMountpoints);
-    let _first = dism.script(rule().after(1).answer(BUSY));
-    let _second = dism.script(rule().answer(Hresult::E_OUTOFMEMORY));
-    let codes = [(); 2].map(|()| dism.call(Function::CleanupMountpoints).unwrap_err().code());
+    let _first = emulator.script(rule().after(1).answer(BUSY));
+    let _second = emulator.script(rule().answer(Hresult::E_OUTOFMEMORY));
+    let codes = [(); 2].map(|()| dism.cleanup_mountpoints().unwrap_err().code());
     assert_eq!(codes, [Hresult::E_OUTOFMEMORY, BUSY]);
 }
 
@@ -88,18 +92,20 @@ fn there_is_no_0th_call() {
 
 #[test]
 fn nth_counts_since_the_rule_came_into_force() {
-    let dism = up(Contract::Documented);
-    dism.call(Function::CleanupMountpoints).unwrap();
-    let _rule = dism.script(Rule::on(Function::CleanupMountpoints).nth(2).answer(BUSY));
-    assert!(dism.call(Function::CleanupMountpoints).is_ok());
-    assert!(dism.call(Function::CleanupMountpoints).is_err());
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
+    dism.cleanup_mountpoints().unwrap();
+    let _rule = emulator.script(Rule::on(Function::CleanupMountpoints).nth(2).answer(BUSY));
+    assert!(dism.cleanup_mountpoints().is_ok());
+    assert!(dism.cleanup_mountpoints().is_err());
 }
 
 #[test]
 fn nth_counts_only_the_calls_that_the_rule_means() {
-    let (dism, session) = one_session(Contract::Documented);
+    let (emulator, dism, session) = one_session(Contract::Documented);
     let other = dism.open_session(OTHER).unwrap();
-    let _rule = dism.script(Rule::on(Function::AddPackage).session(session).nth(2).answer(BUSY));
+    let _rule =
+        emulator.script(Rule::on(Function::AddPackage).session(session).nth(2).answer(BUSY));
     assert!(dism.perform(session, Function::AddPackage).is_ok());
     assert!(dism.perform(other, Function::AddPackage).is_ok());
     assert!(dism.perform(session, Function::GetFeatures).is_ok());
@@ -127,9 +133,9 @@ fn after_and_times_go_together_in_either_order() {
 #[test]
 fn a_session_narrows_a_rule_to_its_operations_and_closes() {
     for function in [Function::AddPackage, Function::CloseSession] {
-        let (dism, session) = one_session(Contract::Documented);
+        let (emulator, dism, session) = one_session(Contract::Documented);
         let other = dism.open_session(OTHER).unwrap();
-        let rule = dism.script(Rule::on(function).session(other).answer(BUSY));
+        let rule = emulator.script(Rule::on(function).session(other).answer(BUSY));
         assert!(call(&dism, function, session, Memory::NULL).is_ok(), "{function}");
         assert_eq!(rule.fired(), 0);
         assert!(call(&dism, function, other, Memory::NULL).is_err(), "{function}");
@@ -139,9 +145,9 @@ fn a_session_narrows_a_rule_to_its_operations_and_closes() {
 
 #[test]
 fn an_open_names_no_session() {
-    let (dism, session) = one_session(Contract::Documented);
+    let (emulator, dism, session) = one_session(Contract::Documented);
     let rule = Rule::on(Function::OpenSession).session(session).optional().answer(BUSY);
-    let rule = dism.script(rule);
+    let rule = emulator.script(rule);
     assert_eq!(dism.open_session(IMAGE), Ok(session));
     assert_eq!(rule.fired(), 0);
 }
@@ -149,10 +155,11 @@ fn an_open_names_no_session() {
 #[test]
 fn o6_an_image_narrows_a_rule_to_its_opens_operations_and_closes_in_any_spelling() {
     for spelt in [IMAGE, "c:/MOUNT", r"C:\Mount\", "C:/mount//"] {
-        let dism = up(Contract::Documented);
+        let emulator = up(Contract::Documented);
+        let dism = emulator.dism();
         let rule = |function| Rule::on(function).image(spelt).nth(1).answer(BUSY);
         let functions = [Function::OpenSession, Function::AddPackage, Function::CloseSession];
-        let rules = functions.map(|function| dism.script(rule(function)));
+        let rules = functions.map(|function| emulator.script(rule(function)));
 
         let other = dism.open_session(OTHER).unwrap();
         assert!(dism.perform(other, Function::AddPackage).is_ok());
@@ -169,9 +176,10 @@ fn o6_an_image_narrows_a_rule_to_its_opens_operations_and_closes_in_any_spelling
 
 #[test]
 fn an_image_can_be_the_online_one() {
-    let dism = up(Contract::Documented);
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
     let rule = Rule::on_any_operation().image(DISM_ONLINE_IMAGE.to_lowercase()).answer(BUSY);
-    let rule = dism.script(rule);
+    let rule = emulator.script(rule);
     let [offline, online] = [IMAGE, DISM_ONLINE_IMAGE].map(|it| dism.open_session(it).unwrap());
     assert!(dism.perform(offline, Function::AddPackage).is_ok());
     assert!(dism.perform(online, Function::AddPackage).is_err());
@@ -182,12 +190,13 @@ fn an_image_can_be_the_online_one() {
 fn a_rule_for_an_image_means_its_mounting_in_any_spelling() {
     let functions = [Function::MountImage, Function::RemountImage, Function::UnmountImage];
     for function in functions {
-        let dism = up(Contract::Documented);
+        let emulator = up(Contract::Documented);
+        let dism = emulator.dism();
         let answers = |path: &str| {
             let mounted = dism.mount_image(MountImage::new(path, "install.wim"));
             [mounted, dism.remount_image(path), dism.unmount_image(path)]
         };
-        let rule = dism.script(Rule::on(function).image("d:/OTHER/").answer(3010_u32));
+        let rule = emulator.script(Rule::on(function).image("d:/OTHER/").answer(3010));
         assert_eq!(answers(IMAGE), [Ok(Hresult::S_OK); 3], "{function}");
         let expected = functions.map(|it| Ok(Hresult::new(if it == function { 3010 } else { 0 })));
         assert_eq!(answers(OTHER), expected, "{function}");
@@ -200,8 +209,8 @@ fn what_names_no_image_is_not_meant_by_a_rule_for_one() {
     for function in
         [Function::Initialize, Function::Shutdown, Function::Delete, Function::CleanupMountpoints]
     {
-        let (dism, session, memory) = ready_for(function, Contract::Documented);
-        let rule = dism.script(Rule::on(function).image(IMAGE).optional().answer(BUSY));
+        let (emulator, dism, session, memory) = ready_for(function, Contract::Documented);
+        let rule = emulator.script(Rule::on(function).image(IMAGE).optional().answer(BUSY));
         assert!(call(&dism, function, session, memory).is_ok(), "{function}");
         assert_eq!(rule.fired(), 0, "{function}");
     }

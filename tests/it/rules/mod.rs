@@ -9,10 +9,10 @@ mod unused;
 
 use std::thread;
 
-use dism_emu::{Function, Memory, Rule, Session};
+use dism_emu::{Contract, Function, Hresult, Memory, Rule, Session};
 
 use crate::methods::call;
-use crate::support::{BUSY, CONTRACTS, IMAGE, up};
+use crate::support::{BUSY, IMAGE, failing, line_of_panic, up};
 
 #[test]
 fn a_rule_says_what_it_means() {
@@ -23,7 +23,7 @@ fn a_rule_says_what_it_means() {
             "DismAddPackage on session 2, call 3 only, answers 0x800F0902 (DISMAPI_E_BUSY)",
         ),
         (
-            Rule::on_any_operation().image("image").after(2).answer(1_u32),
+            Rule::on_any_operation().image("image").after(2).answer(1),
             "any operation of \"image\", from call 3 on, answers 0x00000001 (S_FALSE)",
         ),
         (
@@ -34,21 +34,42 @@ fn a_rule_says_what_it_means() {
             Rule::on(Function::Shutdown).after(2).times(3).answer(BUSY),
             "DismShutdown, from call 3 on, 3 times, answers 0x800F0902 (DISMAPI_E_BUSY)",
         ),
+        (
+            Rule::dead_host(Session::from_raw(2)),
+            "any operation on session 2, answers 0x80010108 (RPC_E_DISCONNECTED), then 0x800706BE \
+             (WIN32_RPC_S_CALL_FAILED)",
+        ),
+        (
+            Rule::dead_host(Session::from_raw(2)).answer(BUSY),
+            "any operation on session 2, answers 0x800F0902 (DISMAPI_E_BUSY)",
+        ),
     ];
     for (rule, text) in shown {
         assert_eq!(rule.to_string(), text);
+        assert_eq!(format!("{rule:?}"), format!("Rule({text})"));
     }
+}
+
+/// Any number can be answered (P4), but only a failure fails.
+#[test]
+fn a_rule_that_is_to_fail_with_a_success_panics_at_the_line_of_the_test() {
+    let rule = || Rule::on(Function::AddPackage);
+    assert_eq!(rule().fail(0x800F_0902), rule().answer(BUSY));
+    assert_eq!(line_of_panic(|| drop(rule().fail(5))), line!());
+    let said = failing(|| rule().fail(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED));
+    assert!(said.starts_with("0x00000BC2 (ERROR_SUCCESS_REBOOT_REQUIRED) is a success"), "{said}");
 }
 
 /// X1: everything at once that a rule can do, on several threads.
 #[test]
 fn x1_the_journal_of_a_scripted_run_replays() {
-    for contract in CONTRACTS {
-        let dism = up(contract);
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
         let session = dism.open_session(IMAGE).unwrap();
         for &function in Function::ALL {
-            for rule in [Rule::on(function).nth(2).answer(BUSY), Rule::on(function).answer(1_u32)] {
-                dism.script(rule.optional()).keep();
+            for rule in [Rule::on(function).nth(2).answer(BUSY), Rule::on(function).answer(1)] {
+                emulator.script(rule.optional()).keep();
             }
         }
         let client = || {
@@ -62,9 +83,9 @@ fn x1_the_journal_of_a_scripted_run_replays() {
                 scope.spawn(client);
             }
         });
-        let journal = dism.journal();
+        let journal = emulator.journal();
         let machine = journal.replay().unwrap();
-        assert_eq!(machine.state(), dism.state());
+        assert_eq!(machine.state(), emulator.state());
         assert!(journal.steps().iter().any(|step| step.call.answer() == Some(BUSY)));
     }
 }

@@ -2,107 +2,118 @@
 
 use dism_emu::{Contract, Emulator, Error, Function, Hresult, Memory, MountImage, Rule, Session};
 
-use crate::methods::without_session;
+use crate::methods::{WITHOUT_SESSION, call};
 use crate::support::{BUSY, IMAGE, OTHER, unverified, up};
 
 /// Puts a rule in force for the one call that the contract refuses, and shows that it was neither
 /// asked nor counted.
 #[track_caller]
-fn refused_as_ever(dism: &Emulator, function: Function, call: impl Fn() -> Option<Error>) {
+fn refused_as_ever(emulator: &Emulator, function: Function, call: impl Fn() -> Option<Error>) {
     let unscripted = call().expect("the contract refuses it");
-    let rule = dism.script(Rule::on(function).nth(1).optional().answer(BUSY));
+    let rule = emulator.script(Rule::on(function).nth(1).optional().answer(BUSY));
     assert_eq!(call(), Some(unscripted), "{function}");
     assert_eq!(rule.fired(), 0, "{function}");
-    dism.journal().replay().unwrap();
+    emulator.journal().replay().unwrap();
 }
 
 #[test]
 fn i2_an_initialize_that_the_contract_refuses_asks_no_rule() {
-    let dism = unverified().elevated(false).build();
-    refused_as_ever(&dism, Function::Initialize, || dism.initialize().err());
-    let dism = up(Contract::Documented);
-    refused_as_ever(&dism, Function::Initialize, || dism.initialize().err());
+    let emulator = unverified().elevated(false).build();
+    let dism = emulator.dism();
+    refused_as_ever(&emulator, Function::Initialize, || dism.initialize().err());
+    let dism = up(Contract::Documented).dism();
+    refused_as_ever(&emulator, Function::Initialize, || dism.initialize().err());
 }
 
 #[test]
 fn o1_an_open_that_the_contract_refuses_asks_no_rule() {
-    let dism = unverified().last_session(2).build();
-    refused_as_ever(&dism, Function::OpenSession, || dism.open_session(IMAGE).err());
+    let emulator = unverified().last_session(2).build();
+    let dism = emulator.dism();
+    refused_as_ever(&emulator, Function::OpenSession, || dism.open_session(IMAGE).err());
     dism.initialize().unwrap();
-    refused_as_ever(&dism, Function::OpenSession, || dism.open_session("").err());
+    refused_as_ever(&emulator, Function::OpenSession, || dism.open_session("").err());
     dism.open_session(IMAGE).unwrap();
     // O8: the numbers ran out.
-    refused_as_ever(&dism, Function::OpenSession, || dism.open_session(OTHER).err());
+    refused_as_ever(&emulator, Function::OpenSession, || dism.open_session(OTHER).err());
 }
 
 #[test]
 fn c2_a_close_that_the_contract_refuses_asks_no_rule() {
     let function = Function::CloseSession;
-    let dism = unverified().build();
-    refused_as_ever(&dism, function, || dism.close_session(Session::from_raw(2)).err());
+    let emulator = unverified().build();
+    let dism = emulator.dism();
+    refused_as_ever(&emulator, function, || dism.close_session(Session::from_raw(2)).err());
     dism.initialize().unwrap();
-    refused_as_ever(&dism, function, || dism.close_session(Session::DEFAULT).err());
+    refused_as_ever(&emulator, function, || dism.close_session(Session::DEFAULT).err());
     let session = dism.open_session(IMAGE).unwrap();
     let operation = dism.operation(session, Function::GetFeatures).unwrap();
     // C7: it would wait for its own thread.
-    refused_as_ever(&dism, function, || dism.close_session(session).err());
+    refused_as_ever(&emulator, function, || dism.close_session(session).err());
     drop(operation);
 }
 
 #[test]
 fn s2_a_shutdown_that_the_contract_refuses_asks_no_rule() {
-    let dism = unverified().build();
-    refused_as_ever(&dism, Function::Shutdown, || dism.shutdown().err());
+    let emulator = unverified().build();
+    let dism = emulator.dism();
+    refused_as_ever(&emulator, Function::Shutdown, || dism.shutdown().err());
     dism.initialize().unwrap();
     dism.open_session(IMAGE).unwrap();
-    refused_as_ever(&dism, Function::Shutdown, || dism.shutdown().err());
+    refused_as_ever(&emulator, Function::Shutdown, || dism.shutdown().err());
 }
 
 #[test]
 fn p1_an_operation_that_the_contract_refuses_asks_no_rule() {
     let function = Function::AddPackage;
-    let dism = unverified().build();
-    refused_as_ever(&dism, function, || dism.perform(Session::from_raw(2), function).err());
+    let emulator = unverified().build();
+    let dism = emulator.dism();
+    refused_as_ever(&emulator, function, || dism.perform(Session::from_raw(2), function).err());
     dism.initialize().unwrap();
-    refused_as_ever(&dism, function, || dism.perform(Session::DEFAULT, function).err());
+    refused_as_ever(&emulator, function, || dism.perform(Session::DEFAULT, function).err());
     let session = dism.open_session(IMAGE).unwrap();
     let operation = dism.operation(session, Function::GetFeatures).unwrap();
     // P3: it would wait for its own thread.
-    refused_as_ever(&dism, function, || dism.perform(session, function).err());
+    refused_as_ever(&emulator, function, || dism.perform(session, function).err());
     drop(operation);
 }
 
 #[test]
 fn e5_a_last_error_that_is_out_of_reach_asks_no_rule() {
-    let dism = up(Contract::Documented);
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
     dism.shutdown().unwrap();
-    refused_as_ever(&dism, Function::GetLastErrorMessage, || dism.last_error().err());
+    refused_as_ever(&emulator, Function::GetLastErrorMessage, || dism.last_error().err());
 }
 
 #[test]
 fn d3_a_delete_that_the_contract_refuses_asks_no_rule() {
-    let dism = up(Contract::Documented);
-    refused_as_ever(&dism, Function::Delete, || dism.delete(Memory::from_raw(1)).err());
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
+    refused_as_ever(&emulator, Function::Delete, || dism.delete(Memory::from_raw(1)).err());
     let memory = dism.hand_out(Function::GetFeatures).unwrap();
     dism.shutdown().unwrap();
-    refused_as_ever(&dism, Function::Delete, || dism.delete(memory).err());
+    refused_as_ever(&emulator, Function::Delete, || dism.delete(memory).err());
 }
 
 #[test]
 fn n1_a_call_that_the_contract_refuses_asks_no_rule() {
-    let dism = unverified().build();
-    for function in without_session() {
-        refused_as_ever(&dism, function, || dism.call(function).err());
+    let emulator = unverified().build();
+    let dism = emulator.dism();
+    for function in WITHOUT_SESSION {
+        refused_as_ever(&emulator, function, || {
+            call(&dism, function, Session::DEFAULT, Memory::NULL).err()
+        });
     }
 }
 
 #[test]
 fn p1_a_rule_answers_a_commit_of_a_mounted_image_alone() {
-    let dism = up(Contract::Documented);
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
     dism.mount_image(MountImage::new(IMAGE, "install.wim")).unwrap();
     let session = dism.open_session(IMAGE).unwrap();
     let other = dism.open_session("other").unwrap();
-    let rule = dism.script(Rule::on(Function::CommitImage).answer(3010_u32));
+    let rule = emulator.script(Rule::on(Function::CommitImage).answer(3010));
     for session in [other, Session::DEFAULT] {
         let refused = dism.perform(session, Function::CommitImage).unwrap_err();
         assert_eq!(refused.code(), Hresult::E_INVALIDARG);
@@ -111,5 +122,5 @@ fn p1_a_rule_answers_a_commit_of_a_mounted_image_alone() {
     let reboot = Ok(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED);
     assert_eq!(dism.perform(session, Function::CommitImage), reboot);
     assert_eq!(rule.fired(), 1);
-    dism.journal().replay().unwrap();
+    emulator.journal().replay().unwrap();
 }

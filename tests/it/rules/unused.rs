@@ -1,4 +1,4 @@
-//! A rule that never fired is reported.
+//! A rule that did not fire as the test expects is reported.
 
 use dism_emu::{Function, Rule, Session};
 
@@ -6,12 +6,13 @@ use crate::support::{BUSY, IMAGE, blameless, told, unverified};
 
 #[test]
 fn a_rule_that_never_fired_is_told_by_name_and_place() {
-    let dism = unverified().build();
+    let emulator = unverified().build();
+    let dism = emulator.dism();
     let rule = Rule::on(Function::AddPackage).session(Session::from_raw(7)).answer(BUSY);
     let line = line!() + 1;
-    let guard = dism.script(rule.clone());
+    let guard = emulator.script(rule.clone());
     blameless(&dism);
-    let report = told(&dism);
+    let report = told(&emulator);
     assert!(report.contains(&rule.to_string()), "{report}");
     assert!(report.contains(file!()) && report.contains(&line.to_string()), "{report}");
     drop(guard);
@@ -19,64 +20,115 @@ fn a_rule_that_never_fired_is_told_by_name_and_place() {
 
 #[test]
 fn a_rule_that_was_taken_back_without_having_fired_is_told_once() {
-    let dism = unverified().build();
-    drop(dism.script(Rule::on(Function::AddPackage)));
+    let emulator = unverified().build();
+    let dism = emulator.dism();
+    drop(emulator.script(Rule::on(Function::AddPackage)));
     blameless(&dism);
-    assert_eq!(told(&dism).matches("DismAddPackage").count(), 1);
+    assert_eq!(told(&emulator).matches("DismAddPackage").count(), 1);
 }
 
 #[test]
 fn a_rule_that_is_kept_and_never_fired_is_told() {
-    let dism = unverified().build();
-    dism.script(Rule::on(Function::AddPackage)).keep();
+    let emulator = unverified().build();
+    let dism = emulator.dism();
+    emulator.script(Rule::on(Function::AddPackage)).keep();
     blameless(&dism);
-    assert!(told(&dism).contains("DismAddPackage"));
+    assert!(told(&emulator).contains("DismAddPackage"));
 }
 
 #[test]
 fn a_rule_that_fired_is_not_told() {
-    let dism = unverified().build();
-    let guard = dism.script(Rule::on(Function::Initialize));
+    let emulator = unverified().build();
+    let dism = emulator.dism();
+    let guard = emulator.script(Rule::on(Function::Initialize));
     blameless(&dism);
-    assert!(dism.verify().is_ok());
+    assert!(emulator.verify().is_ok());
     drop(guard);
-    assert!(dism.verify().is_ok());
+    assert!(emulator.verify().is_ok());
 }
 
 #[test]
 fn an_optional_rule_need_not_fire() {
-    let dism = unverified().build();
-    let guard = dism.script(Rule::on(Function::AddPackage).optional());
-    dism.script(Rule::on(Function::AddDriver).optional()).keep();
+    let emulator = unverified().build();
+    let dism = emulator.dism();
+    let guard = emulator.script(Rule::on(Function::AddPackage).optional());
+    emulator.script(Rule::on(Function::AddDriver).optional()).keep();
     blameless(&dism);
-    assert!(dism.verify().is_ok());
+    assert!(emulator.verify().is_ok());
     drop(guard);
-    assert!(dism.verify().is_ok());
+    assert!(emulator.verify().is_ok());
 }
 
 #[test]
 fn a_host_that_died_unnoticed_is_told_as_one_rule() {
     for is_dropped in [false, true] {
-        let dism = unverified().build();
-        let dead = dism.kill_host(Session::from_raw(2));
+        let emulator = unverified().build();
+        let dism = emulator.dism();
+        let dead = emulator.script(Rule::dead_host(Session::from_raw(2)));
         if is_dropped {
             drop(dead);
         } else {
             dead.keep();
         }
         blameless(&dism);
-        assert_eq!(told(&dism).matches("any operation on session 2").count(), 1);
+        assert_eq!(told(&emulator).matches("any operation on session 2").count(), 1);
     }
 }
 
 #[test]
 fn a_host_that_died_is_noticed_by_one_operation() {
-    let dism = unverified().build();
+    let emulator = unverified().build();
+    let dism = emulator.dism();
     dism.initialize().unwrap();
     let session = dism.open_session(IMAGE).unwrap();
-    dism.kill_host(session).keep();
+    emulator.script(Rule::dead_host(session)).keep();
     dism.perform(session, Function::GetFeatures).unwrap_err();
     dism.close_session(session).unwrap();
     dism.shutdown().unwrap();
-    assert!(dism.verify().is_ok());
+    assert!(emulator.verify().is_ok());
+}
+
+#[test]
+fn a_rule_that_fired_another_number_of_times_than_expected_is_told_with_both() {
+    for (calls, expected) in [(0, 1), (1, 2), (3, 2), (1, 0)] {
+        let emulator = unverified().build();
+        let dism = emulator.dism();
+        let rule = Rule::on(Function::CleanupMountpoints).expect(expected);
+        emulator.script(rule.clone()).keep();
+        dism.initialize().unwrap();
+        (0..calls).for_each(|_| assert!(dism.cleanup_mountpoints().is_ok()));
+        dism.shutdown().unwrap();
+        let report = told(&emulator);
+        let remark = format!("fired {calls} times, expected {expected}: {rule}, at {}:", file!());
+        assert_eq!(report.matches(&remark).count(), 1, "{report}");
+    }
+}
+
+#[test]
+fn a_rule_that_fired_as_often_as_expected_is_not_told() {
+    for calls in 0..3 {
+        let emulator = unverified().build();
+        let dism = emulator.dism();
+        // What is said last counts.
+        let rule = Rule::on(Function::CleanupMountpoints).optional().expect(calls);
+        emulator.script(rule).keep();
+        emulator.script(Rule::on(Function::AddPackage).expect(5).optional()).keep();
+        dism.initialize().unwrap();
+        (0..calls).for_each(|_| assert!(dism.cleanup_mountpoints().is_ok()));
+        dism.shutdown().unwrap();
+        assert!(emulator.verify().is_ok());
+    }
+}
+
+#[test]
+fn what_was_expected_is_decided_when_the_rule_is_taken_back() {
+    let emulator = unverified().build();
+    let dism = emulator.dism();
+    dism.initialize().unwrap();
+    let rule = emulator.script(Rule::on(Function::CleanupMountpoints).expect(1));
+    dism.cleanup_mountpoints().unwrap();
+    drop(rule);
+    dism.cleanup_mountpoints().unwrap();
+    dism.shutdown().unwrap();
+    assert!(emulator.verify().is_ok());
 }

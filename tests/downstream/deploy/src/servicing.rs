@@ -5,15 +5,21 @@ use std::ops::ControlFlow;
 /// `Ok` has the number that the function returned, since not every success is 0; `Err` has the
 /// failing `HRESULT`. In production this is implemented by calls of `DismApi.dll`, in the tests by
 /// an emulator.
+///
+/// The methods are `#[track_caller]`, so that a report of the tests shows the tool's own lines and
+/// not those of the implementation.
 pub trait Servicing {
     /// `DismInitialize`.
+    #[track_caller]
     fn initialize(&self) -> Result<u32, i32>;
 
     /// `DismOpenSession`: the new handle.
+    #[track_caller]
     fn open_session(&self, image: &str) -> Result<u32, i32>;
 
     /// `DismAddPackage`. The callback is told how much of how much is done, and cancels with
     /// [`ControlFlow::Break`].
+    #[track_caller]
     fn add_package(
         &self,
         session: u32,
@@ -22,18 +28,23 @@ pub trait Servicing {
     ) -> Result<u32, i32>;
 
     /// `DismEnableFeature`.
+    #[track_caller]
     fn enable_feature(&self, session: u32, feature: &str) -> Result<u32, i32>;
 
     /// `DismGetFeatures`.
+    #[track_caller]
     fn features(&self, session: u32) -> Result<Features, i32>;
 
     /// `DismDelete`.
+    #[track_caller]
     fn delete(&self, memory: u32) -> Result<(), i32>;
 
     /// `DismCloseSession`.
+    #[track_caller]
     fn close_session(&self, session: u32) -> Result<u32, i32>;
 
     /// `DismShutdown`.
+    #[track_caller]
     fn shutdown(&self) -> Result<(), i32>;
 }
 

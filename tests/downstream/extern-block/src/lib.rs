@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_failure_has_the_message_of_dism() {
         let process = Process::start(Emulator::builder());
-        let unknown = Rule::on(Function::OpenSession).answer(Hresult::DISMAPI_E_NEEDS_REMOUNT);
+        let unknown = Rule::on(Function::OpenSession).fail(Hresult::DISMAPI_E_NEEDS_REMOUNT);
         let _unknown = process.emulator().script(unknown);
 
         let api = Api::start().unwrap();

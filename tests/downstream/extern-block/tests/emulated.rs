@@ -9,7 +9,7 @@ use extern_block::{dism, enable_feature};
 
 #[test]
 fn the_tool_enables_a_feature_under_both_contracts() {
-    for contract in [Contract::Documented, Contract::Recorded] {
+    for contract in Contract::ALL {
         let process = Process::start(Emulator::builder().contract(contract));
         let mut seen = Vec::new();
         let needs_restart = enable_feature("NetFx3", |current, _| seen.push(current));
@@ -26,7 +26,7 @@ fn a_feature_that_is_unknown_leaves_nothing_open() {
     let process = Process::start(Emulator::builder());
     let unknown = Rule::on(Function::EnableFeature)
         .progress([Progress::new(0, 100)])
-        .answer(Hresult::DISMAPI_E_UNKNOWN_FEATURE);
+        .fail(Hresult::DISMAPI_E_UNKNOWN_FEATURE);
     let _unknown = process.emulator().script(unknown);
 
     let failed = enable_feature("NoSuchFeature", |_, _| {}).unwrap_err();
@@ -58,7 +58,7 @@ fn a_shutdown_while_the_tool_closes_its_session_is_refused() {
     let hold = process.emulator().hold(Hold::closing());
     let tool = thread::spawn(|| enable_feature("NetFx3", |_, _| {}));
     hold.wait();
-    assert_eq!(process.emulator().shutdown(), Err(Error::OpenSessionHandles));
+    assert_eq!(process.emulator().dism().shutdown(), Err(Error::OpenSessionHandles));
     hold.release();
     assert_eq!(tool.join().unwrap(), Ok(false));
 }

@@ -2,9 +2,9 @@
 
 use std::ffi::c_void;
 
-use dism_emu::capi::{
+use dism_emu::capi::Process;
+use dism_emu::capi::ffi::{
     DismCloseSession, DismDelete, DismGetPackages, DismInitialize, DismOpenSession, DismShutdown,
-    Process,
 };
 use dism_emu::{Contract, Emulator, Function, Hold, Hresult, Mistake, Rule};
 use libloading_client::DismApi;
@@ -33,7 +33,7 @@ fn emulated() -> DismApi {
 
 #[test]
 fn an_empty_image_has_no_packages() {
-    for contract in [Contract::Documented, Contract::Recorded] {
+    for contract in Contract::ALL {
         let _process = Process::start(Emulator::builder().contract(contract));
         assert_eq!(emulated().count_packages(), Ok(0));
     }
@@ -42,7 +42,7 @@ fn an_empty_image_has_no_packages() {
 #[test]
 fn a_failing_list_leaves_nothing_open() {
     let process = Process::start(Emulator::builder());
-    let busy = Rule::on(Function::GetPackages).answer(Hresult::DISMAPI_E_BUSY);
+    let busy = Rule::on(Function::GetPackages).fail(Hresult::DISMAPI_E_BUSY);
     let _busy = process.emulator().script(busy);
     assert_eq!(emulated().count_packages(), Err(0x800F_0902_u32 as i32));
     process.emulator().verify().unwrap();

@@ -1,26 +1,29 @@
 use std::ops::ControlFlow;
 
 use deploy::{Deployed, Plan, deploy};
-use dism_emu::{Call, Contract, Function, Hresult, Rule, State};
+use dism_emu::machine::{Call, State};
+use dism_emu::{Contract, Function, Hresult, Rule};
 
-use crate::{CONTRACTS, plan, process, quiet};
+use crate::{Emulated, plan, process, quiet};
 
 #[test]
 fn a_deployment_succeeds_and_leaves_nothing_behind() {
-    for contract in CONTRACTS {
-        let dism = process(contract);
+    for contract in Contract::ALL {
+        let emulator = process(contract);
+        let dism = Emulated(emulator.dism());
         let deployed = deploy(&dism, &plan(), quiet).unwrap();
         assert_eq!(deployed.features, ["NetFx3", "TelnetClient"]);
         assert!(!deployed.reboot_required);
-        assert_eq!(dism.0.state(), State::Down);
+        assert_eq!(emulator.state(), State::Down);
     }
 }
 
 #[test]
 fn packages_come_before_features() {
-    let dism = process(Contract::Documented);
+    let emulator = process(Contract::Documented);
+    let dism = Emulated(emulator.dism());
     deploy(&dism, &plan(), quiet).unwrap();
-    let journal = dism.0.journal();
+    let journal = emulator.journal();
     let begun: Vec<_> = journal
         .steps()
         .iter()
@@ -35,7 +38,8 @@ fn packages_come_before_features() {
 
 #[test]
 fn progress_reaches_the_user() {
-    let dism = process(Contract::Documented);
+    let emulator = process(Contract::Documented);
+    let dism = Emulated(emulator.dism());
     let mut seen = Vec::new();
     let plan = Plan { packages: vec!["only.cab".into()], ..plan() };
     deploy(&dism, &plan, |current, total| {
@@ -49,11 +53,12 @@ fn progress_reaches_the_user() {
 /// C6 has it that the close says so, too. No page does, so here the close says nothing.
 #[test]
 fn a_package_that_needs_a_reboot_is_a_success_that_says_so() {
-    for contract in CONTRACTS {
-        let dism = process(contract);
-        let _silent = dism.0.script(Rule::on(Function::CloseSession).answer(Hresult::S_OK));
+    for contract in Contract::ALL {
+        let emulator = process(contract);
+        let dism = Emulated(emulator.dism());
+        let _silent = emulator.script(Rule::on(Function::CloseSession).answer(Hresult::S_OK));
         let reboot = Rule::on(Function::AddPackage).nth(1);
-        let _reboot = dism.0.script(reboot.answer(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED));
+        let _reboot = emulator.script(reboot.answer(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED));
         let deployed = deploy(&dism, &plan(), quiet);
         assert!(matches!(deployed, Ok(Deployed { reboot_required: true, .. })));
     }
@@ -62,10 +67,11 @@ fn a_package_that_needs_a_reboot_is_a_success_that_says_so() {
 /// C6, where no operation said anything.
 #[test]
 fn a_close_that_needs_a_reboot_is_a_success_that_says_so() {
-    for contract in CONTRACTS {
-        let dism = process(contract);
+    for contract in Contract::ALL {
+        let emulator = process(contract);
+        let dism = Emulated(emulator.dism());
         let reboot = Rule::on(Function::CloseSession);
-        let _reboot = dism.0.script(reboot.answer(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED));
+        let _reboot = emulator.script(reboot.answer(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED));
         let deployed = deploy(&dism, &plan(), quiet);
         assert!(matches!(deployed, Ok(Deployed { reboot_required: true, .. })));
     }
@@ -74,20 +80,22 @@ fn a_close_that_needs_a_reboot_is_a_success_that_says_so() {
 /// I3 Recorded: the tool runs inside a program that uses DISM itself.
 #[test]
 fn an_initialization_that_was_there_before_is_there_afterwards() {
-    let dism = process(Contract::Recorded);
+    let emulator = process(Contract::Recorded);
+    let dism = Emulated(emulator.dism());
     dism.0.initialize().unwrap();
     deploy(&dism, &plan(), quiet).unwrap();
-    assert_eq!(dism.0.state(), State::Up { count: 1, open_sessions: 0 });
+    assert_eq!(emulator.state(), State::Up { count: 1, open_sessions: 0 });
     dism.0.shutdown().unwrap();
 }
 
 /// I3 Documented: the tool is refused, and does not shut down what it did not initialize.
 #[test]
 fn a_refused_tool_leaves_the_other_initialization_alone() {
-    let dism = process(Contract::Documented);
+    let emulator = process(Contract::Documented);
+    let dism = Emulated(emulator.dism());
     dism.0.initialize().unwrap();
     let failed = deploy(&dism, &plan(), quiet).unwrap_err();
     assert_eq!(failed.to_string(), "initializing DISM failed with 0x800704DF");
-    assert!(dism.0.state().is_initialized());
+    assert!(emulator.state().is_initialized());
     dism.0.shutdown().unwrap();
 }

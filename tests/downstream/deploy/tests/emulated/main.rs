@@ -1,9 +1,9 @@
 //! The tool on an emulated process: when all goes well, when a call fails, and with a mistake
 //! planted in it.
 //!
-//! Every test has a process of its own. Where its last handle is dropped it panics with a report if
-//! the tool made one of the mistakes of `dism_emu::docs::mistakes`, so the tests of the sound tool
-//! all say that it made none, and need not say so.
+//! Every test has a process of its own. Where its emulator is dropped it panics with a report if the
+//! tool made one of the mistakes of `dism_emu::docs::mistakes`, so the tests of the sound tool all
+//! say that it made none, and need not say so.
 
 mod adapter;
 mod all_goes_well;
@@ -17,10 +17,8 @@ use deploy::Plan;
 use dism_emu::{Contract, Emulator};
 
 /// Microsoft's pages and the genuine DLL disagree; a tool that passes under both is safe.
-const CONTRACTS: [Contract; 2] = [Contract::Documented, Contract::Recorded];
-
-fn process(contract: Contract) -> Emulated {
-    Emulated(Emulator::builder().contract(contract).build())
+fn process(contract: Contract) -> Emulator {
+    Emulator::builder().contract(contract).build()
 }
 
 fn plan() -> Plan {

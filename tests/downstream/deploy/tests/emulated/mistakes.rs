@@ -7,8 +7,7 @@ use std::thread;
 use deploy::{Flaw, Plan, deploy};
 use dism_emu::{Contract, Emulator, Function, Hold, Hresult, Mistake, Rule};
 
-use crate::adapter::Emulated;
-use crate::{CONTRACTS, plan, process, quiet};
+use crate::{Emulated, plan, process, quiet};
 
 fn flawed(flaw: Flaw) -> Plan {
     Plan { flaw, ..plan() }
@@ -17,8 +16,8 @@ fn flawed(flaw: Flaw) -> Plan {
 /// The report has this mistake and no other, and shows the line of the tool on which it calls this
 /// method of the seam.
 #[track_caller]
-fn assert_found(dism: &Emulated, mistake: Mistake, method: &str) {
-    let report = dism.0.verify().expect_err("a mistake");
+fn assert_found(emulator: &Emulator, mistake: Mistake, method: &str) {
+    let report = emulator.verify().expect_err("a mistake");
     let [finding] = report.mistakes() else { panic!("not one mistake: {report}") };
     assert_eq!(finding.mistake, mistake);
 
@@ -34,10 +33,11 @@ fn assert_found(dism: &Emulated, mistake: Mistake, method: &str) {
 /// For flaws that show under both contracts, without further ado.
 #[track_caller]
 fn assert_flaw_found(flaw: Flaw, mistake: Mistake, call: &str) {
-    for contract in CONTRACTS {
-        let dism = process(contract);
+    for contract in Contract::ALL {
+        let emulator = process(contract);
+        let dism = Emulated(emulator.dism());
         let _ = deploy(&dism, &flawed(flaw), quiet);
-        assert_found(&dism, mistake, call);
+        assert_found(&emulator, mistake, call);
     }
 }
 
@@ -54,13 +54,14 @@ fn mistake_2_no_shutdown_is_found() {
 /// I3 Recorded: one shutdown for two initializations is one too few, and the report shows both.
 #[test]
 fn mistake_2_is_found_beside_an_initialization_of_the_host() {
-    let dism = process(Contract::Recorded);
+    let emulator = process(Contract::Recorded);
+    let dism = Emulated(emulator.dism());
     dism.0.initialize().unwrap();
     thread::scope(|scope| {
         scope.spawn(|| deploy(&dism, &flawed(Flaw::NeverShutDown), quiet).unwrap());
     });
     dism.0.shutdown().unwrap();
-    assert_found(&dism, Mistake::NeverShutDown, "initialize");
+    assert_found(&emulator, Mistake::NeverShutDown, "initialize");
 }
 
 #[test]
@@ -70,9 +71,10 @@ fn mistake_3_a_second_close_is_found() {
 
 /// Two runs of the tool overlap: the first hangs before it opens its image and was given up, so
 /// the user has started the second, which ends before the first goes on.
-fn two_runs_overlap(contract: Contract) -> Emulated {
-    let dism = process(contract);
-    let hang = dism.0.hold(Hold::before(Function::OpenSession));
+fn two_runs_overlap(contract: Contract) -> Emulator {
+    let emulator = process(contract);
+    let dism = Emulated(emulator.dism());
+    let hang = emulator.hold(Hold::before(Function::OpenSession));
     thread::scope(|scope| {
         let first = scope.spawn(|| deploy(&dism, &plan(), quiet));
         hang.wait();
@@ -81,92 +83,96 @@ fn two_runs_overlap(contract: Contract) -> Emulated {
         hang.release();
         let _ = first.join().unwrap();
     });
-    dism
+    emulator
 }
 
 /// I3 Documented: the second run ends the first one's initialization.
 #[test]
 fn mistake_4_overlapping_pairs_are_found() {
-    let dism = two_runs_overlap(Contract::Documented);
-    assert_found(&dism, Mistake::OverlappingPairs, "shutdown");
+    let emulator = two_runs_overlap(Contract::Documented);
+    assert_found(&emulator, Mistake::OverlappingPairs, "shutdown");
 }
 
 /// I3 Recorded: initializations are counted, so the same two runs do no harm.
 #[test]
 fn mistake_4_is_none_where_initializations_are_counted() {
-    let dism = two_runs_overlap(Contract::Recorded);
-    assert!(dism.0.verify().is_ok());
+    let emulator = two_runs_overlap(Contract::Recorded);
+    assert!(emulator.verify().is_ok());
 }
 
 #[test]
 fn mistake_5_an_early_return_after_a_failing_open_is_found() {
-    for contract in CONTRACTS {
-        let dism = process(contract);
-        let missing = Rule::on(Function::OpenSession).answer(0x8007_0003_u32);
-        let _missing = dism.0.script(missing);
+    for contract in Contract::ALL {
+        let emulator = process(contract);
+        let dism = Emulated(emulator.dism());
+        let missing = Rule::on(Function::OpenSession).fail(0x8007_0003);
+        let _missing = emulator.script(missing);
         deploy(&dism, &flawed(Flaw::LeftAfterFailedOpen), quiet).unwrap_err();
-        assert_found(&dism, Mistake::LeftAfterFailedOpen, "open_session");
+        assert_found(&emulator, Mistake::LeftAfterFailedOpen, "open_session");
     }
 }
 
 /// The host of the tool has initialized DISM before, on another thread.
-fn run_inside_a_host(contract: Contract, flaw: Flaw) -> Emulated {
-    let dism = process(contract);
+fn run_inside_a_host(contract: Contract, flaw: Flaw) -> Emulator {
+    let emulator = process(contract);
+    let dism = Emulated(emulator.dism());
     dism.0.initialize().unwrap();
     thread::scope(|scope| {
         scope.spawn(|| deploy(&dism, &flawed(flaw), quiet).unwrap_err());
     });
     dism.0.shutdown().unwrap();
-    dism
+    emulator
 }
 
 /// I3 Recorded: the second initialize of a process gives 1, a success that was counted.
 #[test]
 fn mistake_6_s_false_taken_for_a_failure_is_found() {
-    let dism = run_inside_a_host(Contract::Recorded, Flaw::SFalseTakenForFailure);
+    let emulator = run_inside_a_host(Contract::Recorded, Flaw::SFalseTakenForFailure);
     // The host's shutdown was not the last one.
-    assert!(dism.0.state().is_initialized());
-    assert_found(&dism, Mistake::SFalseTakenForFailure, "initialize");
+    assert!(emulator.state().is_initialized());
+    assert_found(&emulator, Mistake::SFalseTakenForFailure, "initialize");
 }
 
 /// I3 Documented: the second initialize fails, and to give up is right.
 #[test]
 fn mistake_6_is_none_where_no_initialize_gives_1() {
-    let dism = run_inside_a_host(Contract::Documented, Flaw::SFalseTakenForFailure);
-    assert!(dism.0.verify().is_ok());
+    let emulator = run_inside_a_host(Contract::Documented, Flaw::SFalseTakenForFailure);
+    assert!(emulator.verify().is_ok());
 }
 
 /// I2
 #[test]
 fn mistake_7_going_on_after_a_failed_initialize_is_found() {
-    for contract in CONTRACTS {
-        let dism = Emulator::builder().contract(contract).elevated(false).build();
-        let dism = Emulated(dism);
+    for contract in Contract::ALL {
+        let emulator = Emulator::builder().contract(contract).elevated(false).build();
+        let dism = Emulated(emulator.dism());
         deploy(&dism, &flawed(Flaw::FailedInitializeIgnored), quiet).unwrap_err();
-        assert_found(&dism, Mistake::FailedInitializeIgnored, "open_session");
+        assert_found(&emulator, Mistake::FailedInitializeIgnored, "open_session");
     }
 }
 
 /// C6
 #[test]
 fn mistake_8_3010_taken_for_a_failure_is_found() {
-    for contract in CONTRACTS {
-        let dism = process(contract);
+    for contract in Contract::ALL {
+        let emulator = process(contract);
+        let dism = Emulated(emulator.dism());
         let reboot = Rule::on(Function::EnableFeature).nth(1);
-        let _reboot = dism.0.script(reboot.answer(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED));
+        let _reboot = emulator.script(reboot.answer(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED));
         deploy(&dism, &flawed(Flaw::RebootTakenForFailure), quiet).unwrap_err();
-        assert_found(&dism, Mistake::RebootTakenForFailure, "close_session");
+        assert_found(&emulator, Mistake::RebootTakenForFailure, "close_session");
     }
 }
 
 /// P3. The plan has one package, since each would be a place of the mistake.
 #[test]
 fn mistake_9_an_operation_from_a_progress_callback_is_found() {
-    for contract in CONTRACTS {
-        let dism = process(contract);
+    for contract in Contract::ALL {
+        let emulator = process(contract);
+        let dism = Emulated(emulator.dism());
         let plan = Plan { packages: vec!["only.cab".into()], ..flawed(Flaw::CallInsideOperation) };
         deploy(&dism, &plan, quiet).unwrap();
-        assert_found(&dism, Mistake::CallInsideOperation, "enable_feature");
+        assert_found(&emulator, Mistake::CallInsideOperation, "enable_feature");
     }
 }
 

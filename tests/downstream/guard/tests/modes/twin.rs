@@ -1,22 +1,23 @@
 //! The guard as it is often written: it checks first, and acts later. Nothing here is to be copied.
 
+use dism_emu::Contract;
 #[cfg(not(any(loom, shuttle)))]
 use dism_emu::{Function, Hold};
 use guard::Dism;
 use guard::sync::atomic::{AtomicUsize, Ordering};
 use guard::sync::{Arc, thread};
 
-use crate::process::{CONTRACTS, Process};
+use crate::process::{Emulated, process};
 
 /// Wrong: between the count and the call that follows from it there is room for another thread.
 struct RacyGuard {
-    dism: Process,
+    dism: Emulated,
     users: AtomicUsize,
 }
 
 impl RacyGuard {
-    fn new(dism: Process) -> Arc<Self> {
-        Arc::new(Self { dism, users: AtomicUsize::new(0) })
+    fn new(dism: dism_emu::Dism) -> Arc<Self> {
+        Arc::new(Self { dism: Emulated(dism), users: AtomicUsize::new(0) })
     }
 
     fn enter(&self) -> Result<(), i32> {
@@ -43,9 +44,10 @@ impl RacyGuard {
 /// It passes in every schedule, and says nothing of those that matter.
 #[test]
 fn a_plain_test_finds_nothing_wrong_with_the_twin() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         crate::explore(move || {
-            let guard = RacyGuard::new(Process::new(contract));
+            let emulator = process(contract);
+            let guard = RacyGuard::new(emulator.dism());
             guard.enter().unwrap();
             let other = thread::spawn({
                 let guard = guard.clone();
@@ -65,7 +67,8 @@ fn a_plain_test_finds_nothing_wrong_with_the_twin() {
 #[should_panic(expected = "somebody was not served")]
 fn a_checker_catches_the_twin() {
     crate::explore(|| {
-        let guard = RacyGuard::new(Process::new(CONTRACTS[0]));
+        let emulator = process(Contract::Documented);
+        let guard = RacyGuard::new(emulator.dism());
         let other = thread::spawn({
             let guard = guard.clone();
             move || guard.is_served()
@@ -80,8 +83,9 @@ fn a_checker_catches_the_twin() {
 #[cfg(not(any(loom, shuttle)))]
 #[test]
 fn a_hold_shows_what_is_wrong_with_the_twin() {
-    let guard = RacyGuard::new(Process::new(CONTRACTS[0]));
-    let hold = guard.dism.0.hold(Hold::before(Function::Shutdown));
+    let emulator = process(Contract::Documented);
+    let guard = RacyGuard::new(emulator.dism());
+    let hold = emulator.hold(Hold::before(Function::Shutdown));
     let other = thread::spawn({
         let guard = guard.clone();
         move || guard.is_served()

@@ -1,15 +1,16 @@
-//! What holds of the guard. Every emulated process verifies what was done to it where its last
-//! handle is dropped, so each test also says that the guard made no mistake.
+//! What holds of the guard. Every emulator verifies what was done to its process where it is
+//! dropped, so each test also says that the guard made no mistake.
 
-use dism_emu::{Function, Rule, State};
+use dism_emu::machine::State;
+use dism_emu::{Contract, Function, Rule};
 use guard::Guard;
 use guard::sync::{Arc, thread};
 
 use crate::explore;
-use crate::process::{CONTRACTS, Process};
+use crate::process::{Emulated, process};
 
 /// One user from coming in to going out, for whom everything has to succeed.
-fn use_it(guard: &Guard<Process>) {
+fn use_it(guard: &Guard<Emulated>) {
     let user = guard.enter().expect("DISM is free");
     user.dism().work().expect("DISM is initialized");
     user.leave().expect("nothing is open");
@@ -17,17 +18,17 @@ fn use_it(guard: &Guard<Process>) {
 
 #[test]
 fn two_users_are_served_and_the_last_one_shuts_down() {
-    for contract in CONTRACTS {
+    for contract in Contract::ALL {
         explore(move || {
-            let dism = Process::new(contract);
-            let guard = Arc::new(Guard::new(dism.clone()));
+            let emulator = process(contract);
+            let guard = Arc::new(Guard::new(Emulated(emulator.dism())));
             let other = thread::spawn({
                 let guard = guard.clone();
                 move || use_it(&guard)
             });
             use_it(&guard);
             other.join().unwrap();
-            assert_eq!(dism.0.state(), State::Down);
+            assert_eq!(emulator.state(), State::Down);
         });
     }
 }
@@ -35,7 +36,8 @@ fn two_users_are_served_and_the_last_one_shuts_down() {
 #[test]
 fn who_leaves_takes_nothing_from_those_who_stay() {
     explore(|| {
-        let guard = Guard::new(Process::new(CONTRACTS[0]));
+        let emulator = process(Contract::Documented);
+        let guard = Guard::new(Emulated(emulator.dism()));
         let staying = guard.enter().unwrap();
         guard.enter().unwrap().leave().unwrap();
         staying.dism().work().expect("DISM is initialized");
@@ -47,8 +49,8 @@ fn who_leaves_takes_nothing_from_those_who_stay() {
 #[test]
 fn a_user_may_come_again() {
     explore(|| {
-        let dism = Process::new(CONTRACTS[0]);
-        let guard = Arc::new(Guard::new(dism.clone()));
+        let emulator = process(Contract::Documented);
+        let guard = Arc::new(Guard::new(Emulated(emulator.dism())));
         let other = thread::spawn({
             let guard = guard.clone();
             move || {
@@ -58,16 +60,16 @@ fn a_user_may_come_again() {
         });
         use_it(&guard);
         other.join().unwrap();
-        assert_eq!(dism.0.state(), State::Down);
+        assert_eq!(emulator.state(), State::Down);
     });
 }
 
 #[test]
 fn nobody_is_in_after_a_failed_initialize() {
     explore(|| {
-        let dism = Process::new(CONTRACTS[0]);
-        let denied = dism.0.script(Rule::on(Function::Initialize).nth(1).answer(0x8007_0005_u32));
-        let guard = Arc::new(Guard::new(dism.clone()));
+        let emulator = process(Contract::Documented);
+        let denied = emulator.script(Rule::on(Function::Initialize).nth(1).fail(0x8007_0005));
+        let guard = Arc::new(Guard::new(Emulated(emulator.dism())));
         let other = thread::spawn({
             let guard = guard.clone();
             move || guard.enter().is_ok()
@@ -76,7 +78,7 @@ fn nobody_is_in_after_a_failed_initialize() {
         // Whoever comes second tries again, and gets in.
         assert_eq!(entered.iter().filter(|it| **it).count(), 1);
         assert_eq!(denied.fired(), 1);
-        assert_eq!(dism.0.state(), State::Down);
+        assert_eq!(emulator.state(), State::Down);
     });
 }
 
@@ -84,11 +86,11 @@ fn nobody_is_in_after_a_failed_initialize() {
 #[test]
 fn a_failed_shutdown_is_made_up_for_by_the_next_user() {
     explore(|| {
-        let dism = Process::new(CONTRACTS[0]);
-        let _busy = dism.0.script(Rule::on(Function::Shutdown).nth(1).answer(0x800F_0902_u32));
-        let guard = Guard::new(dism.clone());
+        let emulator = process(Contract::Documented);
+        let _busy = emulator.script(Rule::on(Function::Shutdown).nth(1).fail(0x800F_0902));
+        let guard = Guard::new(Emulated(emulator.dism()));
         assert!(guard.enter().unwrap().leave().is_err());
         use_it(&guard);
-        assert_eq!(dism.0.state(), State::Down);
+        assert_eq!(emulator.state(), State::Down);
     });
 }

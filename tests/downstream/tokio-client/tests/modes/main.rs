@@ -1,8 +1,8 @@
 //! The client on an emulated process: the asynchronous part on a tokio runtime, the synchronous core
 //! in three modes. The library's docs say how to run each.
 //!
-//! Every emulated process verifies what was done to it where its last handle is dropped, so each
-//! test also says that the client made no mistake.
+//! Every emulator verifies what was done to its process where it is dropped, so each test also says
+//! that the client made no mistake.
 
 mod core;
 mod process;

@@ -1,47 +1,39 @@
-use dism_emu::{Contract, Emulator, Error, Function, Session};
+use dism_emu::{Contract, Emulator, Function, Session};
 use tokio_client::Dism;
 
 /// Microsoft's pages and the genuine DLL disagree; who passes under both is safe.
-pub const CONTRACTS: [Contract; 2] = [Contract::Documented, Contract::Recorded];
+pub fn process(contract: Contract) -> Emulator {
+    Emulator::builder().contract(contract).build()
+}
 
 /// An emulated process, as the client sees it.
-#[derive(Clone, Debug)]
-pub struct Process(pub Emulator);
+#[derive(Debug)]
+pub struct Emulated(pub dism_emu::Dism);
 
-impl Process {
-    pub fn new(contract: Contract) -> Self {
-        Self(Emulator::builder().contract(contract).build())
-    }
-}
-
-fn code(error: Error) -> i32 {
-    error.code().into()
-}
-
-impl Dism for Process {
+impl Dism for Emulated {
     #[track_caller]
     fn initialize(&self) -> Result<u32, i32> {
-        self.0.initialize().map(u32::from).map_err(code)
+        self.0.initialize().map(u32::from).map_err(i32::from)
     }
 
     #[track_caller]
     fn open_session(&self, image: &str) -> Result<u32, i32> {
-        self.0.open_session(image).map(Session::raw).map_err(code)
+        self.0.open_session(image).map(Session::raw).map_err(i32::from)
     }
 
     #[track_caller]
     fn check_health(&self, session: u32) -> Result<u32, i32> {
         let result = self.0.perform(Session::from_raw(session), Function::CheckImageHealth);
-        result.map(u32::from).map_err(code)
+        result.map(u32::from).map_err(i32::from)
     }
 
     #[track_caller]
     fn close_session(&self, session: u32) -> Result<u32, i32> {
-        self.0.close_session(Session::from_raw(session)).map(u32::from).map_err(code)
+        self.0.close_session(Session::from_raw(session)).map(u32::from).map_err(i32::from)
     }
 
     #[track_caller]
     fn shutdown(&self) -> Result<(), i32> {
-        self.0.shutdown().map_err(code)
+        self.0.shutdown().map(drop).map_err(i32::from)
     }
 }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use dism_emu::{Contract, Mistake};
+use dism_emu::{Contract, Emulator, Mistake};
 use tokio_client::Dism;
 
-use crate::process::Process;
+use crate::process::{Emulated, process};
 use crate::world::sync::atomic::{AtomicBool, Ordering};
 use crate::world::thread;
 
 /// Wrong twice: nobody looks whether another job is over; and an initialize that fails is thought
 /// to say that all is well already.
-pub fn check_health_regardless(dism: &Process, image: &str) -> Result<(), i32> {
+pub fn check_health_regardless(dism: &Emulated, image: &str) -> Result<(), i32> {
     let _ = dism.initialize();
     let session = dism.open_session(image)?;
     let checked = dism.check_health(session);
@@ -21,13 +21,13 @@ pub fn check_health_regardless(dism: &Process, image: &str) -> Result<(), i32> {
 }
 
 /// Whether two runs of it ended each other's ground.
-pub fn pairs_overlap(dism: &Process) -> bool {
-    dism.0.verify().is_err_and(|report| report.has(Mistake::OverlappingPairs))
+pub fn pairs_overlap(emulator: &Emulator) -> bool {
+    emulator.verify().is_err_and(|report| report.has(Mistake::OverlappingPairs))
 }
 
 /// Wrong: looks whether the core is taken in one step, and takes it in another.
 struct RacyCore {
-    dism: Process,
+    dism: Emulated,
     is_taken: AtomicBool,
 }
 
@@ -44,8 +44,9 @@ impl RacyCore {
 
 fn two_jobs_on_the_racy_core(both_at_once: bool) {
     // I3 Documented: under the other contract the pairs are counted, and do each other no harm.
-    let dism = Process::new(Contract::Documented);
-    let core = Arc::new(RacyCore { dism: dism.clone(), is_taken: AtomicBool::new(false) });
+    let emulator = process(Contract::Documented);
+    let dism = Emulated(emulator.dism());
+    let core = Arc::new(RacyCore { dism, is_taken: AtomicBool::new(false) });
     let other = thread::spawn({
         let core = core.clone();
         move || core.check_health()
@@ -57,7 +58,7 @@ fn two_jobs_on_the_racy_core(both_at_once: bool) {
         other.join().unwrap();
         core.check_health();
     }
-    assert!(!pairs_overlap(&dism), "the pairs overlap");
+    assert!(!pairs_overlap(&emulator), "the pairs overlap");
 }
 
 /// As tests of such a core mostly are: what one job did is waited for before the next one comes.
