@@ -420,6 +420,11 @@ exports! {
         => |call| call.operate(Session);
 }
 
+/// Does nothing, but no shared library has it: a linker that needs it takes the functions of this file
+/// from this crate, too, even if it has found their names in a `DismApi` library before.
+#[inline(never)]
+pub(super) fn linked() {}
+
 /// What newer builds export under a second name: the same function.
 macro_rules! second_names {
     ($(

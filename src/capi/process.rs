@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::mem;
 use std::sync::Arc;
 
+use super::exports::linked;
 use super::memory::Block;
 use crate::call::{Call, Error, Function, Hresult, Memory, ThreadNumber};
 use crate::emulator::{Builder, Dism, Emulator};
@@ -157,6 +158,7 @@ impl Process {
     /// If the calling thread has a guard already: it would wait for itself.
     #[track_caller]
     pub fn start(builder: Builder) -> Self {
+        linked();
         let thread = Some(ThreadNumber::current());
         assert!(*HOLDER.lock() != thread, "this thread has a process already: drop that one first");
         let turn = TURNS.lock();
