@@ -374,10 +374,11 @@ impl Dism {
         self.shared.take(self.caller(), request)
     }
 
-    /// Returns a handle for callers of other languages.
+    /// Returns a handle for callers of other languages. It is there as long as the process, and not
+    /// counted.
     #[cfg(feature = "capi")]
     pub(crate) fn foreign(self) -> Self {
-        Self { is_foreign: true, ..self }
+        Self { _handle: Arc::default(), is_foreign: true, ..self }
     }
 
     /// Returns the thread and the location of the call, as the journal has them.
