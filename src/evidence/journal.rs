@@ -52,14 +52,14 @@ impl Journal {
     /// let mut machine = Machine::new(config.clone());
     /// let thread = ThreadNumber::new(1);
     /// let outcome = machine.apply(thread, &Call::Initialize);
-    /// let step = Step { thread, call: Call::Initialize, outcome, place: None };
+    /// let step = Step { thread, call: Call::Initialize, outcome, location: None };
     ///
     /// let journal = Journal::from_steps(config.clone(), vec![step]);
     /// assert_eq!(journal.mistakes()[0].mistake, Mistake::NeverShutDown);
     /// assert!(journal.replay().is_ok());
     ///
     /// let outcome = Ok(Effect::ShutDown { count: 0 });
-    /// let made_up = Step { thread, call: Call::Shutdown, outcome, place: None };
+    /// let made_up = Step { thread, call: Call::Shutdown, outcome, location: None };
     /// let differs = Journal::from_steps(config, vec![made_up]).replay().unwrap_err();
     /// assert!(matches!(differs, ReplayError::Differs { at: 0, .. }));
     /// ```
@@ -168,7 +168,7 @@ impl Recorder {
             self.steps.pop_front();
             self.dropped += 1;
         }
-        self.steps.push_back(Step { thread, call, outcome, place: location });
+        self.steps.push_back(Step { thread, call, outcome, location });
     }
 
     pub(crate) fn snapshot(&self, config: Config) -> Journal {

@@ -19,7 +19,7 @@ use crate::machine::location_as_text;
 /// use dism_emu::Remark;
 ///
 /// let rule = "the first OpenSession answers 0x800F0902".to_owned();
-/// let remark = Remark::UnusedRule { rule, place: Location::caller() };
+/// let remark = Remark::UnusedRule { rule, location: Location::caller() };
 /// assert!(remark.to_string().starts_with("a rule of the test never fired: the first OpenSession"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -28,17 +28,17 @@ use crate::machine::location_as_text;
 #[non_exhaustive]
 pub enum Remark {
     /// What the test wanted to see handled never happened.
-    #[error("a rule of the test never fired: {rule}, at {place}")]
+    #[error("a rule of the test never fired: {rule}, at {location}")]
     UnusedRule {
         /// The rule in words.
         rule: String,
         /// Where the test made it.
         #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
-        place: &'static Location<'static>,
+        location: &'static Location<'static>,
     },
 
     /// A rule fired more or less often than the test [expected](crate::Rule::expect).
-    #[error("a rule of the test fired {fired} times, expected {expected}: {rule}, at {place}")]
+    #[error("a rule of the test fired {fired} times, expected {expected}: {rule}, at {location}")]
     RuleCount {
         /// The rule in words.
         rule: String,
@@ -48,27 +48,27 @@ pub enum Remark {
         fired: u64,
         /// Where the test made it.
         #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
-        place: &'static Location<'static>,
+        location: &'static Location<'static>,
     },
 
     /// What the test wanted to stop never came.
-    #[error("no thread reached a hold of the test: {hold}, at {place}")]
+    #[error("no thread reached a hold of the test: {hold}, at {location}")]
     UnreachedHold {
         /// The hold in words.
         hold: String,
         /// Where the test made it.
         #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
-        place: &'static Location<'static>,
+        location: &'static Location<'static>,
     },
 
     /// The test held calls back and never let them go.
-    #[error("a hold was let go by its deadline: {hold}, at {place}")]
+    #[error("a hold was let go by its deadline: {hold}, at {location}")]
     ExpiredHold {
         /// The hold in words.
         hold: String,
         /// Where the test made it.
         #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
-        place: &'static Location<'static>,
+        location: &'static Location<'static>,
     },
 
     /// The journal is incomplete, so this is what the state says of what was left behind.
@@ -125,7 +125,7 @@ impl Journal {
             calls.all().iter().map(|call| (calls.first(*call).thread, *call)).collect();
         let in_words = |(thread, call)| {
             let text = calls.text(call, Part::Whole).within(WIDTH - 20);
-            match calls.first(call).place {
+            match calls.first(call).location {
                 Some(location) => format!("{thread} {text}, at {location}"),
                 None => format!("{thread} {text}"),
             }

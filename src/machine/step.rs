@@ -22,7 +22,7 @@ pub struct Step {
     /// if the function around that line is `#[track_caller]` too, the line that called it. `None`
     /// if that is not known.
     #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
-    pub place: Option<&'static Location<'static>>,
+    pub location: Option<&'static Location<'static>>,
 }
 
 /// Writes a location, or one that may be missing, as a string: `src/tool.rs:40:9`.

@@ -155,11 +155,11 @@ impl ActiveHold {
     fn unreached(&self) -> Option<Remark> {
         let is_unreached = self.thread.is_none() && !self.hold.optional;
         is_unreached
-            .then(|| Remark::UnreachedHold { hold: self.hold.to_string(), place: self.location })
+            .then(|| Remark::UnreachedHold { hold: self.hold.to_string(), location: self.location })
     }
 
     fn expired(&self) -> Remark {
-        Remark::ExpiredHold { hold: self.hold.to_string(), place: self.location }
+        Remark::ExpiredHold { hold: self.hold.to_string(), location: self.location }
     }
 }
 

@@ -397,13 +397,18 @@ impl ActiveRule {
 
     /// What there is to report if the rule is not to fire any more.
     fn unmet(&self) -> Option<Remark> {
-        let Self { rule, location: place, fired, .. } = self;
+        let Self { rule, location, fired, .. } = self;
         match rule.expected {
             Expected::AtLeastOnce if *fired == 0 => {
-                Some(Remark::UnusedRule { rule: rule.to_string(), place })
+                Some(Remark::UnusedRule { rule: rule.to_string(), location })
             }
             Expected::Exactly(expected) if *fired != u64::from(expected) => {
-                Some(Remark::RuleCount { rule: rule.to_string(), expected, fired: *fired, place })
+                Some(Remark::RuleCount {
+                    rule: rule.to_string(),
+                    expected,
+                    fired: *fired,
+                    location,
+                })
             }
             _ => None,
         }

@@ -134,7 +134,7 @@ fn a_second_process_on_one_thread_does_not_wait_for_itself() {
 
 /// A thread of the code under test that nobody joined is in a call of its own.
 #[test]
-fn a_call_that_outlives_its_process_is_not_told_of_its_mistakes() {
+fn a_call_that_outlives_its_process_is_not_blamed_for_its_mistakes() {
     struct Meeting(Sender<()>, Receiver<()>);
     unsafe extern "system" fn meet(current: u32, _total: u32, meeting: *mut c_void) {
         // SAFETY: the test passes its own, which outlives the call.

@@ -69,12 +69,12 @@ fn a_failing_test_fails_with_its_own_words() {
 }
 
 #[test]
-fn calls_through_the_c_functions_have_no_place_in_the_journal() {
+fn calls_through_the_c_functions_have_no_location_in_the_journal() {
     let process = up(Contract::Documented);
     process.emulator().dism().initialize().unwrap_err();
     let journal = process.emulator().journal();
-    let places: Vec<_> = journal.steps().iter().map(|it| it.place.is_some()).collect();
-    assert_eq!(places, [false, true]);
+    let locations: Vec<_> = journal.steps().iter().map(|it| it.location.is_some()).collect();
+    assert_eq!(locations, [false, true]);
 }
 
 /// Runs one of the functions below in a program of its own, where no other test has its turn.

@@ -55,7 +55,7 @@ const WATCHED: [Function; 11] = [
 ];
 
 #[test]
-fn every_callback_is_told_0_to_100_on_its_own_thread_and_can_call_anything() {
+fn every_callback_gets_0_to_100_on_its_own_thread_and_can_call_anything() {
     for contract in Contract::ALL {
         for export in EXPORTS.iter().filter(|it| WATCHED.contains(&it.function)) {
             let process = up(contract);
@@ -85,7 +85,7 @@ fn every_callback_is_told_0_to_100_on_its_own_thread_and_can_call_anything() {
 }
 
 #[test]
-fn a_rule_says_what_a_callback_is_told() {
+fn a_rule_says_what_is_reported_to_a_callback() {
     let process = up(Contract::Documented);
     let steps = [(0, 7), (7, 7), (3, 7)];
     let rule = |function| {
@@ -103,7 +103,7 @@ fn a_rule_says_what_a_callback_is_told() {
 }
 
 #[test]
-fn what_is_refused_tells_no_progress() {
+fn what_is_refused_reports_no_progress() {
     let _process = up(Contract::Documented);
     let mut seen = Seen::default();
     for function in WATCHED {

@@ -154,7 +154,7 @@ fn an_allowed_mistake_is_not_reported_of_a_journal_that_lost_its_beginning_eithe
 
 /// Who asks is told that the answer is worth less; who does not ask is left alone.
 #[test]
-fn what_the_journal_lost_is_told_by_verify_and_not_by_the_drop() {
+fn what_the_journal_lost_is_reported_by_verify_and_not_by_the_drop() {
     for is_asked in [true, false] {
         for (limit, lost) in
             [(0, Remark::JournalOff), (1, Remark::JournalIncomplete { dropped: 1 })]
@@ -170,7 +170,7 @@ fn what_the_journal_lost_is_told_by_verify_and_not_by_the_drop() {
 }
 
 #[test]
-fn the_drop_tells_of_a_rule_that_never_fired() {
+fn the_drop_reports_a_rule_that_never_fired() {
     let message = failing(|| {
         let emulator = Emulator::new();
         let _guard = emulator.script(Rule::on(Function::AddPackage));
@@ -187,7 +187,7 @@ fn the_drop_says_nothing_of_an_optional_rule() {
 }
 
 #[test]
-fn the_drop_tells_nothing_twice() {
+fn the_drop_reports_nothing_twice() {
     let emulator = Emulator::new();
     emulator.script(Rule::on(Function::AddPackage)).keep();
     blameless(&emulator.dism());
@@ -195,7 +195,7 @@ fn the_drop_tells_nothing_twice() {
 }
 
 #[test]
-fn a_test_that_opted_out_is_not_told_at_the_drop() {
+fn a_test_that_opted_out_is_not_reported_at_the_drop() {
     let emulator = unverified().build();
     emulator.script(Rule::on(Function::AddPackage)).keep();
     blameless(&emulator.dism());
@@ -203,7 +203,7 @@ fn a_test_that_opted_out_is_not_told_at_the_drop() {
 
 #[test]
 #[should_panic(expected = "a rule of the test never fired")]
-fn the_drop_tells_of_what_was_scripted_after_an_explicit_verify() {
+fn the_drop_reports_what_was_scripted_after_an_explicit_verify() {
     let emulator = Emulator::new();
     blameless(&emulator.dism());
     emulator.verify().unwrap();
@@ -212,7 +212,7 @@ fn the_drop_tells_of_what_was_scripted_after_an_explicit_verify() {
 
 #[test]
 #[should_panic(expected = "still initialized at the end: count 1, open sessions 1")]
-fn what_is_left_behind_is_told_where_the_journal_has_lost_how_it_came() {
+fn what_is_left_behind_is_reported_where_the_journal_has_lost_how_it_came() {
     let emulator = Emulator::builder().journal_limit(2).build();
     let dism: Dism = emulator.dism();
     dism.initialize().unwrap();

@@ -30,7 +30,7 @@ impl Hand {
     pub fn take(&mut self, thread: u64, call: Call) -> Outcome {
         let thread = ThreadNumber::new(thread);
         let outcome = self.machine.apply(thread, &call);
-        self.steps.push(Step { thread, call, outcome, place: None });
+        self.steps.push(Step { thread, call, outcome, location: None });
         outcome
     }
 

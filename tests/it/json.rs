@@ -19,7 +19,7 @@ fn a_step_and_a_finding_as_json() {
             "thread": 1,
             "call": "Initialize",
             "outcome": { "Ok": { "Initialized": { "count": 1 } } },
-            "place": null,
+            "location": null,
         })
     );
     assert_eq!(journal["config"]["contract"], "Documented");
@@ -32,12 +32,12 @@ fn a_step_and_a_finding_as_json() {
 }
 
 #[test]
-fn a_place_is_a_string() {
+fn a_location_is_a_string() {
     let emulator = unverified().build();
     let dism = emulator.dism();
     dism.initialize().unwrap();
     let journal = emulator.journal();
-    let place = journal.steps()[0].place.unwrap();
+    let location = journal.steps()[0].location.unwrap();
     let value = to_value(&journal).unwrap();
-    assert_eq!(value["steps"][0]["place"], place.to_string());
+    assert_eq!(value["steps"][0]["location"], location.to_string());
 }

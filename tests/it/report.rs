@@ -38,7 +38,7 @@ fn no_path_breaks_a_line_of_a_report() {
 }
 
 #[test]
-fn a_report_tells_eight_of_many_calls_and_counts_the_others() {
+fn a_report_lists_eight_of_many_calls_and_counts_the_others() {
     let report = ten_sessions_left_open();
     assert!(
         report.starts_with("1 mistake under the contract Documented\n\nmistake 1,"),
@@ -49,7 +49,7 @@ fn a_report_tells_eight_of_many_calls_and_counts_the_others() {
 }
 
 #[test]
-fn a_report_has_the_place_of_each_call_in_the_source_of_the_client() {
+fn a_report_has_the_location_of_each_call_in_the_source_of_the_client() {
     let emulator = unverified().build();
     let dism = emulator.dism();
     dism.initialize().unwrap();
@@ -67,7 +67,7 @@ fn a_report_has_the_place_of_each_call_in_the_source_of_the_client() {
 
 /// A mistake in a loop is one mistake: it is told once, and its later rounds are folded away.
 #[test]
-fn a_report_tells_a_mistake_in_a_loop_once() {
+fn a_report_lists_a_mistake_in_a_loop_once() {
     let emulator = unverified().build();
     let dism = emulator.dism();
     dism.initialize().unwrap();

@@ -201,7 +201,7 @@ fn the_close_of_a_stale_handle_is_named() {
 
 /// mockall counts exactly; a rule says at most, and how many there were is for the test to ask.
 #[test]
-fn a_rule_for_two_calls_that_fired_once_is_not_told_of() {
+fn a_rule_for_two_calls_that_fired_once_is_not_reported() {
     let emulator = Emulator::new();
     let dism = emulator.dism();
     dism.initialize().unwrap();
@@ -223,7 +223,7 @@ fn a_mock_that_is_called_once_instead_of_twice_panics_where_it_is_dropped() {
 
 /// The numbers of rule O2 do not depend on which sessions are open.
 #[test]
-fn the_emulator_gives_no_number_out_again() {
+fn the_emulator_hands_out_no_number_twice() {
     let emulator = Emulator::new();
     let dism = emulator.dism();
     dism.initialize().unwrap();

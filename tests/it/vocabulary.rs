@@ -71,7 +71,7 @@ fn numbers_are_those_of_the_header() {
 }
 
 #[test]
-fn names_and_texts_stand_in_one_table() {
+fn names_and_texts_are_in_one_table() {
     let code = Hresult::DISMAPI_E_OPEN_SESSION_HANDLES;
     assert_eq!(
         format!("{code} {code:?}"),

@@ -454,7 +454,7 @@ fn a_client_is_verified_in_every_schedule() {
 }
 
 #[test]
-fn a_rule_that_never_fired_is_told_in_every_schedule() {
+fn a_rule_that_never_fired_is_reported_in_every_schedule() {
     under_both("verify with a rule", |emulator| {
         let dism = emulator.dism();
         emulator.script(Rule::on(Function::CleanupMountpoints)).keep();

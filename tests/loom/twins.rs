@@ -156,7 +156,7 @@ impl Twin {
         if self.is(Flaw::JournalsApart) {
             core = self.again(core);
         }
-        core.steps.push(Step { thread, call, outcome, place: None });
+        core.steps.push(Step { thread, call, outcome, location: None });
         (core, decided.unwrap_or(outcome))
     }
 

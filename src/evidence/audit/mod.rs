@@ -267,7 +267,7 @@ pub(super) fn groups<'a>(calls: &Calls<'_>, mistakes: &'a [Finding]) -> Vec<Vec<
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     let mut known = BTreeMap::new();
     for finding in mistakes {
-        let location = calls.by_step(finding.at).and_then(|call| calls.first(call).place);
+        let location = calls.by_step(finding.at).and_then(|call| calls.first(call).location);
         let next = groups.len();
         let group = match location {
             Some(location) => *known.entry((finding.mistake, location)).or_insert(next),

@@ -29,7 +29,7 @@ struct FlatMistake {
     call: usize,
     thread: ThreadNumber,
     #[serde(serialize_with = "location_as_text")]
-    place: Option<&'static Location<'static>>,
+    location: Option<&'static Location<'static>>,
     function: Option<Function>,
     session: Option<Session>,
     code: Option<Hresult>,
@@ -42,7 +42,7 @@ struct FlatCall {
     call: usize,
     thread: ThreadNumber,
     #[serde(serialize_with = "location_as_text")]
-    place: Option<&'static Location<'static>>,
+    location: Option<&'static Location<'static>>,
     text: String,
     function: Option<Function>,
     session: Option<Session>,
@@ -60,7 +60,7 @@ impl FlatMistake {
             name: finding.mistake.name(),
             call: finding.call,
             thread: first.thread,
-            place: first.place,
+            location: first.location,
             function: first.call.function(),
             session: session(first),
             code: calls.code(call),
@@ -76,7 +76,7 @@ impl FlatCall {
         Self {
             call: call.number,
             thread: first.thread,
-            place: first.place,
+            location: first.location,
             text: calls.text(call, Part::Whole).to_string(),
             function: first.call.function(),
             session: session(first),
@@ -119,8 +119,8 @@ mod tests {
 
     #[test]
     fn the_report_as_machines_read_it() {
-        let place = Location::caller();
-        let remarks = vec![Remark::UnusedRule { rule: "a rule".to_owned(), place }];
+        let location = Location::caller();
+        let remarks = vec![Remark::UnusedRule { rule: "a rule".to_owned(), location }];
         let report = Report::new(journal(), remarks, &[]);
         let value = serde_json::to_value(&report).expect("numbers and strings");
         assert_eq!(value["contract"], "Recorded");
@@ -128,19 +128,19 @@ mod tests {
         assert_eq!(
             value["mistakes"][1],
             json!({
-                "number": 3, "name": "close twice", "call": 5, "thread": 2, "place": null,
+                "number": 3, "name": "close twice", "call": 5, "thread": 2, "location": null,
                 "function": "DismCloseSession", "session": 2, "code": "0xC0040004",
                 "collides_with": [4], "advice": Mistake::CloseTwice.advice(),
             })
         );
         assert_eq!(
             value["remarks"],
-            json!([{ "kind": "UnusedRule", "rule": "a rule", "place": place.to_string() }])
+            json!([{ "kind": "UnusedRule", "rule": "a rule", "location": location.to_string() }])
         );
         assert_eq!(
             value["calls"][3],
             json!({
-                "call": 4, "thread": 1, "place": null, "function": "DismCloseSession",
+                "call": 4, "thread": 1, "location": null, "function": "DismCloseSession",
                 "session": 2, "code": "0x00000005", "scripted": true,
                 "text": "close session 2 -> 0x00000005, scripted",
             })

@@ -133,7 +133,7 @@ fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Findin
 /// `call 7 by t1 at src/tool.rs:40:9`.
 fn header(calls: &Calls<'_>, call: OneCall) -> String {
     let first = calls.first(call);
-    let location = first.place.map_or_else(String::new, |location| format!(" at {location}"));
+    let location = first.location.map_or_else(String::new, |location| format!(" at {location}"));
     format!("call {} by {}{location}", call.number, first.thread)
 }
 
@@ -172,7 +172,7 @@ mod tests {
         let mut take = |thread, call: Call| {
             let thread = ThreadNumber::new(thread);
             let outcome = machine.apply(thread, &call);
-            steps.push(Step { thread, call, outcome, place: None });
+            steps.push(Step { thread, call, outcome, location: None });
             outcome
         };
         let _ = take(1, Call::Initialize);

@@ -73,9 +73,9 @@ fn c4_the_last_close_lets_operations_complete_and_accepts_no_new_one() {
         assert_eq!(dism.close_session(session), Err(invalid(session)));
 
         let journal = emulator.journal();
-        let place = |call| journal.steps().iter().position(|step| step.call == call).unwrap();
-        let ended = place(Call::EndOperation { session, result: Hresult::S_OK });
-        let gone = place(Call::FinishClose { session });
+        let location = |call| journal.steps().iter().position(|step| step.call == call).unwrap();
+        let ended = location(Call::EndOperation { session, result: Hresult::S_OK });
+        let gone = location(Call::FinishClose { session });
         assert!(ended < gone, "the close did not wait for the operation\n{journal}");
         journal.replay().unwrap();
     }

@@ -54,7 +54,7 @@ fn before_returning_everything_has_happened_and_the_caller_does_not_know() {
 }
 
 #[test]
-fn a_refused_call_comes_to_both_ends_too() {
+fn a_refused_call_reaches_both_ends_too() {
     for &function in Function::ALL {
         // Everything but a last error and a delete is refused while down: the first initialize,
         // where the process is not elevated.

@@ -75,7 +75,7 @@ fn waiting_in_vain_fails_at_the_line_of_the_wait() {
 
 /// As a rule that never fired: the interleaving that the test wanted did not happen.
 #[test]
-fn a_hold_that_no_thread_reached_is_told_once() {
+fn a_hold_that_no_thread_reached_is_reported_once() {
     for is_released in [false, true] {
         let emulator = unverified().build();
         let line = line!() + 1;
@@ -166,7 +166,7 @@ fn an_operation_that_a_deadline_lets_go_is_performed() {
 }
 
 #[test]
-fn the_drop_of_a_hold_that_expired_tells_of_it() {
+fn the_drop_of_a_hold_that_expired_reports_it() {
     let emulator = up(Contract::Documented);
     let hold = Hold::before(Function::Shutdown);
     let guard = expired(&emulator, hold.clone());
@@ -192,7 +192,7 @@ fn waiting_for_a_thread_that_a_deadline_let_go_fails() {
 }
 
 #[test]
-fn a_hold_that_expired_and_was_not_released_is_told_by_verify() {
+fn a_hold_that_expired_and_was_not_released_is_reported_by_verify() {
     let emulator = up(Contract::Documented);
     let hold = Hold::before(Function::Shutdown);
     let guard = expired(&emulator, hold.clone());
@@ -202,7 +202,7 @@ fn a_hold_that_expired_and_was_not_released_is_told_by_verify() {
 }
 
 #[test]
-fn a_hold_that_was_forgotten_holds_nobody_for_ever_and_is_told_by_verify() {
+fn a_hold_that_was_forgotten_holds_nobody_for_ever_and_is_reported_by_verify() {
     let emulator = up(Contract::Documented);
     let hold = Hold::returning(Function::Shutdown);
     mem::forget(expired(&emulator, hold.clone()));
@@ -238,7 +238,7 @@ fn a_hold_that_expired_keeps_quiet_in_a_test_that_panics() {
 }
 
 #[test]
-fn a_hold_that_was_released_in_time_is_nothing_to_tell() {
+fn a_hold_that_was_released_in_time_is_not_reported() {
     let emulator = Emulator::new();
     let dism = emulator.dism();
     dism.initialize().unwrap();

@@ -32,7 +32,7 @@ fn mistake_1_names_the_references_that_are_left() {
 }
 
 #[test]
-fn mistake_1_is_told_once_in_a_period_at_the_last_refusal() {
+fn mistake_1_is_reported_once_in_a_period_at_the_last_refusal() {
     makes(&[(1, 3, &[1])], |it| {
         it.initialize(1).unwrap();
         it.open(1);
@@ -155,7 +155,7 @@ fn mistake_2_a_count_is_forgotten_under_recorded() {
 }
 
 #[test]
-fn mistake_2_is_told_once_for_each_thread() {
+fn mistake_2_is_reported_once_for_each_thread() {
     makes_under(Contract::Recorded, &[(2, 0, &[1, 2]), (2, 2, &[0, 1])], |it| {
         for thread in [1, 1, 2] {
             it.initialize(thread).unwrap();
@@ -221,7 +221,7 @@ fn mistake_4_of_a_thread_that_closes_what_it_did_not_open() {
 }
 
 #[test]
-fn mistake_4_is_told_even_where_the_shutdown_fails() {
+fn mistake_4_is_reported_even_if_the_shutdown_fails() {
     makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2])], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
@@ -278,7 +278,7 @@ fn mistake_4_does_not_reach_into_the_next_period() {
 /// A thread of a pool works for one task after the other: that one gave up is over when the next
 /// one shuts down what it has initialized elsewhere.
 #[test]
-fn mistake_4_is_none_where_nobody_misses_what_is_shut_down() {
+fn mistake_4_is_none_if_nobody_misses_what_is_shut_down() {
     makes_under(Contract::Documented, &[], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();

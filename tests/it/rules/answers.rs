@@ -55,7 +55,7 @@ fn p4_every_function_can_be_made_to_succeed_with_any_number() {
 }
 
 #[test]
-fn a_step_tells_the_scripted_answer_as_its_code() {
+fn a_step_has_the_scripted_answer_as_its_code() {
     for code in [1, 3010].map(Hresult::new) {
         for function in [Function::Initialize, Function::Shutdown, Function::CleanupMountpoints] {
             let (emulator, dism, session, memory) = ready_for(function, Contract::Documented);
@@ -67,7 +67,7 @@ fn a_step_tells_the_scripted_answer_as_its_code() {
 }
 
 #[test]
-fn a_rule_answers_s_ok_unless_told_otherwise() {
+fn a_rule_answers_s_ok_by_default() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     dism.perform(session, Function::AddPackage).unwrap();
     let _rules =
@@ -285,7 +285,7 @@ fn e3_a_scripted_success_does_not_clear_the_last_error() {
 }
 
 #[test]
-fn c6_a_reboot_that_a_rule_answers_is_told_at_the_last_close() {
+fn c6_a_reboot_that_a_rule_answers_is_reported_at_the_last_close() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let reboot = Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
     let _rule = emulator.script(Rule::on(Function::AddPackage).answer(reboot));

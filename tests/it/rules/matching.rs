@@ -14,7 +14,7 @@ fn answered(rule: Rule, calls: usize) -> Vec<usize> {
 }
 
 #[test]
-fn a_rule_means_its_function_alone() {
+fn a_rule_matches_its_function_alone() {
     for &function in Function::ALL {
         let (emulator, dism, session, memory) = ready_for(function, Contract::Documented);
         let others = Function::ALL.iter().filter(|it| **it != function);
@@ -27,7 +27,7 @@ fn a_rule_means_its_function_alone() {
 }
 
 #[test]
-fn a_rule_on_any_operation_means_what_takes_a_session_but_for_the_close() {
+fn a_rule_on_any_operation_matches_what_takes_a_session_but_for_the_close() {
     for &function in Function::ALL {
         let (emulator, dism, session, memory) = ready_for(function, Contract::Documented);
         let rule = emulator.script(Rule::on_any_operation().answer(BUSY));
@@ -75,7 +75,7 @@ fn a_rule_that_lets_a_call_pass_leaves_it_to_the_next() {
 }
 
 #[test]
-fn a_rule_answers_all_calls_unless_told_otherwise() {
+fn a_rule_answers_all_calls_by_default() {
     assert_eq!(answered(Rule::on(Function::CleanupMountpoints), 5), [1, 2, 3, 4, 5]);
 }
 
@@ -101,7 +101,7 @@ fn nth_counts_since_the_rule_came_into_force() {
 }
 
 #[test]
-fn nth_counts_only_the_calls_that_the_rule_means() {
+fn nth_counts_only_the_calls_that_the_rule_matches() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let other = dism.open_session(OTHER).unwrap();
     let _rule =
@@ -187,7 +187,7 @@ fn an_image_can_be_the_online_one() {
 }
 
 #[test]
-fn a_rule_for_an_image_means_its_mounting_in_any_spelling() {
+fn a_rule_for_an_image_matches_its_mounting_in_any_spelling() {
     let functions = [Function::MountImage, Function::RemountImage, Function::UnmountImage];
     for function in functions {
         let emulator = up(Contract::Documented);
@@ -205,7 +205,7 @@ fn a_rule_for_an_image_means_its_mounting_in_any_spelling() {
 }
 
 #[test]
-fn what_names_no_image_is_not_meant_by_a_rule_for_one() {
+fn what_has_no_image_is_not_matched_by_a_rule_for_one() {
     for function in
         [Function::Initialize, Function::Shutdown, Function::Delete, Function::CleanupMountpoints]
     {

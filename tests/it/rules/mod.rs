@@ -15,7 +15,7 @@ use crate::methods::call;
 use crate::support::{BUSY, IMAGE, failing, line_of_panic, up};
 
 #[test]
-fn a_rule_says_what_it_means() {
+fn a_rule_is_shown_in_words() {
     let shown = [
         (Rule::on(Function::AddPackage), "DismAddPackage, answers 0x00000000 (S_OK)"),
         (

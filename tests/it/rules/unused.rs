@@ -5,7 +5,7 @@ use dism_emu::{Function, Rule, Session};
 use crate::support::{BUSY, IMAGE, blameless, told, unverified};
 
 #[test]
-fn a_rule_that_never_fired_is_told_by_name_and_place() {
+fn a_rule_that_never_fired_is_reported_by_name_and_location() {
     let emulator = unverified().build();
     let dism = emulator.dism();
     let rule = Rule::on(Function::AddPackage).session(Session::from_raw(7)).answer(BUSY);
@@ -19,7 +19,7 @@ fn a_rule_that_never_fired_is_told_by_name_and_place() {
 }
 
 #[test]
-fn a_rule_that_was_taken_back_without_having_fired_is_told_once() {
+fn a_rule_that_was_taken_back_without_having_fired_is_reported_once() {
     let emulator = unverified().build();
     let dism = emulator.dism();
     drop(emulator.script(Rule::on(Function::AddPackage)));
@@ -28,7 +28,7 @@ fn a_rule_that_was_taken_back_without_having_fired_is_told_once() {
 }
 
 #[test]
-fn a_rule_that_is_kept_and_never_fired_is_told() {
+fn a_rule_that_is_kept_and_never_fired_is_reported() {
     let emulator = unverified().build();
     let dism = emulator.dism();
     emulator.script(Rule::on(Function::AddPackage)).keep();
@@ -37,7 +37,7 @@ fn a_rule_that_is_kept_and_never_fired_is_told() {
 }
 
 #[test]
-fn a_rule_that_fired_is_not_told() {
+fn a_rule_that_fired_is_not_reported() {
     let emulator = unverified().build();
     let dism = emulator.dism();
     let guard = emulator.script(Rule::on(Function::Initialize));
@@ -60,7 +60,7 @@ fn an_optional_rule_need_not_fire() {
 }
 
 #[test]
-fn a_host_that_died_unnoticed_is_told_as_one_rule() {
+fn a_host_that_died_unnoticed_is_reported_as_one_rule() {
     for is_dropped in [false, true] {
         let emulator = unverified().build();
         let dism = emulator.dism();
@@ -89,7 +89,7 @@ fn a_host_that_died_is_noticed_by_one_operation() {
 }
 
 #[test]
-fn a_rule_that_fired_another_number_of_times_than_expected_is_told_with_both() {
+fn a_rule_that_fired_another_number_of_times_than_expected_is_reported_with_both() {
     for (calls, expected) in [(0, 1), (1, 2), (3, 2), (1, 0)] {
         let emulator = unverified().build();
         let dism = emulator.dism();
@@ -105,7 +105,7 @@ fn a_rule_that_fired_another_number_of_times_than_expected_is_told_with_both() {
 }
 
 #[test]
-fn a_rule_that_fired_as_often_as_expected_is_not_told() {
+fn a_rule_that_fired_as_often_as_expected_is_not_reported() {
     for calls in 0..3 {
         let emulator = unverified().build();
         let dism = emulator.dism();

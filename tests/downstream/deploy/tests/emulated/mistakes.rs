@@ -22,12 +22,12 @@ fn assert_found(emulator: &Emulator, mistake: Mistake, method: &str) {
     assert_eq!(finding.mistake, mistake);
 
     let step = &report.journal().steps()[finding.at];
-    let place = step.place.expect("the emulator knows who calls it");
-    assert!(place.file().ends_with("deploy.rs"), "found at {place}");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(place.file());
+    let location = step.location.expect("the emulator knows who calls it");
+    assert!(location.file().ends_with("deploy.rs"), "found at {location}");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(location.file());
     let source = fs::read_to_string(source).expect("a file of this package");
-    let line = source.lines().nth(place.line() as usize - 1).expect("a line of it");
-    assert!(line.contains(&format!(".{method}(")), "found at {place}: {line}");
+    let line = source.lines().nth(location.line() as usize - 1).expect("a line of it");
+    assert!(line.contains(&format!(".{method}(")), "found at {location}: {line}");
 }
 
 /// For flaws that show under both contracts, without further ado.
@@ -135,7 +135,7 @@ fn mistake_6_s_false_taken_for_a_failure_is_found() {
 
 /// I3 Documented: the second initialize fails, and to give up is right.
 #[test]
-fn mistake_6_is_none_where_no_initialize_gives_1() {
+fn mistake_6_is_none_if_no_initialize_returns_1() {
     let emulator = run_inside_a_host(Contract::Documented, Flaw::SFalseTakenForFailure);
     assert!(emulator.verify().is_ok());
 }

@@ -9,7 +9,7 @@ use crate::process::{Emulated, process};
 use crate::world::thread;
 
 #[test]
-fn of_two_jobs_each_succeeds_or_is_told_that_the_other_is_there() {
+fn of_two_jobs_each_succeeds_or_is_refused_since_the_other_is_there() {
     for contract in Contract::ALL {
         explore(move || {
             let emulator = process(contract);
