@@ -92,12 +92,12 @@ impl Memory {
     }
 }
 
-/// Writes `memory 1`, or `NULL`; the last number is that of a pointer that nobody handed out.
+/// Writes `memory 1`, or `NULL`; `unknown memory` for a pointer that no function handed out.
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NULL => f.write_str("NULL"),
-            Self(u32::MAX) => f.write_str("memory that was never handed out"),
+            Self(u32::MAX) => f.write_str("unknown memory"),
             Self(number) => write!(f, "memory {number}"),
         }
     }

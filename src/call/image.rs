@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use smallvec::SmallVec;
 
@@ -49,10 +49,23 @@ impl serde::Serialize for ImagePath {
     }
 }
 
-/// Writes the text in quotes.
+/// Writes the text in quotes. Quotes, control characters and what is not Unicode are escaped;
+/// backslashes, of which paths consist, are not.
 impl fmt::Debug for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.to_string_lossy())
+        f.write_str("\"")?;
+        for chunk in self.as_bytes().utf8_chunks() {
+            for character in chunk.valid().chars() {
+                match character {
+                    '"' => f.write_str("\\\"")?,
+                    '\u{2028}' | '\u{2029}' => write!(f, "{}", character.escape_unicode())?,
+                    _ if character.is_control() => write!(f, "{}", character.escape_default())?,
+                    _ => f.write_char(character)?,
+                }
+            }
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02X}"))?;
+        }
+        f.write_str("\"")
     }
 }
 

@@ -22,8 +22,7 @@ pub(super) fn answer(
     function: Function,
     body: impl FnOnce(&Invocation) -> Result<Hresult, Error>,
 ) -> HRESULT {
-    let answered =
-        catch_unwind(AssertUnwindSafe(|| body(&Invocation { function, process: current() })));
+    let answered = catch_unwind(AssertUnwindSafe(|| body(&Invocation::of(function))));
     hresult(match answered {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => error.code(),
@@ -35,9 +34,16 @@ pub(super) fn answer(
 pub(super) struct Invocation {
     function: Function,
     process: Arc<Loaded>,
+    _handle: Option<Arc<()>>,
 }
 
 impl Invocation {
+    #[inline]
+    fn of(function: Function) -> Self {
+        let process = current();
+        Self { function, _handle: process.handle(), process }
+    }
+
     pub(super) fn dism(&self) -> &Dism {
         &self.process.dism
     }

@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use std::fmt;
 use std::io::{self, Write};
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::exports::linked;
 use super::memory::Block;
@@ -18,6 +18,7 @@ use crate::sync::{Mutex, MutexGuard, lazy_static};
 pub(super) struct Loaded {
     /// Its calls come from another language, so they have no locations.
     pub(super) dism: Dism,
+    handles: Weak<()>,
     allocations: Mutex<Allocations>,
 }
 
@@ -38,8 +39,16 @@ impl Allocations {
 
 impl Loaded {
     fn new(emulator: &Emulator) -> Arc<Self> {
-        let dism = emulator.dism().foreign();
-        Arc::new(Self { dism, allocations: Mutex::new(Allocations::default()) })
+        Arc::new(Self {
+            dism: emulator.dism().foreign(),
+            handles: emulator.handles(),
+            allocations: Mutex::new(Allocations::default()),
+        })
+    }
+
+    /// Counts as a handle of the process until it is dropped: a thread is in a call.
+    pub(super) fn handle(&self) -> Option<Arc<()>> {
+        self.handles.upgrade()
     }
 
     /// Hands out a block in the name of a function (rule D1).
@@ -177,7 +186,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        drop(replace(self.before.take()));
+        // A thread that is in a call may get memory from it, and read that later: it is kept.
+        match replace(self.before.take()) {
+            Some(ended) if Arc::strong_count(&ended) > 1 => mem::forget(ended),
+            ended => drop(ended),
+        }
         *HOLDER.lock() = None;
         // The emulator verifies next, and then another test has its turn.
     }

@@ -118,6 +118,10 @@ impl Builder {
 
     /// Allows a mistake: [`verify`](Emulator::verify) and the drop of the emulator do not report it.
     /// For programs that make it by design. May be called for several.
+    ///
+    /// If [`Mistake::NeverShutDown`] is allowed, no initialization that a thread leaves behind is
+    /// reported, whatever its last call was (mistakes 5, 6 and 8 are that, too), nor is
+    /// [`Remark::StillInitialized`](crate::Remark::StillInitialized).
     /// [`Journal::mistakes`](crate::Journal::mistakes) still finds it.
     ///
     /// ```

@@ -32,12 +32,11 @@ pub(super) struct Core {
     pub(super) verified: Option<Watermark>,
 }
 
-/// How many steps, rules and holds a verification has seen.
+/// How many steps a verification has seen, and how many changes of the script.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Watermark {
     pub(super) steps: u64,
-    /// The last rule or hold.
-    pub(super) last_id: u64,
+    pub(super) script: u64,
 }
 
 /// Nothing panics under the lock, and a panic anywhere else leaves the state whole (rule X2).

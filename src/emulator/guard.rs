@@ -103,8 +103,12 @@ impl HoldGuard {
         }
         let mut expired = None;
         in_drop(|| expired = self.shared.release_hold(self.id));
-        // A test that fails already has its reason, and one panic is enough.
-        if let (Some(expired), false) = (expired, std::thread::panicking()) {
+        let Some(expired) = expired else { return };
+        // A test that fails already has its reason, and one panic is enough. If it catches that, the
+        // verification reports this.
+        if std::thread::panicking() {
+            in_drop(|| self.shared.with_script(|script| script.holds.keep(expired)));
+        } else {
             panic!("{expired}");
         }
     }

@@ -11,6 +11,8 @@ mod verify;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
+#[cfg(feature = "capi")]
+use std::sync::Weak;
 
 pub use self::builder::Builder;
 use self::core::Shared;
@@ -73,9 +75,18 @@ impl Emulator {
     }
 
     /// Returns a handle for the code under test.
+    ///
+    /// Keep the emulator as long as the code under test runs: what is called after its drop is not
+    /// verified.
     #[must_use]
     pub fn dism(&self) -> Dism {
         Dism { shared: self.shared.clone(), _handle: self.handles.clone(), is_foreign: false }
+    }
+
+    /// Returns what counts as a handle while somebody keeps it strong.
+    #[cfg(feature = "capi")]
+    pub(crate) fn handles(&self) -> Weak<()> {
+        Arc::downgrade(&self.handles)
     }
 
     /// Puts a rule in force until the guard is dropped: it answers the calls that it matches.

@@ -97,7 +97,7 @@ impl Core {
         // Without its beginning the journal cannot tell, but the machine can.
         if let (Some(_), State::Up { count, open_sessions }) = (journal.gap(), self.machine.state())
         {
-            if self.journal.written() > 0 {
+            if journal.dropped() > 0 {
                 remarks.push(Remark::StillInitialized { count, open_sessions });
             }
         }
@@ -105,8 +105,8 @@ impl Core {
     }
 
     fn watermark(&self) -> Watermark {
-        let last_id = self.script.as_ref().map_or(0, |script| script.last_id());
-        Watermark { steps: self.journal.written(), last_id }
+        let script = self.script.as_ref().map_or(0, |script| script.changes());
+        Watermark { steps: self.journal.taken(), script }
     }
 }
 

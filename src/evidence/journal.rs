@@ -141,42 +141,43 @@ pub(crate) struct Recorder {
     steps: VecDeque<Step>,
     /// 0 for none at all.
     limit: usize,
-    dropped: u64,
+    /// How many steps there were, those that are not kept included.
+    taken: u64,
 }
 
 impl Recorder {
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { steps: VecDeque::new(), limit, dropped: 0 }
+        Self { steps: VecDeque::new(), limit, taken: 0 }
     }
 
     /// Writes a step. If the journal is off, the call is not even built.
     #[inline]
     pub(crate) fn push(&mut self, caller: Caller, call: impl FnOnce() -> Call, outcome: Outcome) {
+        self.taken += 1;
         if self.limit > 0 {
             self.write(caller, call(), outcome);
         }
     }
 
-    /// How many steps were written so far, those that are gone included.
-    pub(crate) fn written(&self) -> u64 {
-        self.dropped + self.steps.len() as u64
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
     }
 
     #[inline(never)]
     fn write(&mut self, Caller { thread, location }: Caller, call: Call, outcome: Outcome) {
         if self.steps.len() == self.limit {
             self.steps.pop_front();
-            self.dropped += 1;
         }
         self.steps.push_back(Step { thread, call, outcome, location });
     }
 
     pub(crate) fn snapshot(&self, config: Config) -> Journal {
+        let is_off = self.limit == 0;
         Journal {
             config,
             steps: self.steps.iter().cloned().collect(),
-            dropped: self.dropped,
-            is_off: self.limit == 0,
+            dropped: if is_off { 0 } else { self.taken - self.steps.len() as u64 },
+            is_off,
         }
     }
 }

@@ -38,7 +38,10 @@ pub enum Remark {
     },
 
     /// A rule fired more or less often than the test [expected](crate::Rule::expect).
-    #[error("a rule of the test fired {fired} times, expected {expected}: {rule}, at {location}")]
+    #[error(
+        "a rule of the test did not fire as often as expected (expected {expected}, fired {fired}): {rule}, \
+             at {location}"
+    )]
     RuleCount {
         /// The rule in words.
         rule: String,

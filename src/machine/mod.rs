@@ -444,7 +444,8 @@ impl Machine {
 
     fn get_image_info(&self, file: ImageKey<'_>, ask: impl Ask) -> Outcome {
         self.check_path(file)?;
-        self.call_without_session(ask)
+        check_scripted(ask(Some(file.path())))?;
+        Ok(Effect::Called)
     }
 
     /// Not initialized comes first, whatever is missing.

@@ -137,7 +137,9 @@ impl fmt::Display for Hold {
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
     active: Vec<ActiveHold>,
-    unreached: Vec<Remark>,
+    unmet: Vec<Remark>,
+    /// How many deadlines have let a thread go.
+    expired: u64,
 }
 
 #[derive(Debug)]
@@ -203,7 +205,17 @@ impl Holds {
     pub(crate) fn expire(&mut self, id: u64) {
         if let Some(active) = self.active.iter_mut().find(|active| active.id == id) {
             active.is_expired = true;
+            self.expired += 1;
         }
+    }
+
+    pub(crate) fn expired(&self) -> u64 {
+        self.expired
+    }
+
+    /// Reports later what nobody can be told of now.
+    pub(crate) fn keep(&mut self, remark: Remark) {
+        self.unmet.push(remark);
     }
 
     /// If no thread is held yet: how long to wait for one, and the error if none comes.
@@ -222,7 +234,7 @@ impl Holds {
     pub(crate) fn remove(&mut self, id: u64) -> Option<Remark> {
         let at = self.active.iter().position(|active| active.id == id)?;
         let active = self.active.remove(at);
-        self.unreached.extend(active.unreached());
+        self.unmet.extend(active.unreached());
         active.is_expired.then(|| active.expired())
     }
 
@@ -238,7 +250,7 @@ impl Holds {
             true => Some(active.expired()),
             false => active.unreached(),
         });
-        self.unreached.iter().cloned().chain(active)
+        self.unmet.iter().cloned().chain(active)
     }
 
     fn find(&self, id: u64) -> Option<&ActiveHold> {

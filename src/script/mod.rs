@@ -37,9 +37,9 @@ impl Script {
         self.last_id
     }
 
-    /// The number of the latest rule or hold.
-    pub(crate) fn last_id(&self) -> u64 {
-        self.last_id
+    /// How often there was something new to report on: a rule, a hold, or a hold that expired.
+    pub(crate) fn changes(&self) -> u64 {
+        self.last_id + self.holds.expired()
     }
 
     /// What there is to report of rules and holds that did not do what they are there for.

@@ -138,8 +138,9 @@ impl Rule {
         self
     }
 
-    /// Matches only opens of this image, operations on and closes of its session, and mounts,
-    /// unmounts and remounts of it, however the path is spelt (rule O6).
+    /// Matches only opens of this image, operations on and closes of its session, mounts, unmounts and
+    /// remounts of it, and [`image_info`](crate::Dism::image_info) of this file, however the path is
+    /// spelt (rule O6).
     pub fn image(mut self, path: impl AsRef<OsStr>) -> Self {
         self.image = Some(ImagePath::new(path));
         self
@@ -305,17 +306,27 @@ impl fmt::Display for Rule {
             }
         }
         write!(f, ", answers {:?}", self.answer)?;
-        match self.later {
-            Some(later) => write!(f, ", then {later:?}"),
-            None => Ok(()),
+        if let Some(later) = self.later {
+            write!(f, ", then {later:?}")?;
         }
+        for (at, Progress { current, total }) in self.progress.iter().flatten().enumerate() {
+            let head = if at == 0 { ", progress" } else { "," };
+            write!(f, "{head} {current}/{total}")?;
+        }
+        Ok(())
     }
 }
 
-/// Writes `Rule(…)` around the text of [`Display`](fmt::Display).
+/// Writes `Rule(…)` around the text of [`Display`](fmt::Display), and how often it has to fire.
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rule({self})")
+        write!(f, "Rule({self}")?;
+        match self.expected {
+            Expected::AtLeastOnce => {}
+            Expected::AnyNumber => f.write_str(", optional")?,
+            Expected::Exactly(expected) => write!(f, ", expected {expected} times")?,
+        }
+        f.write_str(")")
     }
 }
 

@@ -91,7 +91,7 @@ fn mistake_11_of_each_pointer_that_nobody_handed_out() {
     }
     let expected = [Mistake::NeverShutDown, Mistake::MemoryMishandled, Mistake::MemoryMishandled];
     assert_eq!(found(&process), expected);
-    assert!(process.emulator().journal().to_string().contains("never handed out"));
+    assert!(process.emulator().journal().to_string().contains("unknown memory"));
 }
 
 /// X1: whatever others do, a look-up that has succeeded gives what it found.

@@ -3,11 +3,12 @@
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::{env, thread};
+use std::{env, ptr, thread};
 
 use dism_emu::capi::Process;
+use dism_emu::capi::ffi::DismGetMountedImageInfo;
 use dism_emu::machine::State;
-use dism_emu::{Builder, Contract, Emulator, Error, Hresult};
+use dism_emu::{Builder, Contract, Emulator, Error, Function, Hold, Hresult, MountImage, Remark};
 
 use crate::c::{close, initialize, open, process, shutdown, takes_its_turn, up};
 use crate::races::at_once;
@@ -56,6 +57,55 @@ fn the_end_of_a_process_verifies_it_though_somebody_has_a_handle() {
     assert!(report.contains("session 2"), "{report}");
     assert!(report.contains("1 handle is left"), "{report}");
     assert_eq!(kept.shutdown(), Err(Error::OpenSessionHandles), "it is answered as ever");
+}
+
+/// Threads that are in a call may go on after the test.
+#[test]
+fn threads_that_are_in_a_c_function_are_handles_that_are_left() {
+    let process = Process::start(Emulator::builder());
+    assert_eq!(initialize(), Hresult::S_OK);
+    let holds: Vec<_> =
+        (0..2).map(|_| process.emulator().hold(Hold::returning(Function::CloseSession))).collect();
+    let session = open(IMAGE);
+    let threads: Vec<_> = holds
+        .iter()
+        .map(|hold| {
+            let thread = thread::spawn(move || close(session));
+            hold.wait();
+            thread
+        })
+        .collect();
+    assert_eq!(shutdown(), Hresult::S_OK);
+    let (Ok(report) | Err(report)) = process.emulator().verify();
+    let left = |remark: &Remark| matches!(remark, Remark::HandlesLeft { handles: 2, .. });
+    assert!(report.remarks().iter().any(left), "{report}");
+    drop(holds);
+    assert!(threads.into_iter().all(|thread| thread.join().is_ok()));
+    let (Ok(report) | Err(report)) = process.emulator().verify();
+    assert_eq!(report.remarks(), []);
+}
+
+/// X2: what a call returns can be read, though its process has ended meanwhile.
+#[test]
+fn x2_memory_of_a_call_that_outlives_its_process_can_be_read() {
+    let process = Process::start(unverified());
+    assert_eq!(initialize(), Hresult::S_OK);
+    process.emulator().dism().mount_image(MountImage::new(IMAGE, "install.wim")).unwrap();
+    let hold = process.emulator().hold(Hold::returning(Function::GetMountedImageInfo));
+    let reader = thread::spawn(|| {
+        let (mut info, mut count) = (ptr::null_mut(), 0);
+        // SAFETY: both can be written to, and the emulator has just returned the text.
+        unsafe {
+            assert_eq!(DismGetMountedImageInfo(&mut info, &mut count), 0);
+            assert_eq!(count, 1);
+            let path = (*info).MountPath;
+            (0..).map(|at| *path.add(at)).take_while(|unit| *unit != 0).collect::<Vec<u16>>()
+        }
+    });
+    hold.wait();
+    drop(process);
+    drop(hold);
+    assert_eq!(String::from_utf16(&reader.join().unwrap()).unwrap(), IMAGE);
 }
 
 #[test]

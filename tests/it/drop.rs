@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use dism_emu::{Dism, Emulator, Function, Hold, Mistake, Remark, Rule};
+use dism_emu::{Contract, Dism, Emulator, Function, Hold, Mistake, Remark, Rule};
 
 use crate::support::{blameless, failing, unverified};
 
@@ -144,6 +144,25 @@ fn a_mistake_that_is_allowed_is_not_reported() {
     assert!(failing(|| drop(other)).contains("never shut down"));
 }
 
+/// Whatever its last call was: one that returned 3010, or failed, or was counted.
+#[test]
+fn a_client_that_never_shuts_down_by_design_is_not_blamed_for_another_reason() {
+    let allows = |contract| {
+        let emulator = Emulator::builder().contract(contract).allow(Mistake::NeverShutDown).build();
+        let dism = emulator.dism();
+        dism.initialize().unwrap();
+        (emulator, dism)
+    };
+    let (_reboot, dism) = allows(Contract::Documented);
+    let session = dism.open_session("image").unwrap();
+    dism.operation(session, Function::AddPackage).unwrap().end_with(3010).unwrap();
+    dism.close_session(session).unwrap();
+    let (_failed, dism) = allows(Contract::Documented);
+    dism.open_session("").unwrap_err();
+    let (_counted, dism) = allows(Contract::Recorded);
+    dism.initialize().unwrap();
+}
+
 #[test]
 fn an_allowed_mistake_is_not_reported_of_a_journal_that_lost_its_beginning_either() {
     let emulator = Emulator::builder().allow(Mistake::NeverShutDown).journal_limit(1).build();
@@ -192,6 +211,19 @@ fn the_drop_reports_nothing_twice() {
     emulator.script(Rule::on(Function::AddPackage)).keep();
     blameless(&emulator.dism());
     assert!(emulator.verify().is_err());
+}
+
+/// A verification that comes early is not the last, though no journal tells that calls came after it.
+#[test]
+fn the_drop_reports_what_a_rule_did_after_a_verification_without_a_journal() {
+    let emulator = Emulator::builder().journal_limit(0).build();
+    let dism = emulator.dism();
+    emulator.script(Rule::on(Function::Shutdown).expect(1)).keep();
+    blameless(&dism);
+    emulator.verify().unwrap_err();
+    blameless(&dism);
+    let said = failing(|| drop(emulator));
+    assert!(said.contains("(expected 1, fired 2)"), "{said}");
 }
 
 #[test]

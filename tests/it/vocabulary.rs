@@ -171,3 +171,23 @@ fn a_call_has_its_function_and_its_session() {
         assert_eq!((call.function(), call.session()), (function, passed), "{call}");
     }
 }
+
+/// A path is text of the client's: it cannot break a line, nor look like something else.
+#[test]
+fn a_path_is_shown_in_quotes_and_escaped_as_far_as_it_has_to_be() {
+    let shown = [
+        (r"C:\mount  a", r#""C:\mount  a""#),
+        ("a\u{1b}[31m\t\u{2028}", r#""a\u{1b}[31m\t\u{2028}""#),
+        ("a\", file: \"b", r#""a\", file: \"b""#),
+        ("\u{fffd}é", "\"\u{fffd}é\""),
+    ];
+    for (path, text) in shown {
+        assert_eq!(format!("{:?}", ImagePath::new(path)), text);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let path = std::ffi::OsStr::from_bytes(b"a\xFF");
+        assert_eq!(format!("{:?}", ImagePath::new(path)), r#""a\xFF""#);
+    }
+}

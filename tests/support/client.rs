@@ -115,9 +115,9 @@ impl Expected {
             let image = match call {
                 Call::OpenSession(open) => Some(open.path().to_string_lossy().into_owned()),
                 Call::MountImage(mount) => Some(mount.path().to_string_lossy().into_owned()),
-                Call::UnmountImage { path } | Call::RemountImage { path } => {
-                    Some(path.to_string_lossy().into_owned())
-                }
+                Call::UnmountImage { path }
+                | Call::RemountImage { path }
+                | Call::GetImageInfo { file: path } => Some(path.to_string_lossy().into_owned()),
                 _ => session.and_then(|it| self.reference.image_of(it.raw())).map(str::to_owned),
             };
             answer = self.rules.fire(Asking { function, session, image: image.as_deref() });

@@ -91,8 +91,13 @@ impl Journal {
     /// ```
     #[must_use]
     pub fn mistakes(&self) -> Vec<Finding> {
+        self.mistakes_except(&[])
+    }
+
+    /// The same without those that the test allows.
+    pub(super) fn mistakes_except(&self, allowed: &[Mistake]) -> Vec<Finding> {
         let calls = Calls::of(self.steps());
-        let mut audit = Audit::new(&calls);
+        let mut audit = Audit::new(&calls, allowed);
         for (at, step) in self.steps().iter().enumerate() {
             audit.step(at, step);
         }
@@ -110,11 +115,19 @@ struct Moment {
 /// What was found so far.
 struct Found<'a> {
     calls: &'a Calls<'a>,
+    allowed: &'a [Mistake],
     findings: Vec<Finding>,
 }
 
 impl Found<'_> {
+    fn allows(&self, mistake: Mistake) -> bool {
+        self.allowed.contains(&mistake)
+    }
+
     fn add(&mut self, mistake: Mistake, at: usize, with: impl IntoIterator<Item = usize>) {
+        if self.allows(mistake) {
+            return;
+        }
         let Some(call) = self.calls.by_step(at) else { return };
         let with = with.into_iter().map(|step| self.calls.first_of(step));
         let collides_with = BTreeSet::from_iter(with).into_iter().collect();
@@ -132,9 +145,9 @@ struct Audit<'a> {
 }
 
 impl<'a> Audit<'a> {
-    fn new(calls: &'a Calls<'a>) -> Self {
+    fn new(calls: &'a Calls<'a>, allowed: &'a [Mistake]) -> Self {
         Self {
-            found: Found { calls, findings: Vec::new() },
+            found: Found { calls, allowed, findings: Vec::new() },
             last_calls: LastCalls::default(),
             periods: Periods::default(),
             sessions: Sessions::default(),

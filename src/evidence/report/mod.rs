@@ -27,8 +27,7 @@ pub struct Report {
 impl Report {
     /// Looks for the client's mistakes, except those that the test allows.
     pub(crate) fn new(journal: Journal, remarks: Vec<Remark>, allowed: &[Mistake]) -> Self {
-        let mut mistakes = journal.mistakes();
-        mistakes.retain(|finding| !allowed.contains(&finding.mistake));
+        let mistakes = journal.mistakes_except(allowed);
         Self { journal, mistakes, remarks }
     }
 
@@ -142,7 +141,7 @@ fn write_wrapped(f: &mut fmt::Formatter<'_>, head: &str, text: &str) -> fmt::Res
     f.write_str(head)?;
     let indent = head.chars().count();
     let mut column = indent;
-    for (at, word) in text.split_whitespace().enumerate() {
+    for (at, word) in text.split(' ').enumerate() {
         let length = word.chars().count();
         if at > 0 && column + 1 + length > WIDTH {
             write!(f, "\n{:indent$}", "")?;

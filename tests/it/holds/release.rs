@@ -237,6 +237,17 @@ fn a_hold_that_expired_keeps_quiet_in_a_test_that_panics() {
     assert_eq!(said, "the test's own");
 }
 
+/// A test that catches its panic still learns of the hold.
+#[test]
+fn a_hold_that_expired_is_reported_by_verify_after_a_panic_that_the_test_catches() {
+    let emulator = up(Contract::Documented);
+    failing(|| {
+        let _guard = expired(&emulator, Hold::before(Function::Shutdown));
+        panic!("the test's own");
+    });
+    assert_eq!(told(&emulator).matches("let go by its deadline").count(), 1);
+}
+
 #[test]
 fn a_hold_that_was_released_in_time_is_not_reported() {
     let emulator = Emulator::new();

@@ -215,3 +215,13 @@ fn what_has_no_image_is_not_matched_by_a_rule_for_one() {
         assert_eq!(rule.fired(), 0, "{function}");
     }
 }
+
+#[test]
+fn a_rule_for_a_file_matches_what_asks_for_its_images() {
+    let emulator = up(Contract::Documented);
+    let dism = emulator.dism();
+    let rule = Rule::on(Function::GetImageInfo).image(r"D:\INSTALL.wim");
+    let _rule = emulator.script(rule.fail(BUSY));
+    assert_eq!(dism.image_info("d:/install.wim"), Err(Error::Failed { code: BUSY }));
+    assert_eq!(dism.image_info("d:/other.wim"), Ok(Hresult::S_OK));
+}

@@ -9,7 +9,7 @@ mod unused;
 
 use std::thread;
 
-use dism_emu::{Contract, Function, Hresult, Memory, Rule, Session};
+use dism_emu::{Contract, Function, Hresult, Memory, Progress, Rule, Session};
 
 use crate::methods::call;
 use crate::support::{BUSY, IMAGE, failing, line_of_panic, up};
@@ -48,6 +48,10 @@ fn a_rule_is_shown_in_words() {
         assert_eq!(rule.to_string(), text);
         assert_eq!(format!("{rule:?}"), format!("Rule({text})"));
     }
+    let rule = Rule::on(Function::AddPackage).progress([Progress::new(0, 9), Progress::new(5, 9)]);
+    let text = "DismAddPackage, answers 0x00000000 (S_OK), progress 0/9, 5/9";
+    assert_eq!(format!("{:?}", rule.clone().optional()), format!("Rule({text}, optional)"));
+    assert_eq!(format!("{:?}", rule.expect(2)), format!("Rule({text}, expected 2 times)"));
 }
 
 /// Any number can be answered (P4), but only a failure fails.

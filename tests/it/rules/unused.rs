@@ -99,7 +99,7 @@ fn a_rule_that_fired_another_number_of_times_than_expected_is_reported_with_both
         (0..calls).for_each(|_| assert!(dism.cleanup_mountpoints().is_ok()));
         dism.shutdown().unwrap();
         let report = told(&emulator);
-        let remark = format!("fired {calls} times, expected {expected}: {rule}, at {}:", file!());
+        let remark = format!("(expected {expected}, fired {calls}): {rule}, at {}:", file!());
         assert_eq!(report.matches(&remark).count(), 1, "{report}");
     }
 }
