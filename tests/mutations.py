@@ -325,7 +325,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "if deadline.is_past()", "if false"),
     ("hold-patience-passes", "X2", "a wait that nobody came to succeeds",
      "it", "waiting_for_a_thread_that_never_comes_fails_and_names_the_hold",
-     "Shared::wait_for_hold", "return Err(nobody_came);", "return Ok(());"),
+     "Shared::wait_for_hold", "return Err(unreached);", "return Ok(());"),
     ("hold-expired-not-told-by-verify", "X2", "verify does not tell of a hold that expired",
      "it", "a_hold_that_was_forgotten_holds_nobody_for_ever_and_is_reported_by_verify",
      "Holds::remarks", "active.is_expired", "active.is_expired && false"),

@@ -1,4 +1,4 @@
-//! Describes a process and creates it.
+//! The builder, which describes a process and creates it.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::evidence::{Mistake, Recorder};
 use crate::machine::config::Contract;
 use crate::machine::{Config, Machine};
 
-/// Describes a process before it is there.
+/// A description of a process that is not created yet.
 ///
 /// ```
 /// use dism_emu::{Contract, Emulator, Hresult};
@@ -31,7 +31,7 @@ pub struct Builder {
     allowed: Vec<Mistake>,
 }
 
-/// As [`Emulator::builder`].
+/// Returns the same builder as [`Emulator::builder`].
 impl Default for Builder {
     fn default() -> Self {
         Self {
@@ -44,65 +44,66 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// All of [`Config`] at once.
+    /// Sets all of [`Config`] at once.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Which contract the process keeps: see [`Config::contract`].
+    /// Sets the contract that the process keeps: see [`Config::contract`].
     pub fn contract(mut self, contract: Contract) -> Self {
         self.config.contract = contract;
         self
     }
 
-    /// Whether the process is elevated: see [`Config::elevated`].
+    /// Sets whether the process is elevated: see [`Config::elevated`].
     pub fn elevated(mut self, elevated: bool) -> Self {
         self.config.elevated = elevated;
         self
     }
 
-    /// The answer to a second initialize: see [`Config::already_initialized`].
+    /// Sets the code of a second initialize: see [`Config::already_initialized`].
     pub fn already_initialized(mut self, code: impl Into<Hresult>) -> Self {
         self.config.already_initialized = code.into();
         self
     }
 
-    /// The answer for a handle that is not open: see [`Config::closed_session`].
+    /// Sets the code for a handle that is not open: see [`Config::closed_session`].
     pub fn closed_session(mut self, code: impl Into<Hresult>) -> Self {
         self.config.closed_session = code.into();
         self
     }
 
-    /// The answer to an operation on a closing session: see [`Config::closing_session`].
+    /// Sets the code of an operation on a closing session: see [`Config::closing_session`].
     pub fn closing_session(mut self, code: impl Into<Hresult>) -> Self {
         self.config.closing_session = code.into();
         self
     }
 
-    /// The highest session number to give out: see [`Config::last_session`].
+    /// Sets the highest session number to give out: see [`Config::last_session`].
     pub fn last_session(mut self, number: u32) -> Self {
         self.config.last_session = number;
         self
     }
 
-    /// How many steps the journal keeps: the latest ones, 65,536 unless said otherwise; 0 switches
-    /// it off, `usize::MAX` keeps all.
+    /// Sets how many steps the journal keeps: the latest ones, 65,536 by default. With 0 the
+    /// journal is off, and with `usize::MAX` it keeps all steps.
     ///
-    /// A step takes 64 bytes, and an open the length of its path beside; the room is taken as it
-    /// is needed. A journal that is switched off does not replay and says so, and no mistakes are
-    /// found without one.
+    /// A step takes 88 bytes on a 64-bit platform, and the length of its paths. Memory is allocated
+    /// as it is needed. A journal that is off does not replay and says so, and without a journal no
+    /// mistakes are found.
     pub fn journal_limit(mut self, steps: usize) -> Self {
         self.journal_limit = steps;
         self
     }
 
-    /// Whether dropping the emulator [verifies](Emulator::verify) what the client did, and panics
-    /// with the report if there is something in it: yes, unless said otherwise. For tests that make
-    /// mistakes on purpose, or leave things as they are.
+    /// Sets whether dropping the emulator [verifies](Emulator::verify) what the client did, and
+    /// panics with the report if there is something in it. The default is `true`. Set this to
+    /// `false` in tests that make mistakes on purpose, or that do not clean up.
     ///
-    /// A test that returns an error with `?` before its client is through leaves things behind, and
-    /// the report of that is all that is seen of it; `unwrap` shows the error itself.
+    /// A test that returns an error with `?` before its client is done leaves things behind. The
+    /// drop then panics with a report of those, and the error itself is not shown; `unwrap` shows
+    /// it.
     ///
     /// ```
     /// use dism_emu::Emulator;
@@ -116,13 +117,13 @@ impl Builder {
         self
     }
 
-    /// Allows a mistake: [`verify`](Emulator::verify) and the drop of the emulator do not report it.
-    /// For programs that make it by design. May be called for several.
+    /// Allows a mistake: [`verify`](Emulator::verify) and the drop of the emulator do not report
+    /// it. This is for programs that make the mistake by design. Call it once for each mistake.
+    /// [`Journal::mistakes`](crate::Journal::mistakes) still finds an allowed mistake.
     ///
-    /// If [`Mistake::NeverShutDown`] is allowed, no initialization that a thread leaves behind is
-    /// reported, whatever its last call was (mistakes 5, 6 and 8 are that, too), nor is
+    /// [`Mistake::NeverShutDown`] allows every initialization that a thread leaves behind, whatever
+    /// the thread's last call was: mistakes 5, 6 and 8 are then not reported for it, nor is
     /// [`Remark::StillInitialized`](crate::Remark::StillInitialized).
-    /// [`Journal::mistakes`](crate::Journal::mistakes) still finds it.
     ///
     /// ```
     /// use dism_emu::{Emulator, Mistake};

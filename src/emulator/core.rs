@@ -1,4 +1,4 @@
-//! A call's one way: past the holds and the rules, through the machine, into the journal.
+//! The one path of a call: past the holds and the rules, through the machine, into the journal.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -9,16 +9,16 @@ use crate::machine::request::{BeginOperation, CloseSession, EndOperation, Finish
 use crate::script::{Answer, HoldError, Point, Query, Script};
 use crate::sync::{Condvar, Deadline, Mutex, MutexGuard};
 
-/// What the two faces of one emulated process share.
+/// The state that an emulator and its handles share.
 ///
-/// Begins a cache line: what all threads write does not lie beside what they only count, the
-/// handles, and a call costs the same wherever the allocator puts it.
+/// It begins a cache line. So what all threads write is not next to the reference count of the
+/// handles, and a call costs the same wherever the allocator puts this.
 #[repr(align(64))]
 pub(super) struct Shared {
     pub(super) core: Mutex<Core>,
-    /// Somebody's [`Machine::is_ready`] may have changed.
+    /// Signals that [`Machine::is_ready`] may have changed for a thread.
     turn: Condvar,
-    /// A thread has reached a hold, or a hold was released.
+    /// Signals that a thread has reached a hold, or that a hold was released.
     held: Condvar,
 }
 
@@ -26,9 +26,9 @@ pub(super) struct Shared {
 pub(super) struct Core {
     pub(super) machine: Machine,
     pub(super) journal: Recorder,
-    /// `None` until the test scripts something, so that who never does pays nothing for it.
+    /// `None` until the test scripts something, so that a test that never does pays nothing for it.
     pub(super) script: Option<Box<Script>>,
-    /// What an explicit [`Emulator::verify`](super::Emulator::verify) has looked at.
+    /// What the last verification has looked at, if there was one.
     pub(super) verified: Option<Watermark>,
 }
 
@@ -36,22 +36,23 @@ pub(super) struct Core {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Watermark {
     pub(super) steps: u64,
+    /// How often the script changed.
     pub(super) script: u64,
 }
 
-/// Nothing panics under the lock, and a panic anywhere else leaves the state whole (rule X2).
+/// Nothing panics under the lock, and a panic anywhere else leaves the state intact (rule X2).
 impl UnwindSafe for Shared {}
 impl RefUnwindSafe for Shared {}
 
 /// A step that was taken.
 pub(crate) struct Taken {
     pub(crate) outcome: Outcome,
-    /// What a rule had to say about the call. Boxed, since almost no call has one.
+    /// The answer that was scripted for the call. Boxed, since almost no call has one.
     pub(crate) answer: Option<Box<Answer>>,
 }
 
 impl Taken {
-    /// Returns what the call returns: its own code, unless a rule has another one.
+    /// Returns the code of the call: its own, unless another one is scripted.
     #[inline]
     pub(crate) fn code(&self) -> Result<Hresult, Error> {
         let scripted = self.answer.as_ref().map(|answer| answer.code);
@@ -76,8 +77,8 @@ impl Taken {
 }
 
 impl Core {
-    /// Takes one step: the rules are asked if the contract allows the call, and the journal is
-    /// written under the lock under which the step is taken (rule X1).
+    /// Takes one step. Rules apply only if the contract allows the call. The journal is written
+    /// under the same lock (rule X1).
     #[inline]
     pub(super) fn step(&mut self, caller: Caller, request: &impl Request) -> Taken {
         let Self { machine, journal, script, .. } = self;
@@ -116,13 +117,13 @@ impl Shared {
         change(self.lock().script.get_or_insert_default())
     }
 
-    /// A call that takes effect at one instant.
+    /// Makes a call that takes effect at one instant.
     #[inline]
     pub(super) fn take(&self, caller: Caller, request: &impl Request) -> Taken {
         self.take_and(caller, request, |_| ()).0
     }
 
-    /// The same, with a look at the machine at that instant.
+    /// Makes a call that takes effect at one instant, and looks at the machine at that instant.
     #[inline]
     pub(super) fn take_and<T>(
         &self,
@@ -137,8 +138,8 @@ impl Shared {
         (taken, seen)
     }
 
-    /// An operation up to the point at which it is performed. Returns what it is to end with, if a
-    /// rule says so.
+    /// Begins an operation, up to the point at which it is performed. Returns the answer with which
+    /// it is to end, if a rule has one.
     #[inline]
     pub(super) fn begin(
         &self,
@@ -160,14 +161,14 @@ impl Shared {
         Ok(answer)
     }
 
-    /// The rest of the operation.
+    /// Ends an operation.
     #[inline]
     pub(super) fn end(&self, caller: Caller, request: &EndOperation) -> Result<Hresult, Error> {
         let mut core = self.lock();
         let waiting = core.machine.waiting();
         let ended = core.step(caller, request).code();
-        // Whoever got the turn by it is no longer among those that wait. All are woken, since
-        // they share the condition variable and only one of them is meant.
+        // A thread that got the turn no longer counts as waiting. All waiting threads are woken,
+        // since they share the condition variable and only one of them has the turn.
         if core.machine.waiting() < waiting {
             self.turn.notify_all();
         }
@@ -175,7 +176,7 @@ impl Shared {
         ended
     }
 
-    /// A close: of a last reference it has two instants.
+    /// Closes a session. The close of a last reference has two instants.
     pub(super) fn close(&self, caller: Caller, session: Session) -> Result<Hresult, Error> {
         let (thread, request) = (caller.thread, CloseSession { session });
         let mut core = self.reach(self.lock(), Point::Before, thread, &request);
@@ -199,10 +200,11 @@ impl Shared {
 
     /// Waits until it is the thread's turn on the session.
     ///
-    /// The lock is released meanwhile, so anybody may come: operations queue behind this one, the
-    /// session starts to close, the test sets a hold. Whoever ends the operation in front passes
-    /// the turn on and wakes all that wait here; those whose turn it is not sleep again. A closer
-    /// waits here too, and nobody comes behind it (rule C4).
+    /// The lock is released meanwhile, so other threads go on: operations queue behind this one,
+    /// the session starts to close, the test sets a hold. The thread that ends the operation in
+    /// front passes the turn on and wakes all threads that wait here. Every thread except the one
+    /// whose turn it is goes back to sleep. A closer waits here, too, and no operation queues
+    /// behind it (rule C4).
     #[cold]
     fn wait<'a>(
         &'a self,
@@ -235,7 +237,7 @@ impl Shared {
     ///
     /// The lock is released meanwhile, so every other thread goes on. The test's thread may be in
     /// [`wait_for_hold`](Self::wait_for_hold), which this wakes; it calls
-    /// [`release_hold`](Self::release_hold), which wakes this. If nobody releases the hold, the
+    /// [`release_hold`](Self::release_hold), which wakes this. If no thread releases the hold, the
     /// deadline does.
     #[cold]
     fn stop<'a>(
@@ -275,16 +277,16 @@ impl Shared {
         let mut deadline = None;
         loop {
             let Some(script) = &core.script else { return Ok(()) };
-            let Some((patience, nobody_came)) = script.holds.missing(id)? else { return Ok(()) };
+            let Some((patience, unreached)) = script.holds.missing(id)? else { return Ok(()) };
             let deadline = *deadline.get_or_insert_with(|| Deadline::after(patience));
             if deadline.is_past() {
-                return Err(nobody_came);
+                return Err(unreached);
             }
             core = self.held.wait_until(core, deadline);
         }
     }
 
-    /// Releases the hold and wakes its thread. Returns what to report if the deadline came first.
+    /// Releases the hold and wakes its thread. Returns a remark if the deadline came first.
     pub(super) fn release_hold(&self, id: u64) -> Option<Remark> {
         let expired = self.with_script(|script| script.holds.remove(id));
         self.held.notify_all();

@@ -19,12 +19,13 @@ use crate::machine::request::{self, Request};
 ///
 /// [`Emulator::dism`](crate::Emulator::dism) returns it. A clone is the same process, for another
 /// owner or another thread. It has the functions of the API and nothing else: only the test can
-/// script an answer.
+/// script an answer. Any function of the API fails with [`Error::Failed`] if a
+/// [`Rule`](crate::Rule) says so.
 ///
-/// Every call takes one lock for a few nanoseconds, and waits only if the real one does: for the
+/// Every call takes one lock for a few nanoseconds. It waits only if the real one does: for the
 /// operations on the same session that came before it.
 ///
-/// A handle may outlive its emulator. Its calls are answered as ever, and nobody verifies them.
+/// A handle may outlive its emulator. Its calls work as before, but they are not verified.
 ///
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Dism, Emulator, Error, Function};
@@ -76,9 +77,9 @@ impl Dism {
     /// Calls `DismOpenSession` on a path, or on the running system with
     /// [`DISM_ONLINE_IMAGE`](crate::DISM_ONLINE_IMAGE).
     ///
-    /// Returns a new handle. If the image is open already, returns its handle, with one reference
-    /// more (rules O2, O3). Any path is accepted: there is no file system behind the emulator (rule
-    /// O6).
+    /// Returns a new handle. If the image is open already, returns its handle, which then has one
+    /// more reference (rules O2, O3). Any path is accepted: there is no file system behind the
+    /// emulator (rule O6).
     ///
     /// # Errors
     ///
@@ -163,7 +164,7 @@ impl Dism {
         self.operation(session, function)?.end()
     }
 
-    /// Calls `DismCloseSession`, which gives one reference back.
+    /// Calls `DismCloseSession`, which releases one reference.
     ///
     /// The last close waits for the operations that other threads perform on the session, while no
     /// new one is accepted; then the handle is gone (rules C3, C4). Returns `S_OK`, or
@@ -183,8 +184,8 @@ impl Dism {
 
     /// Calls `DismShutdown`.
     ///
-    /// Returns `S_OK`. Under [`Contract::Recorded`](crate::Contract::Recorded) a shutdown that is not
-    /// the last takes one off the count and does not look at sessions (rule S3).
+    /// Returns `S_OK`. Under [`Contract::Recorded`](crate::Contract::Recorded) a shutdown that is
+    /// not the last takes one off the count and does not look at sessions (rule S3).
     ///
     /// # Errors
     ///
@@ -285,8 +286,8 @@ impl Dism {
         Ok(mounted)
     }
 
-    /// Calls `DismGetImageInfo`. There are no files behind the emulator, so nothing is known of their
-    /// images.
+    /// Calls `DismGetImageInfo`. There are no files behind the emulator, so nothing is known of
+    /// their images.
     ///
     /// Returns the answer of a [`Rule`](crate::Rule), or `S_OK` if there is none.
     ///
@@ -327,40 +328,40 @@ impl Dism {
         self.take(&Call::CleanupMountpoints).code()
     }
 
-    /// Hands out memory in the name of a function that has just succeeded, as `DismGetFeatures`
-    /// does: the caller has to [`delete`](Self::delete) it, once (rule D1).
+    /// Hands out memory on behalf of a function that has just succeeded, as `DismGetFeatures` does.
+    /// The caller has to [`delete`](Self::delete) it, once (rule D1).
     ///
-    /// This is a part of a DISM function, not a function of its own. Memory is a number here, and
-    /// the emulator only watches what becomes of it.
+    /// This is a part of a DISM function, not a function of its own. Memory is only a number here,
+    /// and the emulator only tracks when it is deleted, if ever.
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`] after a last shutdown; [`Error::OutOfNumbers`] after `u32::MAX`
-    /// times.
+    /// [`Error::NotInitialized`] after a last shutdown; [`Error::OutOfNumbers`] after
+    /// `u32::MAX - 1` hand-outs.
     #[track_caller]
     pub fn hand_out(&self, function: Function) -> Result<Memory, Error> {
-        // Part of a call that has reached its holds already.
+        // This is part of a call that has reached its holds already.
         let taken = self.shared.lock().step(self.caller(), &Call::HandOut { function });
         taken.memory()
     }
 
     /// Calls `DismDelete` on memory that was [handed out](Self::hand_out).
     ///
-    /// Returns `S_OK`, for [`Memory::NULL`], too (rule D2).
+    /// Returns `S_OK`, including for [`Memory::NULL`] (rule D2).
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for memory that was not handed out, or was deleted before (rule
     /// D3); [`Error::NotInitialized`] after a last shutdown (rule D4), but not before the first
     /// initialize: the message that says why that one failed has to be deleted, too. None of these
-    /// is a last error (rule E2).
+    /// sets the last error (rule E2).
     #[doc(alias = "DismDelete")]
     #[track_caller]
     pub fn delete(&self, memory: Memory) -> Result<Hresult, Error> {
         self.take(&Call::Delete { memory }).code()
     }
 
-    /// Also with the code of the call, which C has.
+    /// Returns the mounted images, and the step, which has the code that C needs.
     #[track_caller]
     pub(crate) fn take_mounted_images(&self) -> (Taken, Vec<MountImage>) {
         self.shared.take_and(self.caller(), &Call::GetMountedImageInfo, |machine| {
@@ -374,7 +375,7 @@ impl Dism {
         self.shared.take(self.caller(), request)
     }
 
-    /// Returns a handle for callers of other languages. It is there as long as the process, and not
+    /// Returns a handle for callers of other languages. It lives as long as the process, and is not
     /// counted.
     #[cfg(feature = "capi")]
     pub(crate) fn foreign(self) -> Self {

@@ -75,8 +75,8 @@ impl HoldGuard {
     /// released the one that came.
     #[track_caller]
     pub fn wait(&self) {
-        if let Err(missed) = self.shared.wait_for_hold(self.id) {
-            panic!("{missed}");
+        if let Err(error) = self.shared.wait_for_hold(self.id) {
+            panic!("{error}");
         }
     }
 
@@ -90,7 +90,7 @@ impl HoldGuard {
     ///
     /// # Panics
     ///
-    /// If the [deadline](crate::Hold::deadline) has released the thread before.
+    /// If the [deadline](crate::Hold::deadline) has already released the thread.
     #[track_caller]
     pub fn release(mut self) {
         self.end();
@@ -104,8 +104,8 @@ impl HoldGuard {
         let mut expired = None;
         in_drop(|| expired = self.shared.release_hold(self.id));
         let Some(expired) = expired else { return };
-        // A test that fails already has its reason, and one panic is enough. If it catches that, the
-        // verification reports this.
+        // If the thread is panicking, the test has its reason to fail already, and one panic is
+        // enough. If the test catches that panic, the verification reports the hold.
         if std::thread::panicking() {
             in_drop(|| self.shared.with_script(|script| script.holds.keep(expired)));
         } else {
@@ -114,7 +114,8 @@ impl HoldGuard {
     }
 }
 
-/// As [`release`](Self::release), but quiet while the thread is panicking.
+/// Releases the hold, as [`release`](Self::release) does, but never panics while the thread is
+/// panicking.
 impl Drop for HoldGuard {
     fn drop(&mut self) {
         self.end();

@@ -1,4 +1,5 @@
-//! One emulated process: its two faces, the lock behind them, and a call's one way through it.
+//! One emulated process: the test's side, the side of the code under test, the lock behind both,
+//! and the one path of a call.
 
 mod builder;
 mod core;
@@ -29,13 +30,13 @@ use crate::script::{Hold, Rule};
 /// One emulated process that has loaded `DismApi.dll`, as its test sees it.
 ///
 /// [`dism`](Self::dism) returns what the code under test calls. The emulator itself stays with the
-/// test: it scripts [rules](Self::script) and [holds](Self::hold), shows the [state](Self::state) and
-/// the [journal](Self::journal), and [verifies](Self::verify) what the code under test did. Dropping
-/// it verifies, too, and panics with a report if there is a mistake.
+/// test: it scripts [rules](Self::script) and [holds](Self::hold), shows the [state](Self::state)
+/// and the [journal](Self::journal), and [verifies](Self::verify) what the code under test did.
+/// Dropping it verifies, too, and panics with a report if there is a mistake.
 ///
-/// As many processes as wanted live side by side and know nothing of each other, so every test has
-/// its own and all run in parallel. Create the emulator first: values are dropped in the reverse
-/// order of their declaration, and all that was made from it is then gone when it verifies.
+/// Any number of processes exist side by side, and none affects another. So every test has its own,
+/// and all tests run in parallel. Create the emulator first: values are dropped in the reverse
+/// order of their declaration, so everything that was made from it is gone when it verifies.
 ///
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Error, Function, Hresult};
@@ -69,7 +70,7 @@ impl Emulator {
         Self::builder().build()
     }
 
-    /// Returns a builder that describes a process first.
+    /// Returns a builder, with which a process is configured before it is created.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -113,8 +114,8 @@ impl Emulator {
         self.shared.lock().machine.state()
     }
 
-    /// Returns what has happened so far: a copy, made under the lock, so that every other call
-    /// waits for it.
+    /// Returns a snapshot of what has happened so far. It is copied under the lock, so every other
+    /// call waits for it.
     #[must_use]
     pub fn journal(&self) -> Journal {
         let core = self.shared.lock();
@@ -122,7 +123,7 @@ impl Emulator {
     }
 }
 
-/// As [`Emulator::new`].
+/// Creates a process as [`Emulator::new`] does.
 impl Default for Emulator {
     fn default() -> Self {
         Self::new()

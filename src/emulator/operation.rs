@@ -12,7 +12,7 @@ use crate::machine::request;
 use crate::script::{Answer, Progress};
 use crate::sync::in_drop;
 
-/// An operation that is being performed, as long as this lives.
+/// An operation that is being performed for as long as this lives.
 ///
 /// Dropping it ends the operation with the answer of a [`Rule`](crate::Rule), or with `S_OK`. It
 /// stays on its thread, as a running call does:
@@ -54,7 +54,7 @@ pub struct Operation<'a> {
     pub(super) function: Function,
     /// Boxed, since almost no operation has one.
     pub(super) answer: Option<Box<Answer>>,
-    /// Rules C7, E1 and P3 speak of the thread that performs the operation.
+    /// Rules C7, E1 and P3 are about the thread that performs the operation.
     pub(super) on_this_thread: PhantomData<*const ()>,
 }
 
@@ -75,16 +75,16 @@ impl Operation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] for a failing result, which is then this thread's last error.
-    /// The session stays open and closable (rule P5).
+    /// [`Error::Failed`] for a failing result, which is then this thread's last error. The session
+    /// stays open, and can be closed (rule P5).
     #[inline]
     pub fn end(self) -> Result<Hresult, Error> {
         self.end_with(Hresult::S_OK)
     }
 
     /// Ends the operation with any result: a success such as `S_OK`, 1 or 3010, which is returned,
-    /// or a failure. For adapters that know more of an image than the emulator does. If a rule
-    /// answers this operation, its answer wins.
+    /// or a failure. This is for adapters that know more of an image than the emulator does. If a
+    /// rule answers this operation, its answer wins.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Operation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`], as for [`end`](Self::end), also if it is cancelled.
+    /// [`Error::Failed`], as for [`end`](Self::end), including if it is cancelled.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -139,7 +139,7 @@ impl Operation<'_> {
         self.end()
     }
 
-    /// What the operation will end with: the answer of a rule, or this.
+    /// Returns the result with which the operation will end: the answer of a rule, or `unscripted`.
     #[cfg(feature = "capi")]
     pub(crate) fn result_or(&self, unscripted: Hresult) -> Hresult {
         self.answer.as_ref().map_or(unscripted, |answer| answer.code)
@@ -162,7 +162,7 @@ impl Drop for Operation<'_> {
     #[inline]
     fn drop(&mut self) {
         let result = self.take_answer().unwrap_or(Hresult::S_OK);
-        // It was begun on this thread and not ended yet, so nothing fails but by script.
+        // It began on this thread and has not ended yet, so it fails only if a rule says so.
         in_drop(|| {
             let _ = self.finish(result);
         });

@@ -10,14 +10,15 @@ use crate::sync::in_drop;
 
 /// A session that closes itself when it is dropped.
 ///
-/// A drop is a `DismCloseSession` like any other. It may wait for operations, and it may fail, as
-/// inside an operation of the same thread (rule C7), which leaves the session open. A drop cannot
-/// report a failure; [`close`](Self::close) returns it. [`into_session`](Self::into_session) leaves the
-/// session open. In the journal a drop has the location at which the session was opened.
+/// A drop is a `DismCloseSession` like any other. It may wait for operations. It may also fail, for
+/// example inside an operation of the same thread (rule C7), and then the session stays open. A
+/// drop cannot report a failure; [`close`](Self::close) returns it.
+/// [`into_session`](Self::into_session) leaves the session open. In the journal a drop has the
+/// location at which the session was opened.
 ///
 /// It owns a number, as real wrappers do. If the session is closed by its raw handle and the API is
-/// shut down and initialized again, the number may be another session's by the time of the drop:
-/// one of the mistakes for which this crate is made.
+/// shut down and initialized again, the number may belong to another session by the time of the
+/// drop: this is one of the mistakes for which this crate is made.
 ///
 /// ```
 /// use dism_emu::{Emulator, Hresult};
@@ -40,7 +41,7 @@ use crate::sync::in_drop;
 pub struct OwnedSession {
     pub(super) dism: Dism,
     pub(super) session: Session,
-    /// Where it was opened: a drop does not know where it is.
+    /// The location of the open, since a drop does not know its own.
     pub(super) opened: &'static Location<'static>,
 }
 
@@ -51,11 +52,11 @@ impl OwnedSession {
         self.session
     }
 
-    /// Closes the session and returns how that went.
+    /// Closes the session and returns the result.
     ///
     /// # Errors
     ///
-    /// Those of [`Dism::close_session`]. It is not tried again: after
+    /// Those of [`Dism::close_session`]. The drop does not try again: after
     /// [`Error::PossibleDeadlock`] the session is still open, and the error names it.
     #[track_caller]
     pub fn close(mut self) -> Result<Hresult, Error> {
@@ -64,7 +65,7 @@ impl OwnedSession {
     }
 
     /// Gives up ownership and leaves the session open.
-    #[must_use = "nobody else closes the session"]
+    #[must_use = "the session stays open: close it with the handle that this returns"]
     pub fn into_session(mut self) -> Session {
         self.give_up()
     }

@@ -1,4 +1,4 @@
-//! What is verified, and when: if the test asks, and when the emulator is dropped.
+//! What is verified, and when: at the request of the test, and when the emulator is dropped.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use crate::sync::in_drop;
 
 impl Emulator {
     /// Checks the journal for the client's mistakes, and the script for rules and holds that did
-    /// not do what they are there for.
+    /// not act as the test expected.
     ///
-    /// Call it when the client is done: what is open then counts as left behind. If nobody calls it,
-    /// dropping the emulator does, whoever else still has a [`Dism`](crate::Dism). The drop panics
-    /// with the report, unless the thread is panicking already or the test [opted
-    /// out](crate::Builder::verify_on_drop). A process that was verified, and not called since, is
-    /// not reported again.
+    /// Call it when the client is done: what is open then counts as left behind. If the test does
+    /// not call it, dropping the emulator verifies, even if other code still has a
+    /// [`Dism`](crate::Dism). The drop panics with the report, unless the thread is panicking
+    /// already or the test [opted out](crate::Builder::verify_on_drop). A process that was
+    /// verified, and not called since, is not reported again.
     ///
-    /// Returns a report without a mistake. Its only possible remark is
-    /// [`Remark::HandlesLeft`]: somebody can still call.
+    /// Returns a report without a mistake. Its only possible remark is [`Remark::HandlesLeft`]:
+    /// code that has a handle can still make calls.
     ///
     /// # Errors
     ///
-    /// The report, if it has a mistake or any other remark. A journal that is switched off, or whose
-    /// beginning is gone, cannot be verified and is reported as such.
+    /// The report, if it has a mistake or any other remark. A journal that is switched off, or
+    /// whose beginning is gone, cannot be verified and is reported as such.
     ///
     /// ```
     /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Mistake};
@@ -55,12 +55,12 @@ impl Emulator {
         if is_clean { Ok(report) } else { Err(report) }
     }
 
-    /// What there is to report of what no verification has looked at.
+    /// Returns the report on what no verification has looked at, if there is anything to report.
     fn unseen_report(&self) -> Option<Report> {
         let mut evidence = None;
         in_drop(|| evidence = self.shared.lock().unseen_evidence());
         let (journal, remarks) = evidence?;
-        // That something is missing in the journal is no reason to fail, but it has to be known.
+        // A gap in the journal is no reason to fail, but a report has to mention it.
         let gap = journal.gap();
         let report = self.report(journal, remarks);
         if report.is_empty() { None } else { Some(self.with_handles(report.with(gap))) }
@@ -73,7 +73,7 @@ impl Emulator {
         Report::new(journal, remarks, &self.allowed)
     }
 
-    /// Says who can still call.
+    /// Adds a remark if there are handles that can still make calls.
     fn with_handles(&self, report: Report) -> Report {
         let handles = Arc::strong_count(&self.handles) - 1;
         let left = (handles > 0)
@@ -83,18 +83,18 @@ impl Emulator {
 }
 
 impl Core {
-    /// What a verification looks at, if none has looked at it.
+    /// Returns what a verification looks at, unless one has looked at it already.
     fn unseen_evidence(&mut self) -> Option<(Journal, Vec<Remark>)> {
         let seen = Some(self.watermark());
         (std::mem::replace(&mut self.verified, seen) != seen).then(|| self.evidence())
     }
 
-    /// What a verification looks at.
+    /// Returns what a verification looks at.
     fn evidence(&self) -> (Journal, Vec<Remark>) {
         let journal = self.journal.snapshot(self.machine.config().clone());
         let script = self.script.iter();
         let mut remarks: Vec<_> = script.flat_map(|script| script.remarks()).collect();
-        // Without its beginning the journal cannot tell, but the machine can.
+        // Without its beginning, the journal cannot say what was left behind, but the machine can.
         if let (Some(_), State::Up { count, open_sessions }) = (journal.gap(), self.machine.state())
         {
             if journal.dropped() > 0 {
@@ -110,8 +110,8 @@ impl Core {
     }
 }
 
-/// Verifies: see [`Emulator::verify`]. Threads of the client may call meanwhile; what they do after
-/// this has the lock is not seen.
+/// Verifies the process, as [`Emulator::verify`] does. Threads of the client may make calls
+/// meanwhile. What they do after this has taken the lock is not seen.
 impl Drop for Emulator {
     fn drop(&mut self) {
         if !self.verify_on_drop || std::thread::panicking() {

@@ -9,11 +9,12 @@ use thiserror::Error;
 use crate::call::{Function, Session, ThreadNumber};
 use crate::evidence::Remark;
 
-/// Stops the next call of a function at a given point, so that a test can make an interleaving
-/// happen that would otherwise be a matter of luck.
+/// A point at which the next call of a function stops, so that a test can force an interleaving
+/// that would otherwise be a matter of luck.
 ///
-/// A hold is data: [`Emulator::hold`](crate::Emulator::hold) sets it, and it catches the first
-/// thread that reaches its point, once. A held thread holds no lock, so every other thread goes on.
+/// A hold is data: [`Emulator::hold`](crate::Emulator::hold) sets it. It catches the first thread
+/// that reaches its point, and no other. A held thread holds no lock, so every other thread goes
+/// on.
 ///
 /// ```
 /// use std::thread;
@@ -39,7 +40,7 @@ use crate::evidence::Remark;
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a hold stops nobody until `Emulator::hold` has set it"]
+#[must_use = "a hold stops no thread until `Emulator::hold` sets it"]
 pub struct Hold {
     point: Point,
     function: Function,
@@ -48,43 +49,43 @@ pub struct Hold {
     optional: bool,
 }
 
-/// Where in a call.
+/// The point in a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Point {
     /// Nothing has happened yet.
     Before,
     /// Between the two instants of an operation or of a last close (rule X1).
     Between,
-    /// All has happened, but the caller does not know it yet.
+    /// Everything has happened, but the call has not returned yet.
     Returning,
 }
 
 impl Hold {
-    /// Before the call takes effect.
+    /// Creates a hold at the start of a call, before it takes effect.
     pub const fn before(function: Function) -> Self {
         Self::new(Point::Before, function)
     }
 
-    /// In the close of a last reference, between its two instants: the session takes no new
-    /// operation any more and is not gone yet (rule C4). Operations that were begun before may go
-    /// on; when the thread is released, the close waits for those that are left.
+    /// Creates a hold in the close of a last reference, between its two instants: the session
+    /// accepts no new operation, and is not gone yet (rule C4). Operations that began before may go
+    /// on. When the thread is released, the close waits for those that are left.
     pub const fn closing() -> Self {
         Self::new(Point::Between, Function::CloseSession)
     }
 
-    /// In an operation, between its two instants: its turn has come, and it is being performed
-    /// (rule P2).
+    /// Creates a hold in an operation, between its two instants: its turn has come, and it is being
+    /// performed (rule P2).
     ///
     /// # Panics
     ///
     /// If the function is not an operation.
     #[track_caller]
     pub const fn performing(function: Function) -> Self {
-        assert!(function.is_operation(), "only an operation is ever being performed");
+        assert!(function.is_operation(), "only an operation can be held while it is performed");
         Self::new(Point::Between, function)
     }
 
-    /// After all that the call does, just before it returns.
+    /// Creates a hold at the end of a call, just before it returns.
     pub const fn returning(function: Function) -> Self {
         Self::new(Point::Returning, function)
     }
@@ -102,14 +103,14 @@ impl Hold {
     /// Sets how long [`wait`](crate::HoldGuard::wait) waits for a thread, and how long a thread is
     /// held at most: 10 seconds by default.
     ///
-    /// Inside a model there is no time, and no deadline: a hold that is never released is reported
-    /// as a deadlock.
+    /// A model has no time, and so no deadline: a hold that is never released is reported as a
+    /// deadlock.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Allows that no thread reaches the hold. Without this,
+    /// Allows the hold never to be reached. Without this,
     /// [`Emulator::verify`](crate::Emulator::verify) reports a hold that no thread reached.
     pub const fn optional(mut self) -> Self {
         self.optional = true;
@@ -133,7 +134,7 @@ impl fmt::Display for Hold {
     }
 }
 
-/// The holds that are set, and what there is to report of those that were taken back.
+/// The holds that are set, and the remarks on those that were removed.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
     active: Vec<ActiveHold>,
@@ -149,7 +150,7 @@ struct ActiveHold {
     location: &'static Location<'static>,
     /// The thread that it caught.
     thread: Option<ThreadNumber>,
-    /// Whether its deadline let the thread go.
+    /// Whether its deadline released the thread.
     is_expired: bool,
 }
 
@@ -165,11 +166,11 @@ impl ActiveHold {
     }
 }
 
-/// Why no thread is held although the test waits for one.
+/// The reason why no thread is held although the test waits for one.
 #[derive(Debug, Error)]
 pub(crate) enum HoldError {
-    #[error("no thread came to the hold on {hold} within {:?} (set at {location})", hold.deadline)]
-    NobodyCame { hold: Hold, location: &'static Location<'static> },
+    #[error("no thread reached the hold on {hold} within {:?} (set at {location})", hold.deadline)]
+    Unreached { hold: Hold, location: &'static Location<'static> },
     #[error("{0}")]
     Expired(Remark),
 }
@@ -179,7 +180,8 @@ impl Holds {
         self.active.push(ActiveHold { hold, id, location, thread: None, is_expired: false });
     }
 
-    /// Lets a hold catch the thread, if one does: returns which, and for how long.
+    /// Catches the thread if there is a hold for it. Returns the number of the hold, and how long
+    /// it holds the thread at most.
     pub(crate) fn catch(
         &mut self,
         point: Point,
@@ -197,7 +199,7 @@ impl Holds {
         Some((active.id, active.hold.deadline))
     }
 
-    /// Whether the hold is still set.
+    /// Returns whether the hold is still set.
     pub(crate) fn is_set(&self, id: u64) -> bool {
         self.find(id).is_some()
     }
@@ -213,24 +215,25 @@ impl Holds {
         self.expired
     }
 
-    /// Reports later what nobody can be told of now.
+    /// Adds a remark that the verification reports.
     pub(crate) fn keep(&mut self, remark: Remark) {
         self.unmet.push(remark);
     }
 
-    /// If no thread is held yet: how long to wait for one, and the error if none comes.
+    /// Returns how long to wait for a thread, and the error if none comes. Returns `None` if there
+    /// is nothing to wait for.
     pub(crate) fn missing(&self, id: u64) -> Result<Option<(Duration, HoldError)>, HoldError> {
         match self.find(id) {
             Some(active) if active.is_expired => Err(HoldError::Expired(active.expired())),
             Some(ActiveHold { thread: None, hold, location, .. }) => {
-                let nobody_came = HoldError::NobodyCame { hold: hold.clone(), location };
-                Ok(Some((hold.deadline, nobody_came)))
+                let unreached = HoldError::Unreached { hold: hold.clone(), location };
+                Ok(Some((hold.deadline, unreached)))
             }
             _ => Ok(None),
         }
     }
 
-    /// Takes the hold back. Returns what to report if its deadline let the thread go before.
+    /// Removes the hold. Returns a remark if its deadline has released the thread.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Remark> {
         let at = self.active.iter().position(|active| active.id == id)?;
         let active = self.active.remove(at);
@@ -238,12 +241,13 @@ impl Holds {
         active.is_expired.then(|| active.expired())
     }
 
-    /// Whether the hold holds a thread now.
+    /// Returns whether the hold holds a thread now.
     pub(crate) fn is_held(&self, id: u64) -> bool {
         self.find(id).is_some_and(|active| active.thread.is_some() && !active.is_expired)
     }
 
-    /// What there is to report: holds that no thread reached, and those that nobody has released.
+    /// Returns the remarks on holds that no thread reached, and on those that their deadline
+    /// released.
     pub(super) fn remarks(&self) -> impl Iterator<Item = Remark> {
         let active = self.active.iter();
         let active = active.filter_map(|active| match active.is_expired {

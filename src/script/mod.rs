@@ -1,4 +1,4 @@
-//! What the test has decided about calls to come, as data.
+//! Rules and holds: what the test decides about calls to come, as data.
 
 mod hold;
 mod rule;
@@ -42,7 +42,7 @@ impl Script {
         self.last_id + self.holds.expired()
     }
 
-    /// What there is to report of rules and holds that did not do what they are there for.
+    /// Returns the remarks on rules and holds that did not act as the test expected.
     pub(crate) fn remarks(&self) -> impl Iterator<Item = Remark> {
         self.rules.remarks().chain(self.holds.remarks())
     }

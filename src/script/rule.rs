@@ -1,4 +1,4 @@
-//! Rules: which calls are answered by the test, and with what.
+//! Rules: which calls the test answers, and with what.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -7,15 +7,16 @@ use std::panic::Location;
 use crate::call::{Function, Hresult, ImagePath, Session};
 use crate::evidence::Remark;
 
-/// Answers certain calls in place of the emulator: a fault, another success, progress in steps.
+/// A scripted answer to certain calls, in place of the emulator's own: a fault, a different success
+/// code, or progress in steps.
 ///
 /// A rule is data. It says which calls it matches, how many of them, and what they return;
 /// [`Emulator::script`](crate::Emulator::script) puts it in force. Rules apply only to calls that
-/// the contract allows: a call that it refuses is refused as ever, and uses up no rule.
+/// the contract allows: a call that it refuses fails as usual, and uses up no rule.
 ///
-/// - A call with a failing answer does nothing but fail and set the last error, if its failures do
-///   that (rule E2). An operation lasts as long as any other and fails at its end; the session
-///   stays open and closable (rule P5).
+/// - A call with a failing answer only fails, and sets the last error if its failures do that (rule
+///   E2). An operation lasts as long as any other and fails at its end; the session stays open, and
+///   can be closed (rule P5).
 /// - A call with any other answer does what it always does and returns that number instead of its
 ///   own, whatever number it is (rule P4): `S_FALSE` from an initialize, 3010 from a close. If an
 ///   operation returns 3010, so does the last close (rule C6).
@@ -49,18 +50,18 @@ use crate::evidence::Remark;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[must_use = "a rule is in force only once `Emulator::script` has taken it"]
+#[must_use = "a rule answers no call until `Emulator::script` puts it in force"]
 pub struct Rule {
-    /// `None` for every operation.
+    /// The function, or `None` for every operation.
     function: Option<Function>,
     session: Option<Session>,
     image: Option<ImagePath>,
-    /// How many calls are let pass first.
+    /// How many calls pass before the rule answers one.
     skip: u32,
     /// How many calls it answers; `None` for all.
     times: Option<u32>,
     answer: Hresult,
-    /// What it answers from its second call on, if that is something else.
+    /// The answer from the second call on, if it is a different one.
     later: Option<Hresult>,
     progress: Option<Box<[Progress]>>,
     expected: Expected,
@@ -76,22 +77,22 @@ enum Expected {
 }
 
 impl Rule {
-    /// A rule for every call of a function, which answers `S_OK` unless told otherwise.
+    /// Creates a rule for every call of a function. It answers `S_OK` by default.
     pub const fn on(function: Function) -> Self {
         Self::new(Some(function))
     }
 
-    /// A rule for every operation, whichever function it is: everything that takes a session but
-    /// the close.
+    /// Creates a rule for every operation, whichever function it is: everything that takes a
+    /// session, except the close.
     pub const fn on_any_operation() -> Self {
         Self::new(None)
     }
 
-    /// The servicing host of the session's image is dead (rule P5).
+    /// Creates a rule under which the servicing host of the session's image is dead (rule P5).
     ///
     /// Every operation on the session fails, the first with [`Hresult::RPC_E_DISCONNECTED`] and all
     /// others with [`Hresult::WIN32_RPC_S_CALL_FAILED`], as recorded; the session can be closed as
-    /// ever. Operations that have arrived before the rule is in force end as they would.
+    /// usual. Operations that arrived before the rule was in force end as they would without it.
     ///
     /// ```
     /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Rule};
@@ -132,15 +133,15 @@ impl Rule {
     }
 
     /// Matches only calls that pass this session. An open passes none. Only the number counts:
-    /// after a last shutdown it may be another session's (rule I4).
+    /// after a last shutdown it may belong to another session (rule I4).
     pub fn session(mut self, session: Session) -> Self {
         self.session = Some(session);
         self
     }
 
-    /// Matches only opens of this image, operations on and closes of its session, mounts, unmounts and
-    /// remounts of it, and [`image_info`](crate::Dism::image_info) of this file, however the path is
-    /// spelt (rule O6).
+    /// Matches only calls on this image, however its path is spelled (rule O6): its opens, mounts,
+    /// unmounts and remounts, the operations on its session and the closes of it, and
+    /// [`image_info`](crate::Dism::image_info) of this file.
     pub fn image(mut self, path: impl AsRef<OsStr>) -> Self {
         self.image = Some(ImagePath::new(path));
         self
@@ -167,8 +168,8 @@ impl Rule {
         self
     }
 
-    /// Sets what the call returns, any number (rule P4): `S_OK` by default, also if the rule is there
-    /// for its progress.
+    /// Sets what the call returns, which can be any number (rule P4). The default is `S_OK`,
+    /// including for a rule that only scripts progress.
     ///
     /// ```
     /// use dism_emu::{Function, Hresult, Rule};
@@ -186,8 +187,8 @@ impl Rule {
     ///
     /// # Panics
     ///
-    /// If the code is a success: a Win32 error such as 5 is one, until
-    /// [`Hresult::from_win32`] makes it an HRESULT.
+    /// If the code is a success. A Win32 error such as 5 is one, until [`Hresult::from_win32`]
+    /// makes it an HRESULT.
     ///
     /// ```should_panic
     /// use dism_emu::{Function, Rule};
@@ -199,8 +200,8 @@ impl Rule {
         let code = code.into();
         assert!(
             code.is_failure(),
-            "{code:?} is a success: an HRESULT that fails has its top bit set \
-             (`Hresult::from_win32` makes one of a Win32 error)"
+            "{code:?} is a success: a failing HRESULT has its top bit set \
+             (`Hresult::from_win32` converts a Win32 error)"
         );
         self.answer(code)
     }
@@ -218,7 +219,7 @@ impl Rule {
     /// dism.initialize()?;
     /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
     ///
-    /// // Somebody cancels the operation after 30 percent.
+    /// // The operation is cancelled after 30 percent.
     /// let cancelled = Rule::on(Function::RestoreImageHealth)
     ///     .progress([Progress::new(0, 100), Progress::new(30, 100)])
     ///     .answer(Hresult::WIN32_REQUEST_ABORTED);
@@ -247,9 +248,9 @@ impl Rule {
         self
     }
 
-    /// Expects the rule to fire `n` times. [`Emulator::verify`](crate::Emulator::verify) reports any
-    /// other number. This limits nothing: [`times`](Self::times) does. A later
-    /// [`optional`](Self::optional) overrides it, and the other way round.
+    /// Expects the rule to fire `n` times. [`Emulator::verify`](crate::Emulator::verify) reports
+    /// any other number. This limits nothing: [`times`](Self::times) does. Of this and
+    /// [`optional`](Self::optional), the later call applies.
     ///
     /// ```
     /// use dism_emu::{Emulator, Function, Rule};
@@ -330,25 +331,25 @@ impl fmt::Debug for Rule {
     }
 }
 
-/// How far an operation is, as DISM tells its progress callback.
+/// The progress of an operation, as DISM reports it to a progress callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[doc(alias = "DismProgressCallback")]
 pub struct Progress {
     /// How much is done.
     pub current: u32,
-    /// How much that is of.
+    /// How much there is in all.
     pub total: u32,
 }
 
 impl Progress {
-    /// `current` of `total`.
+    /// Creates the progress `current` of `total`.
     #[must_use]
     pub const fn new(current: u32, total: u32) -> Self {
         Self { current, total }
     }
 
-    /// What an operation reports that nobody scripted: quarter by quarter, in percent.
+    /// The progress of an operation for which none is scripted: quarter by quarter, in percent.
     pub(crate) const UNSCRIPTED: [Self; 5] = [
         Self::new(0, 100),
         Self::new(25, 100),
@@ -358,23 +359,23 @@ impl Progress {
     ];
 }
 
-/// What a rule looks at.
+/// What a rule looks at in a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Query<'a> {
     pub(crate) function: Option<Function>,
     pub(crate) session: Option<Session>,
-    /// Without trailing separators.
+    /// The path of the image, without trailing separators.
     pub(crate) image: Option<&'a [u8]>,
 }
 
-/// What a rule says of a call.
+/// The answer of a rule to a call.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) code: Hresult,
     pub(crate) progress: Option<Box<[Progress]>>,
 }
 
-/// The rules in force, and what there is to report of those that were taken back.
+/// The rules in force, and the remarks on those that were removed.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     active: Vec<ActiveRule>,
@@ -386,13 +387,13 @@ struct ActiveRule {
     rule: Rule,
     id: u64,
     location: &'static Location<'static>,
-    /// How many of its calls it has let pass so far.
+    /// How many of its calls have passed so far.
     skipped: u32,
     fired: u64,
 }
 
 impl ActiveRule {
-    /// Whether the rule answers this call, which it counts if it matches.
+    /// Returns whether the rule answers this call. Counts the call if the rule matches it.
     fn takes(&mut self, query: Query<'_>) -> bool {
         let is_spent = self.rule.times.is_some_and(|times| self.fired >= u64::from(times));
         if is_spent || !self.rule.matches(query) {
@@ -406,7 +407,7 @@ impl ActiveRule {
         true
     }
 
-    /// What there is to report if the rule is not to fire any more.
+    /// Returns the remark to report if the rule does not fire any more.
     fn unmet(&self) -> Option<Remark> {
         let Self { rule, location, fired, .. } = self;
         match rule.expected {
@@ -451,7 +452,7 @@ impl Rules {
         }
     }
 
-    /// What there is to report of rules that did not fire as the test expected.
+    /// Returns the remarks on rules that did not fire as the test expected.
     pub(super) fn remarks(&self) -> impl Iterator<Item = Remark> {
         self.unmet.iter().cloned().chain(self.active.iter().filter_map(ActiveRule::unmet))
     }
