@@ -1,4 +1,4 @@
-//! What a process is like.
+//! The configuration of a process.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,11 +7,11 @@ use thiserror::Error;
 
 use crate::call::Hresult;
 
-/// Which of the two contracts the emulated DLL keeps.
+/// One of the two contracts that the emulated DLL can keep.
 ///
-/// Microsoft's pages and recordings of the genuine DLL disagree about a second `DismInitialize`
-/// and everything that follows from it (rules I3, I5, S3, S5); in all else the two are the same.
-/// A client that passes its tests under both is safe on the machines that exist.
+/// Microsoft's pages and recordings of the genuine DLL disagree about a second `DismInitialize` and
+/// everything that follows from it (rules I3, I5, S3, S5). Everything else is the same. A client
+/// that passes its tests under both is safe on the machines that exist.
 ///
 /// ```
 /// use dism_emu::{Contract, Emulator};
@@ -28,15 +28,15 @@ use crate::call::Hresult;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Contract {
-    /// The pages: a second initialize fails, and the first shutdown ends the API.
+    /// As Microsoft's pages say: a second initialize fails, and the first shutdown ends the API.
     #[default]
     Documented,
-    /// The recordings: a second initialize counts, and only the last shutdown ends the API.
+    /// As recorded: a second initialize counts, and only the last shutdown ends the API.
     Recorded,
 }
 
 impl Contract {
-    /// Both, for a test that runs under each.
+    /// Both contracts, for a test that runs under each.
     pub const ALL: [Self; 2] = [Self::Documented, Self::Recorded];
 }
 
@@ -50,30 +50,30 @@ impl fmt::Display for Contract {
     }
 }
 
-/// Reads what [`Display`](fmt::Display) writes, in any letter case: `recorded`.
+/// Parses what [`Display`](fmt::Display) writes, in any letter case: `recorded`.
 impl FromStr for Contract {
     type Err = ParseContractError;
 
     fn from_str(name: &str) -> Result<Self, ParseContractError> {
-        let is_it = |contract: &Self| contract.to_string().eq_ignore_ascii_case(name);
-        Self::ALL.into_iter().find(is_it).ok_or(ParseContractError)
+        let has_name = |contract: &Self| contract.to_string().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(has_name).ok_or(ParseContractError)
     }
 }
 
-/// The name is not that of a [`Contract`].
+/// The error for a name that is not the name of a [`Contract`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("the contract is neither `documented` nor `recorded`")]
 #[non_exhaustive]
 pub struct ParseContractError;
 
-/// What an emulated process is like: the contract, the elevation, and the codes that the sources
-/// dispute.
+/// The configuration of an emulated process: the contract, the elevation, the codes that the
+/// sources dispute, and the highest session number.
 ///
 /// [`Emulator::builder`](crate::Emulator::builder) sets these one by one; a
-/// [`Machine`](super::Machine) takes the whole.
+/// [`Machine`](super::Machine) takes them all at once.
 ///
-/// A disputed code is answered as it stands, whatever its number: the call fails in the sense of
-/// [`Result`], and the number is the thread's last error, even where it has the sign of a success.
+/// A disputed code may be any number, and is returned unchanged. The call returns `Err`, and the
+/// number is the thread's last error, even if it has the sign of a success.
 ///
 /// ```
 /// use dism_emu::Contract;
@@ -92,19 +92,19 @@ pub struct Config {
     pub contract: Contract,
     /// Whether the process is elevated (rule I2). Default: yes.
     pub elevated: bool,
-    /// The answer to a second initialize under [`Contract::Documented`] (rule I3). Default:
+    /// The code of a second initialize under [`Contract::Documented`] (rule I3). Default:
     /// [`Hresult::WIN32_ALREADY_INITIALIZED`], a stand-in for a number that was never published.
     pub already_initialized: Hresult,
-    /// The answer for a handle that is not open: never given out, or closed (rules C2, C5).
-    /// Default: [`Hresult::DISMAPI_E_INVALID_DISM_SESSION`]; an old edition of Microsoft's page
-    /// says [`Hresult::E_INVALIDARG`].
+    /// The code for a handle that is not open: never given out, or closed (rules C2, C5). Default:
+    /// [`Hresult::DISMAPI_E_INVALID_DISM_SESSION`]. An old edition of Microsoft's page says
+    /// [`Hresult::E_INVALIDARG`].
     pub closed_session: Hresult,
-    /// The answer to an operation on a session that another thread is closing (rule C4). Default:
-    /// [`Hresult::DISMAPI_E_INVALID_DISM_SESSION`]; the header has
-    /// [`Hresult::DISMAPI_E_SHUTDOWN_IN_PROGRESS`] for the same moment.
+    /// The code of an operation on a session that another thread is closing (rule C4). Default:
+    /// [`Hresult::DISMAPI_E_INVALID_DISM_SESSION`]. The header has
+    /// [`Hresult::DISMAPI_E_SHUTDOWN_IN_PROGRESS`] for the same situation.
     pub closing_session: Hresult,
-    /// The highest session number to give out, for tests of what happens when they run out
-    /// (rule O8). Default: [`u32::MAX`]. The first number is 2, so anything lower means none.
+    /// The highest session number to give out, for tests that run out of numbers (rule O8).
+    /// Default: [`u32::MAX`]. The first number is 2, so no session can be opened if this is lower.
     pub last_session: u32,
 }
 

@@ -1,7 +1,7 @@
 //! A DISM process as a pure state machine: no lock, no clock, no thread.
 //!
-//! It is what an [`Emulator`](crate::Emulator) keeps behind its mutex, and it is public for those who
-//! bring a lock or a scheduler of their own. A test needs none of it, except to look at the steps of a
+//! An [`Emulator`](crate::Emulator) keeps it behind its mutex. It is public for callers that bring
+//! a lock or a scheduler of their own. A test needs this module only to look at the steps of a
 //! [`Journal`](crate::Journal) one by one.
 
 pub(crate) mod config;
@@ -28,14 +28,14 @@ pub use crate::call::{Call, Effect, Outcome};
 
 /// The state of one process that has loaded the DLL, as a pure state machine.
 ///
-/// No lock, no clock, no thread of its own: [`apply`](Self::apply) takes one step for one thread
-/// and says how it came out. The same steps give the same outcomes, always.
+/// It has no lock, no clock and no thread: [`apply`](Self::apply) takes one step for one thread and
+/// returns the outcome. The same steps always have the same outcomes.
 ///
-/// Two steps can find that they have to wait: [`Call::BeginOperation`] for its turn and
-/// [`Call::CloseSession`] for operations to drain. The outcome says so; the thread then takes no
-/// other step until [`is_ready`](Self::is_ready) says that its wait is over. An operation that
-/// was begun is ended with [`Call::EndOperation`], and a close that answered
-/// [`Effect::Closing`] with [`Call::FinishClose`], each by the same thread.
+/// Two steps may have to wait: [`Call::BeginOperation`] for its turn, and [`Call::CloseSession`]
+/// for operations to drain. The outcome says so, and the thread then takes no other step until
+/// [`is_ready`](Self::is_ready) says that its wait is over. An operation is ended with
+/// [`Call::EndOperation`], and a close whose outcome is [`Effect::Closing`] with
+/// [`Call::FinishClose`], each by the same thread.
 ///
 /// ```
 /// use dism_emu::machine::{Call, Config, Effect, Machine};
@@ -57,11 +57,12 @@ pub use crate::call::{Call, Effect, Outcome};
 pub struct Machine {
     config: Config,
     phase: Phase,
-    /// Per thread the code of its last failing call (rule E1).
+    /// For each thread, the code of its last failing call (rule E1).
     last_errors: BTreeMap<ThreadNumber, Hresult>,
-    /// What is mounted, in the order in which it was: it outlives a shutdown (rule N4).
+    /// The mounted images, in the order in which they were mounted. They outlive a shutdown (rule
+    /// N4).
     mounted: Vec<MountImage>,
-    /// What was handed out and not given back: it outlives a shutdown (rule D4).
+    /// The memory that was handed out and not deleted. It outlives a shutdown (rule D4).
     handed_out: BTreeSet<Memory>,
     /// The last memory that was handed out.
     last_memory: Memory,
@@ -70,41 +71,42 @@ pub struct Machine {
 #[derive(Clone, Debug)]
 enum Phase {
     Down {
-        /// Whether the process was initialized before: only then is the last error message out
-        /// of reach (rule E5).
+        /// Whether the process was initialized before. Only then is the last error message out of
+        /// reach (rule E5).
         after_shutdown: bool,
     },
     Up {
-        /// Initializations that no shutdown has matched yet, at least 1; never more than 1 under
-        /// [`Contract::Documented`].
+        /// The number of initializations that no shutdown has matched yet: at least 1, and never
+        /// more than 1 under [`Contract::Documented`].
         count: u32,
         sessions: Sessions,
     },
 }
 
-/// Whether an emulated process is initialized, and how many sessions it has open.
+/// The state of an emulated process: whether it is initialized, and how many sessions are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Not initialized, or shut down. No session can be open.
     Down,
     /// Initialized.
     Up {
-        /// Initializations that no shutdown has matched yet; always 1 under
+        /// The number of initializations that no shutdown has matched yet; always 1 under
         /// [`Contract::Documented`].
         count: u32,
-        /// Sessions that are open, those that are being closed included.
+        /// The number of open sessions, including those that are being closed.
         open_sessions: usize,
     },
 }
 
 impl State {
-    /// Whether the process is initialized.
+    /// Returns whether the process is initialized.
     #[must_use]
     pub const fn is_initialized(self) -> bool {
         matches!(self, Self::Up { .. })
     }
 
-    /// How many sessions are open, those that are being closed included; 0 while down.
+    /// Returns how many sessions are open, including those that are being closed; 0 if the process
+    /// is not initialized.
     #[must_use]
     pub const fn open_sessions(self) -> usize {
         match self {
@@ -115,7 +117,7 @@ impl State {
 }
 
 impl Machine {
-    /// A process that has loaded the DLL and called nothing yet.
+    /// Creates a process that has loaded the DLL and called nothing yet.
     #[must_use]
     pub const fn new(config: Config) -> Self {
         Self {
@@ -128,13 +130,13 @@ impl Machine {
         }
     }
 
-    /// What the process is like.
+    /// Returns the configuration of the process.
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Whether the process is initialized, and how many sessions it has open.
+    /// Returns whether the process is initialized, and how many sessions are open.
     #[must_use]
     pub fn state(&self) -> State {
         match &self.phase {
@@ -147,13 +149,13 @@ impl Machine {
 
     /// Takes one step for a thread.
     ///
-    /// Total: any step may be asked for at any time.
+    /// The function is total: any step may be taken at any time.
     ///
     /// # Errors
     ///
-    /// Those of the contract; and [`InvalidArgument::NothingToEnd`] for an
-    /// [`EndOperation`](Call::EndOperation) or a [`FinishClose`](Call::FinishClose) that is not
-    /// this thread's, or not yet.
+    /// Those of the contract, and [`InvalidArgument::NothingToEnd`] for an
+    /// [`EndOperation`](Call::EndOperation) or a [`FinishClose`](Call::FinishClose) that comes too
+    /// early or is not this thread's.
     pub fn apply(&mut self, thread: ThreadNumber, call: &Call) -> Outcome {
         let answer = call.answer();
         self.step(thread, call, |_| answer)
@@ -174,7 +176,8 @@ impl Machine {
         outcome
     }
 
-    /// Rules E1 and E2. A success clears nothing (rule E3).
+    /// Records a failure as the thread's last error (rules E1 and E2). A success clears nothing
+    /// (rule E3).
     #[cold]
     fn record_last_error(&mut self, thread: ThreadNumber, call: &Call, error: Error) {
         if sets_last_error(call) {
@@ -182,10 +185,11 @@ impl Machine {
         }
     }
 
-    /// Whether it is the thread's turn on the session: its operation is the one being performed,
-    /// or its close has let the last operation complete.
+    /// Returns whether it is the thread's turn on the session: its operation is the one being
+    /// performed, or all operations that its close waits for are complete.
     ///
-    /// `false` while it waits for that, and where it has nothing to wait for there.
+    /// Returns `false` while the thread waits for that, and if it has nothing to wait for on the
+    /// session.
     #[must_use]
     pub fn is_ready(&self, thread: ThreadNumber, session: Session) -> bool {
         let Phase::Up { sessions, .. } = &self.phase else { return false };
@@ -193,7 +197,7 @@ impl Machine {
         sessions.entry(slot).is_held_by(thread)
     }
 
-    /// How many threads wait for [`is_ready`](Self::is_ready) to change.
+    /// Returns how many threads wait for [`is_ready`](Self::is_ready) to change.
     #[inline]
     pub(crate) fn waiting(&self) -> usize {
         match &self.phase {
@@ -202,8 +206,9 @@ impl Machine {
         }
     }
 
-    // Each call asks for its scripted answer at the one point from which it cannot fail any more:
-    // what the contract refuses asks nobody, and what is made to fail has changed nothing yet.
+    // Each call asks for its scripted answer at the one point from which it cannot fail any more,
+    // and before it changes anything. So a call that the contract refuses asks for no answer, and a
+    // call that is made to fail has changed nothing.
 
     #[inline]
     fn initialize(&mut self, ask: impl Ask) -> Outcome {
@@ -283,7 +288,7 @@ impl Machine {
         if commits && find_mounted(&self.mounted, ImageKey::new(image)).is_none() {
             return Err(InvalidArgument::NotMounted { session }.into());
         }
-        // It is begun with any answer, and ends with it (rule P5).
+        // The operation begins with any answer, and ends with it (rule P5).
         ask(Some(image));
         Ok(Effect::Begun { ready: sessions.take_turn(slot, thread) })
     }
@@ -313,7 +318,7 @@ impl Machine {
         let (sessions, slot) = self.find(session)?;
         let entry = sessions.entry(slot);
         match entry.references {
-            // C5: a closing session is closed as far as another close is concerned.
+            // C5: for another close, a closing session is closed already.
             0 => return Err(Error::InvalidSession { session, code }),
             1 if sessions.is_busy(slot, thread) => {
                 return Err(Error::PossibleDeadlock { session });
@@ -345,7 +350,7 @@ impl Machine {
     fn shutdown(&mut self, ask: impl Ask) -> Outcome {
         let left = match &mut self.phase {
             Phase::Down { .. } => return Err(Error::NotInitialized),
-            // S3: one that is not the last does not look at sessions.
+            // S3: a shutdown that is not the last ignores sessions.
             Phase::Up { count: count @ 2.., .. } => {
                 check_scripted(ask(None))?;
                 *count -= 1;
@@ -406,20 +411,20 @@ impl Machine {
         Ok(Effect::Remounted)
     }
 
-    /// Which mounted image an unmount or a remount is about (rules N1 to N3).
+    /// Returns the index of the image that is to be unmounted or remounted (rules N1 to N3).
     fn mounted_at(&self, path: ImageKey<'_>, in_use: Hresult) -> Result<usize, Error> {
         self.check_path(path)?;
         self.check_no_session(path, in_use)?;
         find_mounted(&self.mounted, path).ok_or(Error::NothingMounted)
     }
 
-    /// Rule N1, and then the path.
+    /// Checks rule N1, and then that the path is not empty.
     fn check_path(&self, path: ImageKey<'_>) -> Result<(), Error> {
         self.check_initialized()?;
         if path.path().is_empty() { Err(InvalidArgument::EmptyPath.into()) } else { Ok(()) }
     }
 
-    /// Rule N2.
+    /// Checks rule N2.
     fn check_no_session(&self, path: ImageKey<'_>, code: Hresult) -> Result<(), Error> {
         match &self.phase {
             Phase::Up { sessions, .. } if sessions.is_on(path) => {
@@ -429,8 +434,8 @@ impl Machine {
         }
     }
 
-    /// What is mounted, in the order in which it was (rule N4). It does not ask whether the
-    /// process is initialized.
+    /// Returns the mounted images in the order in which they were mounted (rule N4), whether or not
+    /// the process is initialized.
     #[must_use]
     pub fn mounted(&self) -> &[MountImage] {
         &self.mounted
@@ -448,7 +453,7 @@ impl Machine {
         Ok(Effect::Called)
     }
 
-    /// Not initialized comes first, whatever is missing.
+    /// Fails because an argument is missing, unless the API is not initialized: that comes first.
     fn call_without_argument(&self, function: Function) -> Outcome {
         match function {
             Function::Initialize => {}
@@ -458,11 +463,11 @@ impl Machine {
         Err(InvalidArgument::Missing { function }.into())
     }
 
-    /// Rule D1.
+    /// Hands out memory (rule D1).
     fn hand_out(&mut self) -> Outcome {
         self.not_after_shutdown()?;
         let next = self.last_memory.raw() + 1;
-        // The last number is that of no memory at all.
+        // The highest number stands for a pointer that was never handed out.
         if next == u32::MAX {
             return Err(Error::OutOfNumbers);
         }
@@ -489,8 +494,8 @@ impl Machine {
         }
     }
 
-    /// What works before the first initialize, too: whoever reads why that one failed needs it
-    /// (rules E5, D4).
+    /// Fails after a last shutdown. Before the first initialize it succeeds, since code that reads
+    /// why that initialize failed needs it (rules E5, D4).
     fn not_after_shutdown(&self) -> Result<(), Error> {
         match self.phase {
             Phase::Down { after_shutdown: true } => Err(Error::NotInitialized),
@@ -508,13 +513,14 @@ impl Machine {
     }
 }
 
-/// Asks for the scripted answer of a call on an image, if there is one.
+/// A function that returns the scripted answer of a call, if there is one. It takes the image of
+/// the call, if the call has one.
 pub(crate) trait Ask: FnOnce(Option<&[u8]>) -> Option<Hresult> {}
 
 impl<F: FnOnce(Option<&[u8]>) -> Option<Hresult>> Ask for F {}
 
-/// Whether a failure is the thread's last error: all but those of shutdown, delete and the last
-/// error message itself (rule E2).
+/// Returns whether a failure of the call becomes the thread's last error: all do, except those of
+/// shutdown, delete and the last error message itself (rule E2).
 fn sets_last_error(call: &Call) -> bool {
     let is_silent = |function| {
         matches!(function, Function::Shutdown | Function::Delete | Function::GetLastErrorMessage)
@@ -526,7 +532,7 @@ fn sets_last_error(call: &Call) -> bool {
     }
 }
 
-/// A failing answer is all that happens.
+/// Fails if the scripted answer is a failure. The call then does nothing else.
 #[inline]
 fn check_scripted(answer: Option<Hresult>) -> Result<(), Error> {
     match answer {

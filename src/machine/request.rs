@@ -1,9 +1,10 @@
 //! Calls on their way to the machine.
 //!
-//! A [`Request`] says how a call applies to the machine, and which [`Call`] it is for those who
-//! keep it. A [`Call`] is a request itself, for replay and for what few clients call. What every
-//! client calls is a type of its own: the compiler knows which call it has, and the path of an open
-//! is copied only if the journal keeps it, or if the open fails.
+//! A [`Request`] says how a call applies to the machine, and which [`Call`] it is for code that
+//! keeps it. A [`Call`] is itself a request, for replay and for the functions that few clients
+//! call. The functions that every client calls have request types of their own: the compiler then
+//! knows which call it is, and the path of an open is copied only if the journal keeps it or the
+//! open fails.
 
 use std::ffi::OsStr;
 
@@ -14,26 +15,25 @@ use crate::call::{self, Call, Function, Hresult, ImagePath, Outcome, Session, Th
 
 /// A call that is about to be made.
 pub(crate) trait Request {
-    /// The call as a value, without an answer.
+    /// Returns the call as a value, without an answer.
     fn call(&self) -> Call;
 
-    /// The function that is called.
+    /// Returns the function that is called.
     fn function(&self) -> Option<Function> {
         self.call().function()
     }
 
-    /// The session that the caller passes.
+    /// Returns the session that the caller passes.
     fn session(&self) -> Option<Session> {
         self.call().session()
     }
 
-    /// The answer that the caller has decided, before any rule is asked.
+    /// Returns the answer that the caller has chosen. If there is one, no rule is asked.
     fn answer(&self) -> Option<Hresult> {
         None
     }
 
-    /// Takes the step. It asks for a scripted answer once the contract allows the call, and only
-    /// then.
+    /// Takes the step. It asks for a scripted answer only after the contract has allowed the call.
     fn apply(&self, machine: &mut Machine, thread: ThreadNumber, ask: impl Ask) -> Outcome;
 }
 
@@ -81,7 +81,7 @@ impl Request for Call {
             Self::CallWithoutArgument { function } => machine.call_without_argument(*function),
             Self::HandOut { .. } => machine.hand_out(),
             Self::Delete { memory } => machine.delete(*memory, ask),
-            // Whoever asks knows the answer.
+            // The function `ask` knows the answer.
             Self::Scripted { call, .. } => call.apply(machine, thread, ask),
         }
     }
@@ -123,7 +123,7 @@ pub(crate) struct OpenSession<'a> {
 }
 
 impl<'a> OpenSession<'a> {
-    /// Hashes the path, which needs no lock.
+    /// Creates the request. This hashes the path, which needs no lock.
     #[inline]
     pub(crate) fn new(path: &'a OsStr, placement: Option<&'a Placement>) -> Self {
         Self { path, image: ImageKey::new(path.as_encoded_bytes()), placement }
@@ -150,7 +150,7 @@ impl Request for OpenSession<'_> {
     }
 }
 
-/// An operation arrives.
+/// The arrival of an operation.
 pub(crate) struct BeginOperation {
     pub(crate) session: Session,
     pub(crate) function: Function,
@@ -167,7 +167,7 @@ impl Request for BeginOperation {
     }
 }
 
-/// An operation is over.
+/// The end of an operation.
 pub(crate) struct EndOperation {
     pub(crate) session: Session,
     pub(crate) function: Function,

@@ -1,4 +1,4 @@
-//! The sessions of one initialized period, and who performs or awaits what on them.
+//! The sessions of one initialized period, and the threads that use them or wait for them.
 
 use hashbrown::HashTable;
 use slab::Slab;
@@ -12,34 +12,35 @@ const FIRST: u32 = 2;
 
 /// The table of sessions: entries in a slab, found by handle and by image.
 ///
-/// Those who wait are few; they are in a short list of their own and cost a session at rest
-/// nothing.
+/// Few threads wait. They are in a short list of their own, so a session that no thread uses pays
+/// nothing for it.
 #[derive(Clone, Debug)]
 pub(super) struct Sessions {
     entries: Slab<Entry>,
     by_handle: HashTable<Slot>,
-    /// Without the closing sessions: their image can be opened anew (rule C9).
+    /// The sessions that are not closing: the image of a closing one can be opened anew (rule C9).
     by_image: HashTable<Slot>,
-    /// The next handle to give out; beyond `u32` once the last one was.
+    /// The next handle to give out. It is beyond `u32` after the last one.
     next: u64,
-    /// Who waits for which session, in the order of arrival (rule P2). A closer waits like an
-    /// operation; since none arrives after it, it is the last of its session (rule C4).
+    /// Which thread waits for which session, in the order of arrival (rule P2). A closer waits like
+    /// an operation. No operation arrives after it, so it is the last of its session (rule C4).
     waits: Vec<(Session, ThreadNumber)>,
 }
 
 /// A session that is open, or closing.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// Most paths are so short that they need no allocation of their own.
+    /// The path. Most paths are so short that they need no allocation of their own.
     image: SmallVec<[u8; 32]>,
     image_hash: u32,
     pub(super) handle: Session,
-    /// 0 while closing.
+    /// The number of references, 0 while closing.
     pub(super) references: u32,
-    /// Whose turn it is, if it is anybody's: who performs an operation, or closes what has drained.
+    /// The thread whose turn it is, if any. It performs an operation, or closes a session that has
+    /// drained.
     holder: Option<ThreadNumber>,
-    /// Whether anybody may wait behind the holder; without, nobody has to be looked for among all
-    /// that wait.
+    /// Whether a thread may wait behind the holder. If not, the list of waiting threads need not be
+    /// searched.
     has_queue: bool,
     /// Whether an operation asked for a reboot (rule C6).
     pub(super) reboot: bool,
@@ -61,7 +62,7 @@ impl Entry {
         true
     }
 
-    /// The path as it was first spelt, without trailing separators.
+    /// Returns the path as it was first written, without trailing separators.
     #[inline]
     pub(super) fn image(&self) -> &[u8] {
         &self.image
@@ -71,13 +72,13 @@ impl Entry {
         self.references == 0
     }
 
-    /// Whether it is this thread's turn.
+    /// Returns whether it is this thread's turn.
     pub(super) fn is_held_by(&self, thread: ThreadNumber) -> bool {
         self.holder == Some(thread)
     }
 }
 
-/// Where in the slab a session is; good until the session is removed.
+/// The index of a session in the slab, valid until the session is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot(u32);
 
@@ -103,7 +104,7 @@ impl Sessions {
         self.next = next;
     }
 
-    /// How many are open, closing ones included.
+    /// Returns how many sessions are open, including closing ones.
     #[inline]
     pub(super) fn count(&self) -> usize {
         self.entries.len()
@@ -125,27 +126,27 @@ impl Sessions {
         &mut self.entries[slot.key()]
     }
 
-    /// The open session of an image.
+    /// Returns the open session of an image.
     #[inline]
     pub(super) fn find_image(&self, image: ImageKey<'_>) -> Option<Slot> {
         let is_same = |slot: &Slot| image.matches(self.entry(*slot).image());
         self.by_image.find(spread(image.hash()), is_same).copied()
     }
 
-    /// Whether a session is on the image, one that is closing included. Closing ones are in no
-    /// index of images, so all are looked at; few calls ask.
+    /// Returns whether a session is on the image, including one that is closing. Closing sessions
+    /// are not in the index of images, so this looks at all sessions; few calls need it.
     pub(super) fn is_on(&self, image: ImageKey<'_>) -> bool {
         self.entries.iter().any(|(_, entry)| image.matches(entry.image()))
     }
 
-    /// Whether a handle up to `last` is left.
+    /// Returns whether a handle up to `last` is left.
     #[inline]
     pub(super) fn has_next(&self, last: u32) -> bool {
         self.next <= u64::from(last)
     }
 
-    /// Opens a session on an image that no session has open; the caller has made sure that there
-    /// [is a handle](Self::has_next) for it.
+    /// Opens a session on an image that no session has open. The caller has checked that a handle
+    /// [is left](Self::has_next).
     #[inline]
     pub(super) fn add(&mut self, image: ImageKey<'_>) -> Session {
         let handle = Session::from_raw(self.next as u32);
@@ -171,8 +172,8 @@ impl Sessions {
         handle
     }
 
-    /// The last reference is given back: no operation is accepted any more, and the image counts
-    /// as not open. Whose close it was gets its turn as for an operation.
+    /// Releases the last reference: no operation is accepted any more, and the image counts as not
+    /// open. Takes the turn for the closing thread, as for an operation.
     #[inline]
     pub(super) fn start_closing(&mut self, slot: Slot, thread: ThreadNumber) -> bool {
         let entry = &mut self.entries[slot.key()];
@@ -181,7 +182,7 @@ impl Sessions {
         entry.take_turn(thread, &mut self.waits)
     }
 
-    /// A closing session is gone.
+    /// Removes a closing session.
     #[inline]
     pub(super) fn remove(&mut self, slot: Slot) {
         let handle = self.entry(slot).handle;
@@ -189,7 +190,8 @@ impl Sessions {
         self.entries.remove(slot.key());
     }
 
-    /// Gives the thread its turn now, or puts it behind those that arrived before; `true` for now.
+    /// Takes the turn for the thread and returns `true`, or puts the thread behind those that
+    /// arrived before it and returns `false`.
     #[inline]
     pub(super) fn take_turn(&mut self, slot: Slot, thread: ThreadNumber) -> bool {
         self.entries[slot.key()].take_turn(thread, &mut self.waits)
@@ -204,14 +206,14 @@ impl Sessions {
         entry.has_queue &= next.is_some();
     }
 
-    /// Whether the thread has its turn on the session, or waits for it.
+    /// Returns whether the thread has its turn on the session, or waits for it.
     #[inline]
     pub(super) fn is_busy(&self, slot: Slot, thread: ThreadNumber) -> bool {
         let entry = self.entry(slot);
         entry.is_held_by(thread) || entry.has_queue && self.waits.contains(&(entry.handle, thread))
     }
 
-    /// Whether it is the closer's turn: nobody is behind a closer.
+    /// Returns whether it is the closer's turn: no thread waits behind a closer.
     #[inline]
     pub(super) fn is_drained(&self, slot: Slot) -> bool {
         self.entry(slot).is_closing() && self.first_wait(slot).is_none()
@@ -223,7 +225,7 @@ impl Sessions {
         self.waits.iter().position(|(session, _)| *session == handle)
     }
 
-    /// How many wait, for a turn or for a session to drain.
+    /// Returns how many threads wait, for a turn or for a session to drain.
     #[inline]
     pub(super) fn waiting(&self) -> usize {
         self.waits.len()
@@ -237,7 +239,8 @@ fn take_out(index: &mut HashTable<Slot>, hash: u64, slot: Slot) {
     }
 }
 
-/// An index looks at the lowest bits of a hash and at the highest ones, so both depend on all.
+/// Hashes a number. An index looks at the lowest and the highest bits of a hash, so both depend on
+/// all bits of the number.
 #[inline]
 fn spread(number: u32) -> u64 {
     let product = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -248,7 +251,7 @@ fn spread(number: u32) -> u64 {
 mod tests {
     use super::*;
 
-    /// O6: an image is not open because its path hashes like one that is.
+    /// O6: a path that only has the same hash as an open image does not match it.
     #[test]
     fn a_hash_is_not_a_path() {
         let (open, twin) = (ImageKey::new(b"["), ImageKey::new(b"{"));

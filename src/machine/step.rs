@@ -1,4 +1,4 @@
-//! A step that was taken, and why steps may not replay.
+//! A step that was taken, and the reasons why steps do not replay.
 
 use std::fmt;
 use std::panic::Location;
@@ -7,20 +7,20 @@ use thiserror::Error;
 
 use crate::call::{Call, Effect, Hresult, Outcome, ThreadNumber};
 
-/// One entry of a [`Journal`](crate::Journal): which thread took which step, what the outcome was, and where in the
-/// caller's source the call is.
+/// One entry of a [`Journal`](crate::Journal): which thread took which step, what the outcome was,
+/// and the location of the call in the caller's source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Step {
-    /// Who.
+    /// The thread that took the step.
     pub thread: ThreadNumber,
-    /// What was asked.
+    /// The call.
     pub call: Call,
-    /// What was answered.
+    /// The outcome of the call.
     pub outcome: Outcome,
-    /// Where the call is, as `#[track_caller]` reports it: the line that called the emulator, or
-    /// if the function around that line is `#[track_caller]` too, the line that called it. `None`
-    /// if that is not known.
+    /// The location of the call, as `#[track_caller]` reports it: the line that called the
+    /// emulator. If the function around that line is `#[track_caller]`, too, it is the line that
+    /// called that function. `None` if it is not known.
     #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
     pub location: Option<&'static Location<'static>>,
 }
@@ -39,14 +39,15 @@ where
 }
 
 impl Step {
-    /// What the step answered: the code of its error or of its effect, or the one scripted for it.
+    /// Returns the code of the step: that of its error or its effect, or the one that was scripted
+    /// for it.
     ///
-    /// Of the two steps of a last close the first has what is scripted, and the second whether a
-    /// reboot is asked for; the call returns what is scripted.
+    /// A last close has two steps. The first has the code that was scripted, if there is one, and
+    /// the second says whether a reboot is needed. The call returns the scripted code.
     #[must_use]
     pub fn code(&self) -> Hresult {
         match &self.outcome {
-            // A scripted operation is begun in any case; its end has the answer.
+            // A scripted operation begins in any case; its end has the answer.
             Ok(effect @ Effect::Begun { .. }) => effect.code(),
             Ok(effect) => self.call.answer().unwrap_or_else(|| effect.code()),
             Err(error) => error.code(),
@@ -61,30 +62,29 @@ impl fmt::Display for Step {
     }
 }
 
-/// Why a journal did not replay.
+/// The reason why a journal did not replay.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// The journal was switched off, so there is nothing to look at.
+    /// The journal was switched off, so there is nothing to replay.
     #[error("the journal is switched off")]
     Off,
 
-    /// The journal's limit was reached and its beginning is gone, so nothing can be said of the
-    /// rest.
+    /// The journal reached its limit and lost its beginning, so the rest cannot be checked.
     #[error("the first {dropped} steps of the journal are missing")]
     Incomplete {
         /// How many steps are missing.
         dropped: u64,
     },
 
-    /// A step came out otherwise in a fresh machine.
+    /// A step had a different outcome in a fresh machine.
     #[error("step {at}, {step}, replays as {}", Shown(replayed))]
     Differs {
         /// The index of the step.
         at: usize,
         /// The step as the journal has it.
         step: Box<Step>,
-        /// How it comes out in a fresh machine.
+        /// The outcome in a fresh machine.
         replayed: Outcome,
     },
 }
