@@ -11,7 +11,7 @@ pub mod machine;
 mod script;
 mod sync;
 
-/// Pages beside the reference.
+/// Pages in addition to the API reference.
 pub mod docs {
     #[doc = include_str!("docs/capi.md")]
     pub mod capi {}
@@ -29,7 +29,7 @@ pub mod docs {
     pub mod mistakes {}
 
     #[doc = include_str!("docs/models.md")]
-    #[expect(clippy::test_attr_in_doctest, reason = "it shows what runs under loom")]
+    #[expect(clippy::test_attr_in_doctest, reason = "it shows tests that run under loom")]
     pub mod models {}
 }
 

@@ -1,12 +1,12 @@
-//! What the functions that take more than a number are called with.
+//! The arguments of the functions that take more than a number.
 
 use std::ffi::OsStr;
 use std::fmt;
 
 use super::ImagePath;
 
-/// The arguments of `DismOpenSession`: a path, and for an offline image optionally where in it
-/// Windows lies.
+/// The arguments of `DismOpenSession`: a path and, for an offline image, optionally the location of
+/// Windows in it.
 ///
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Hresult, OpenSession};
@@ -27,7 +27,7 @@ use super::ImagePath;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OpenSession {
     pub(crate) path: ImagePath,
-    /// Boxed, since almost nobody says it and every journal entry would have the room for it.
+    /// Boxed, since it is rarely set, and every journal entry would have to have room for it.
     pub(crate) placement: Option<Box<Placement>>,
 }
 
@@ -39,27 +39,27 @@ pub(crate) struct Placement {
 }
 
 impl OpenSession {
-    /// Opens the image at `path`; [`DISM_ONLINE_IMAGE`](crate::DISM_ONLINE_IMAGE) for the running
-    /// system.
+    /// Creates the arguments that open the image at `path`, or the running system if `path` is
+    /// [`DISM_ONLINE_IMAGE`](crate::DISM_ONLINE_IMAGE).
     pub fn new(path: impl AsRef<OsStr>) -> Self {
         Self { path: ImagePath::new(path), placement: None }
     }
 
-    /// The Windows directory, relative to the path.
+    /// Sets the Windows directory, relative to the path.
     #[must_use]
     pub fn windows_directory(mut self, directory: impl AsRef<OsStr>) -> Self {
         self.placement.get_or_insert_default().windows_directory = Some(ImagePath::new(directory));
         self
     }
 
-    /// The drive with the boot manager.
+    /// Sets the drive with the boot manager.
     #[must_use]
     pub fn system_drive(mut self, drive: impl AsRef<OsStr>) -> Self {
         self.placement.get_or_insert_default().system_drive = Some(ImagePath::new(drive));
         self
     }
 
-    /// The image's path as it was passed.
+    /// Returns the image's path as it was passed.
     #[must_use]
     pub fn path(&self) -> &ImagePath {
         &self.path
@@ -81,7 +81,8 @@ impl fmt::Display for OpenSession {
     }
 }
 
-/// The arguments of `DismMountImage`: where, which image of which file, and how.
+/// The arguments of `DismMountImage`: the path to mount at, the image file, the image in it, and
+/// the mode.
 ///
 /// ```
 /// use dism_emu::{Emulator, MountImage};
@@ -105,7 +106,8 @@ pub struct MountImage {
 }
 
 impl MountImage {
-    /// Mounts the first image of `file` at `path`, for reading and writing.
+    /// Creates the arguments that mount the first image of `file` at `path`, for reading and
+    /// writing.
     pub fn new(path: impl AsRef<OsStr>, file: impl AsRef<OsStr>) -> Self {
         Self {
             path: ImagePath::new(path),
@@ -115,53 +117,53 @@ impl MountImage {
         }
     }
 
-    /// Another image, by its number in the file, from 1.
+    /// Selects another image by its number in the file, from 1.
     #[must_use]
     pub fn index(mut self, index: u32) -> Self {
         self.image = ImageIdentifier::Index(index);
         self
     }
 
-    /// Another image, by its name.
+    /// Selects another image by its name.
     #[must_use]
     pub fn name(mut self, name: impl AsRef<OsStr>) -> Self {
         self.image = ImageIdentifier::Name(ImagePath::new(name));
         self
     }
 
-    /// For reading only.
+    /// Mounts the image for reading only.
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.mode = MountMode::ReadOnly;
         self
     }
 
-    /// Where it is to be mounted, as it was passed.
+    /// Returns the path to mount at, as it was passed.
     #[must_use]
     pub const fn path(&self) -> &ImagePath {
         &self.path
     }
 
-    /// The file with the image.
+    /// Returns the file with the image.
     #[must_use]
     pub const fn file(&self) -> &ImagePath {
         &self.file
     }
 
-    /// Which image of the file.
+    /// Returns which image of the file is mounted.
     #[must_use]
     pub const fn image(&self) -> &ImageIdentifier {
         &self.image
     }
 
-    /// How it is mounted.
+    /// Returns the mode in which the image is mounted.
     #[must_use]
     pub const fn mode(&self) -> MountMode {
         self.mode
     }
 }
 
-/// Writes `image 2 of "D:\install.wim" at "C:\mount"`, with `read-only` behind it.
+/// Writes `image 2 of "D:\install.wim" at "C:\mount"`, followed by `read-only` if that is the mode.
 impl fmt::Display for MountImage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, file, image, mode } = self;
@@ -173,14 +175,14 @@ impl fmt::Display for MountImage {
     }
 }
 
-/// Which image of a file: `DismImageIdentifier`.
+/// The identifier of an image in a file: `DismImageIdentifier`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[doc(alias = "DismImageIdentifier")]
 pub enum ImageIdentifier {
-    /// By its number, from 1.
+    /// The image's number, from 1.
     Index(u32),
-    /// By its name.
+    /// The image's name.
     Name(ImagePath),
 }
 
@@ -194,7 +196,7 @@ impl fmt::Display for ImageIdentifier {
     }
 }
 
-/// How an image is mounted: `DismMountMode`.
+/// The mode in which an image is mounted: `DismMountMode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[doc(alias = "DismMountMode")]

@@ -1,14 +1,15 @@
-//! Why a call failed, and the code that stands for it.
+//! Why a call failed, and the code that it returns.
 
 use thiserror::Error;
 
 use super::{Function, Hresult, Memory, Session};
 
-/// Why a call failed.
+/// The reason why a call failed.
 ///
-/// Every variant stands for one HRESULT, which [`code`](Self::code) returns and the text ends with. If
-/// sources dispute the number, the variant has the one that the emulator was built to answer. An
-/// adapter whose functions return numbers converts: `i32::from(error)`, or `Hresult::from(error)`.
+/// Every variant has one HRESULT: [`code`](Self::code) returns it, and the text ends with it. If
+/// sources dispute the number, the variant has the one that the emulator was configured to return.
+/// An adapter whose functions return numbers converts the error with `i32::from(error)` or
+/// `Hresult::from(error)`.
 ///
 /// ```
 /// use dism_emu::{Emulator, Error, Hresult};
@@ -38,20 +39,21 @@ pub enum Error {
     /// The API is initialized already (rule I3 Documented).
     #[error("the DISM API is already initialized in this process: {code:?}", code = self.code())]
     AlreadyInitialized {
-        /// The answer: see [`Builder::already_initialized`](crate::Builder::already_initialized).
+        /// The code: see [`Builder::already_initialized`](crate::Builder::already_initialized).
         code: Hresult,
     },
 
-    /// A last shutdown with a session open (rule S2).
+    /// A session was still open at the last shutdown (rule S2).
     #[error("a session is still open: {code:?}", code = self.code())]
     OpenSessionHandles,
 
-    /// The number is not that of an open session: never given out, or closed (rules C2, C5, P1).
+    /// The number is not an open session: it was never given out, or the session is closed (rules
+    /// C2, C5, P1).
     #[error("{session} is not an open session: {code:?}", code = self.code())]
     InvalidSession {
         /// The number that was passed.
         session: Session,
-        /// The answer: see [`Builder::closed_session`](crate::Builder::closed_session).
+        /// The code: see [`Builder::closed_session`](crate::Builder::closed_session).
         code: Hresult,
     },
 
@@ -60,7 +62,7 @@ pub enum Error {
     SessionClosing {
         /// The number that was passed.
         session: Session,
-        /// The answer: see [`Builder::closing_session`](crate::Builder::closing_session).
+        /// The code: see [`Builder::closing_session`](crate::Builder::closing_session).
         code: Hresult,
     },
 
@@ -83,28 +85,31 @@ pub enum Error {
     #[error("an image is mounted at the path already: {code:?}", code = self.code())]
     AlreadyMounted,
 
-    /// An image file has no image 0: they are counted from 1.
+    /// The image's number is 0, but images are counted from 1.
     #[error("there is no image with this number in the file: {code:?}", code = self.code())]
     InvalidImageIndex,
 
-    /// No image has an empty name.
+    /// The image's name is empty.
     #[error("there is no image with this name in the file: {code:?}", code = self.code())]
     InvalidImageName,
 
-    /// The numbers ran out: of sessions (rule O8), of references to one session, or of
-    /// initializations.
+    /// No number is left for a session (rule O8), a reference to a session, an initialization, or
+    /// memory.
     #[error("the numbers ran out: {code:?}", code = self.code())]
     OutOfNumbers,
 
     /// The call would wait for an operation of its own thread (rules C7, P3).
-    #[error("the calling thread itself performs an operation on {session}: {code:?}", code = self.code())]
+    #[error(
+        "the calling thread itself performs an operation on {session}: {code:?}",
+        code = self.code(),
+    )]
     PossibleDeadlock {
         /// The session whose operation the call would wait for.
         session: Session,
     },
 
-    /// The contract allows the call, and it failed all the same: with the answer of a
-    /// [`Rule`](crate::Rule), or with the code with which the operation was ended (rules P4, P5).
+    /// The contract allows the call, but it failed with the answer of a [`Rule`](crate::Rule), or
+    /// with the code with which the operation was ended (rules P4, P5).
     #[error("the call failed: {code:?}", code = self.code())]
     Failed {
         /// The code that it returns.
@@ -113,7 +118,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The HRESULT that the DISM function returns.
+    /// Returns the HRESULT that the DISM function returns.
     #[must_use]
     pub const fn code(&self) -> Hresult {
         match *self {
@@ -142,20 +147,20 @@ impl From<InvalidArgument> for Error {
     }
 }
 
-/// Which argument is not valid, and why. The code is always `E_INVALIDARG`.
+/// The reason why an argument is not valid. The code is always `E_INVALIDARG`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum InvalidArgument {
-    /// The path is empty (rule O5), or that of an image file.
+    /// The path of the image (rule O5), or of the image file, is empty.
     #[error("the path of the image is empty")]
     EmptyPath,
 
-    /// A Windows directory or a system drive for the online image (rule O4).
+    /// A Windows directory or a system drive was passed for the online image (rule O4).
     #[error("the online image takes no Windows directory and no system drive")]
     OnlineImagePlacement,
 
-    /// `DismCommitImage` on a session whose image is not mounted (rule P1).
+    /// `DismCommitImage` was called on a session whose image is not mounted (rule P1).
     #[error("the image of {session} is not mounted")]
     NotMounted {
         /// The session.
@@ -169,15 +174,16 @@ pub enum InvalidArgument {
         function: Function,
     },
 
-    /// A null pointer where the function needs an argument, or a place for what it gives
-    /// (rule O5).
+    /// A null pointer was passed for an argument that the function needs, or for the variable that
+    /// receives a result (rule O5).
     #[error("{function} was called without an argument that it needs")]
     Missing {
         /// The function.
         function: Function,
     },
 
-    /// `DismDelete` of what was never handed out, or was deleted before (rule D3).
+    /// `DismDelete` was called on memory that was never handed out, or was deleted before (rule
+    /// D3).
     #[error("{memory} is not handed out")]
     NotHandedOut {
         /// The number that was passed.
@@ -185,8 +191,9 @@ pub enum InvalidArgument {
     },
 
     /// [`Call::EndOperation`](crate::machine::Call::EndOperation) or
-    /// [`Call::FinishClose`](crate::machine::Call::FinishClose) before its time, or by a thread that has
-    /// nothing to end there. Only who drives a [`Machine`](crate::machine::Machine) by hand can see it.
+    /// [`Call::FinishClose`](crate::machine::Call::FinishClose) came before its time, or from a
+    /// thread that has nothing to end there. Only callers that drive a
+    /// [`Machine`](crate::machine::Machine) by hand can see this.
     #[error("the thread has nothing to end on {session} now")]
     NothingToEnd {
         /// The session.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-/// The one table of functions: variant, exported name, and whether it is an operation, that is,
-/// takes a session and is not `DismCloseSession`. Behind the semicolon is what is not exported.
+/// Defines all functions in one table: variant, exported name, and whether the function is an
+/// operation, that is, takes a session and is not `DismCloseSession`. Functions that are not
+/// exported come after the semicolon.
 macro_rules! functions {
     (
         $($variant:ident $name:literal $operation:literal)+;
@@ -11,9 +12,10 @@ macro_rules! functions {
     ) => {
         /// A function of the DISM API, by name.
         ///
-        /// The 36 documented ones; the four that the header declares, or programs use, with a
-        /// leading underscore; and three (`GetOsInfo`, `GetUsedSpace`, `EnableDisableFeature`)
-        /// that no header declares and that the genuine DLL names in its own log.
+        /// There are the 36 documented functions; four with a leading underscore, which the header
+        /// declares or programs use; and three (`GetOsInfo`, `GetUsedSpace`,
+        /// `EnableDisableFeature`) that no header declares but that the genuine DLL names in its
+        /// own log.
         ///
         /// ```
         /// use dism_emu::Function;
@@ -43,7 +45,8 @@ macro_rules! functions {
             /// Every function, in the order of this list.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+ $(Self::$internal),+];
 
-            /// The name under which the DLL exports it, or by which its log calls it.
+            /// Returns the name under which the DLL exports the function, or by which its log calls
+            /// it.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -52,8 +55,8 @@ macro_rules! functions {
                 }
             }
 
-            /// Whether it is an operation: it takes a session and does something to its image
-            /// (section "Operations" of the contract). `DismCloseSession` is not one.
+            /// Returns whether the function is an operation: it takes a session and is not
+            /// `DismCloseSession` (section "Operations" of the contract).
             #[must_use]
             pub const fn is_operation(self) -> bool {
                 match self {

@@ -6,9 +6,9 @@ use crate::sync;
 
 /// A raw session handle, `DismSession`: a number, copied freely, valid or not.
 ///
-/// Like the real thing it proves nothing: it can be closed twice, used after the close, or made
-/// up. [`Dism::open_owned_session`](crate::Dism::open_owned_session) gives one that
-/// closes itself.
+/// Like the real handle, it proves nothing: it can be closed twice, used after the close, or made
+/// up. [`Dism::open_owned_session`](crate::Dism::open_owned_session) returns a session that closes
+/// itself.
 ///
 /// ```
 /// use dism_emu::{Emulator, Error, Session};
@@ -30,13 +30,13 @@ impl Session {
     #[doc(alias = "DISM_SESSION_DEFAULT")]
     pub const DEFAULT: Self = Self(0);
 
-    /// The handle with this number.
+    /// Returns the handle with this number.
     #[must_use]
     pub const fn from_raw(number: u32) -> Self {
         Self(number)
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn raw(self) -> u32 {
         self.0
@@ -50,11 +50,11 @@ impl fmt::Display for Session {
     }
 }
 
-/// Memory that a function handed out, to be given back with
-/// [`Dism::delete`](crate::Dism::delete): what a pointer is in C.
+/// Memory that a function handed out, and that [`Dism::delete`](crate::Dism::delete) deletes. In C
+/// it is a pointer.
 ///
-/// A number, copied freely, valid or not: it can be given back twice, too late, or never (mistake
-/// 11 of [`docs::mistakes`](crate::docs::mistakes)).
+/// It is a number, copied freely, valid or not: it can be deleted twice, too late, or never
+/// (mistake 11 of [`docs::mistakes`](crate::docs::mistakes)).
 ///
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Memory};
@@ -79,13 +79,13 @@ impl Memory {
     /// `NULL`: deleting it is a success (rule D2).
     pub const NULL: Self = Self(0);
 
-    /// The memory with this number.
+    /// Returns the memory with this number.
     #[must_use]
     pub const fn from_raw(number: u32) -> Self {
         Self(number)
     }
 
-    /// The number: 1, 2, 3, … as it was handed out.
+    /// Returns the number: 1, 2, 3, … in the order in which memory was handed out.
     #[must_use]
     pub const fn raw(self) -> u32 {
         self.0
@@ -103,10 +103,11 @@ impl fmt::Display for Memory {
     }
 }
 
-/// The number of a thread: what the machine tells callers apart by.
+/// The number of a thread, by which the machine tells callers apart.
 ///
-/// The [`Emulator`](crate::Emulator) numbers threads as they first call one, the whole process
-/// over; who drives a [`Machine`](crate::machine::Machine) by hand may choose numbers of their own.
+/// Threads are numbered across the whole process, in the order in which they first call an
+/// [`Emulator`](crate::Emulator). Callers that drive a [`Machine`](crate::machine::Machine) by hand
+/// may choose numbers of their own.
 ///
 /// ```
 /// use dism_emu::{Emulator, ThreadNumber};
@@ -123,20 +124,20 @@ impl fmt::Display for Memory {
 pub struct ThreadNumber(u64);
 
 impl ThreadNumber {
-    /// The thread with this number.
+    /// Returns the thread with this number.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The calling thread, as the journals of all emulators name it.
+    /// Returns the number of the calling thread. It is the same in the journals of all emulators.
     #[must_use]
     #[inline]
     pub fn current() -> Self {
         Self(sync::thread_number())
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0

@@ -6,9 +6,9 @@ use super::Error;
 
 /// A result code of the DISM API: any 32-bit number, with names for those that the contract knows.
 ///
-/// The sign decides, as everywhere with an HRESULT: a number with the top bit set is a failure,
-/// every other one a success, `S_FALSE` (1) and `ERROR_SUCCESS_REBOOT_REQUIRED` (3010) included.
-/// Unknown numbers are legal.
+/// The sign decides, as for every HRESULT: a number with the top bit set is a failure. Every other
+/// number is a success, including `S_FALSE` (1) and `ERROR_SUCCESS_REBOOT_REQUIRED` (3010). Unknown
+/// numbers are legal.
 ///
 /// ```
 /// use dism_emu::Hresult;
@@ -27,13 +27,13 @@ use super::Error;
 pub struct Hresult(u32);
 
 impl Hresult {
-    /// The code with this number.
+    /// Creates the code with this number.
     #[must_use]
     pub const fn new(number: u32) -> Self {
         Self(number)
     }
 
-    /// The code with this number in the signed spelling, which Windows headers and bindings use.
+    /// Creates the code with this signed number, the form that Windows headers and bindings use.
     ///
     /// ```
     /// use dism_emu::Hresult;
@@ -45,7 +45,7 @@ impl Hresult {
         Self(number as u32)
     }
 
-    /// The code for a Win32 error: what `HRESULT_FROM_WIN32` returns.
+    /// Creates the code for a Win32 error, as `HRESULT_FROM_WIN32` does.
     ///
     /// 0 is a success and stays 0. A number with the top bit set is an HRESULT already and stays
     /// as it is.
@@ -65,26 +65,26 @@ impl Hresult {
         }
     }
 
-    /// The number, as a bit pattern: `0xC0040003`, not a negative number.
+    /// Returns the number as a bit pattern: `0xC0040003`, not a negative number.
     #[must_use]
     pub const fn number(self) -> u32 {
         self.0
     }
 
-    /// Whether the top bit is clear.
+    /// Returns whether the code is a success: its top bit is clear.
     #[must_use]
     pub const fn is_success(self) -> bool {
         !self.is_failure()
     }
 
-    /// Whether the top bit is set.
+    /// Returns whether the code is a failure: its top bit is set.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         self.0 >> 31 == 1
     }
 }
 
-/// As a string, `0xC0040003`.
+/// Serializes the code as a string, `0xC0040003`.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Hresult {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -99,7 +99,7 @@ impl fmt::Display for Hresult {
     }
 }
 
-/// Writes the number and, where there is one, the name.
+/// Writes the number and, if there is one, the name.
 impl fmt::Debug for Hresult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
@@ -109,51 +109,51 @@ impl fmt::Debug for Hresult {
     }
 }
 
-/// From the unsigned spelling, `0xC0040003`.
+/// Converts from the unsigned number, `0xC0040003`.
 impl From<u32> for Hresult {
     fn from(number: u32) -> Self {
         Self(number)
     }
 }
 
-/// The code that the failing call returns.
+/// Converts to the code that the failing call returns.
 impl From<Error> for Hresult {
     fn from(error: Error) -> Self {
         error.code()
     }
 }
 
-/// The unsigned spelling, `0xC0040003`.
+/// Converts to the unsigned number, `0xC0040003`.
 impl From<Hresult> for u32 {
     fn from(code: Hresult) -> Self {
         code.0
     }
 }
 
-/// The signed spelling, which Windows headers and bindings use.
+/// Converts to the signed number, the form that Windows headers and bindings use.
 impl From<Hresult> for i32 {
     fn from(code: Hresult) -> Self {
         code.0 as i32
     }
 }
 
-/// The code that the failing call returns, in the signed spelling.
+/// Converts to the code that the failing call returns, as a signed number.
 impl From<Error> for i32 {
     fn from(error: Error) -> Self {
         error.code().into()
     }
 }
 
-/// The one table of codes: number, name, and the sentence in the DLL's message table (`-` where
-/// it has none), which the DLL ends with a full stop, CR and LF.
+/// Defines all codes in one table: number, name, and the text in the DLL's message table, or `-` if
+/// it has none. In the DLL each text ends with a full stop, CR and LF.
 macro_rules! codes {
     ($($number:literal $name:ident $text:tt $(#[$doc:meta])+)+) => {
         impl Hresult {
             $($(#[$doc])+ pub const $name: Self = Self($number);)+
 
-            /// The constant's name, where the number is one of the contract's.
+            /// Returns the name of the constant with this number, if there is one.
             ///
-            /// 1 has two names; this is `S_FALSE`.
+            /// The number 1 has two names; this returns `S_FALSE`.
             #[must_use]
             pub const fn name(self) -> Option<&'static str> {
                 match self.0 {
@@ -162,8 +162,8 @@ macro_rules! codes {
                 }
             }
 
-            /// What the DLL's message table says of this code, without the full stop and line
-            /// break that end each text there; `None` where it has no text.
+            /// Returns what the DLL's message table says of this code, or `None` if it has no text.
+            /// The full stop and the line break at the end of each text are left out.
             ///
             /// ```
             /// use dism_emu::Hresult;
@@ -190,7 +190,7 @@ codes! {
         /// Success.
     0x0000_0001 S_FALSE "The DISM session needs to be reloaded"
         /// Success with a remark: a second initialize (rule I3 Recorded), or an operation after
-        /// which the session wants to be reloaded.
+        /// which the session needs to be reloaded.
     0x0000_0BC2 ERROR_SUCCESS_REBOOT_REQUIRED -
         /// Success, and a reboot is needed: 3010, not wrapped as an HRESULT (rule C6).
     0xC004_0001 DISMAPI_E_DISMAPI_NOT_INITIALIZED "DISM API was not initialized for this process"
@@ -244,14 +244,14 @@ codes! {
         /// `HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS)`.
     0x8007_04DF WIN32_ALREADY_INITIALIZED -
         /// `HRESULT_FROM_WIN32(ERROR_ALREADY_INITIALIZED)`: the stand-in for the unpublished
-        /// `DISMAPI_E_DISMAPI_ALREADY_INITIALIZED` (rule I3 Documented). Microsoft names that
-        /// code on two pages and gives its number nowhere; a test that knows better chooses
-        /// another with [`Builder::already_initialized`](crate::Builder::already_initialized).
+        /// `DISMAPI_E_DISMAPI_ALREADY_INITIALIZED` (rule I3 Documented). Microsoft names that code
+        /// on two pages, but states its number on none. A test that knows the number sets it with
+        /// [`Builder::already_initialized`](crate::Builder::already_initialized).
     0x8007_0057 E_INVALIDARG -
         /// An argument is not valid.
     0x8000_FFFF E_UNEXPECTED -
-        /// The emulator itself failed; only the C functions answer it, where a panic would
-        /// otherwise leave them.
+        /// The emulator itself failed. Only the C functions return this code, in place of a panic
+        /// that would otherwise leave them.
     0x8007_0002 WIN32_FILE_NOT_FOUND -
         /// `HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND)`: no such driver.
     0x800F_0805 CBS_E_INVALID_PACKAGE -
@@ -259,15 +259,15 @@ codes! {
     0x8007_000E E_OUTOFMEMORY -
         /// Something ran out: memory, or session numbers (rule O8).
     0x8007_04D3 WIN32_REQUEST_ABORTED -
-        /// `HRESULT_FROM_WIN32(ERROR_REQUEST_ABORTED)`: the operation was cancelled, as long-used
-        /// clients expect it; no source states the code.
+        /// `HRESULT_FROM_WIN32(ERROR_REQUEST_ABORTED)`: the operation was cancelled. Long-used
+        /// clients expect this code; no source states it.
     0x8007_06BE WIN32_RPC_S_CALL_FAILED -
         /// `HRESULT_FROM_WIN32(RPC_S_CALL_FAILED)`: the servicing host is gone (rule P5).
     0x8001_0108 RPC_E_DISCONNECTED -
         /// The servicing host went away during the call (rule P5).
     0x8007_046B WIN32_POSSIBLE_DEADLOCK -
-        /// `HRESULT_FROM_WIN32(ERROR_POSSIBLE_DEADLOCK)`: the emulator's own answer where the real
-        /// call would wait for itself (rules C7, P3).
+        /// `HRESULT_FROM_WIN32(ERROR_POSSIBLE_DEADLOCK)`: the emulator's own code for a call that
+        /// would wait for itself in the real DLL (rules C7, P3).
 }
 
 impl Hresult {

@@ -1,4 +1,4 @@
-//! Paths, and when two of them name the same image (rule O6).
+//! Paths, and when two of them are the same image (rule O6).
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -6,15 +6,15 @@ use std::fmt::{self, Write};
 
 use smallvec::SmallVec;
 
-/// A path as a caller spelt it.
+/// A path as a caller wrote it.
 ///
-/// Any text that the platform can hold, unpaired surrogates and invalid UTF-8 included: there is
-/// no file system behind the emulator that could object.
+/// It holds any text that the platform can hold, including unpaired surrogates and invalid UTF-8:
+/// there is no file system behind the emulator that could reject it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImagePath(Box<OsStr>);
 
 impl ImagePath {
-    /// The path with this spelling.
+    /// Creates a path with this spelling.
     pub fn new(path: impl AsRef<OsStr>) -> Self {
         Self(path.as_ref().into())
     }
@@ -27,21 +27,21 @@ impl ImagePath {
         ImageKey::new(self.as_bytes())
     }
 
-    /// The path as text; what is not Unicode in it comes out as U+FFFD.
+    /// Returns the path as text. U+FFFD replaces what is not Unicode.
     #[must_use]
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         self.0.to_string_lossy()
     }
 }
 
-/// The path, to be passed on to what takes one.
+/// Returns the path, for functions that take one.
 impl AsRef<OsStr> for ImagePath {
     fn as_ref(&self) -> &OsStr {
         &self.0
     }
 }
 
-/// As a string; what is not Unicode in it comes out as U+FFFD.
+/// Serializes the path as a string. U+FFFD replaces what is not Unicode.
 #[cfg(feature = "serde")]
 impl serde::Serialize for ImagePath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -76,7 +76,7 @@ impl fmt::Display for ImagePath {
     }
 }
 
-/// A path ready to be looked up: without trailing separators, and with its hash.
+/// A path for a lookup: without trailing separators, and with its hash.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ImageKey<'a> {
     path: &'a [u8],
@@ -94,12 +94,13 @@ impl<'a> ImageKey<'a> {
         self.path
     }
 
-    /// The same for all paths of an image, and in every run: a journal must replay.
+    /// Returns the hash. It is the same for all paths of an image, and in every run: a journal must
+    /// replay.
     pub(crate) fn hash(self) -> u32 {
         self.hash
     }
 
-    /// Whether `path`, which has no trailing separators either, names the same image.
+    /// Returns whether `path`, which has no trailing separators either, matches the same image.
     pub(crate) fn matches(self, path: &[u8]) -> bool {
         *self.path == *path || folded(self.path).eq(folded(path))
     }
@@ -119,8 +120,8 @@ fn without_trailing_separators(mut path: &[u8]) -> &[u8] {
     path
 }
 
-/// Whether a separator behind this is a root's own: `C:\` is a root and `C:` is not, `\` alone is
-/// one too, and a drive stays a drive behind `\\?\` or `\\.\`.
+/// Returns whether a separator after `head` belongs to a root. `C:\` is a root, but `C:` is not;
+/// `\` alone is a root; and a drive is still a drive after `\\?\` or `\\.\`.
 fn is_root(head: &[u8]) -> bool {
     let drive = match head {
         [b'\\' | b'/', b'\\' | b'/', b'?' | b'.', b'\\' | b'/', drive @ ..] => drive,
@@ -132,10 +133,10 @@ fn is_root(head: &[u8]) -> bool {
     }
 }
 
-/// The path as it is compared: `/` is read as `\`, letter case is ignored (rule O6).
+/// Returns the path as it is compared: `/` is read as `\`, and letter case is ignored (rule O6).
 ///
-/// Letter case is what the simple upper-case mapping of each character removes, one character for
-/// one, as file systems of Windows do: `ß` is not `SS`. Bytes that are not UTF-8 stay as they are.
+/// Each character becomes its simple upper-case mapping, one character for one, as in the file
+/// systems of Windows: `ß` does not become `SS`. Bytes that are not UTF-8 stay as they are.
 fn folded(path: &[u8]) -> impl Iterator<Item = u8> {
     path.utf8_chunks().flat_map(|chunk| {
         let valid = chunk.valid().chars().flat_map(|character| {
@@ -156,9 +157,9 @@ fn fold(character: char) -> char {
     }
 }
 
-/// The hash of a path: the same for all spellings of an image, and in every run.
+/// Returns the hash of a path. It is the same for all spellings of an image, and in every run.
 ///
-/// Other paths may have it, too, as `[` and `{` do: [`ImageKey::matches`] decides.
+/// Different paths may have the same hash, as `[` and `{` do. [`ImageKey::matches`] decides.
 fn hash(path: &[u8]) -> u32 {
     if path.is_ascii() {
         hash_words(path)
@@ -167,14 +168,15 @@ fn hash(path: &[u8]) -> u32 {
     }
 }
 
-/// Hashes eight bytes a step, without the case of ASCII letters and the difference of `/` and `\`.
+/// Hashes eight bytes at a time. It ignores the case of ASCII letters, and the difference between
+/// `/` and `\`.
 fn hash_words(path: &[u8]) -> u32 {
     const K: u64 = 0x9E37_79B9_7F4A_7C15;
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
     let add = |hash: u64, word: u64| {
-        // The sum leaves the top bit of a byte clear if the rest of it was `/`, and cannot carry
-        // into the next byte.
+        // The sum leaves the top bit of a byte clear if the other bits are those of `/`, and cannot
+        // carry into the next byte.
         let slashes = !(((word ^ (ONES * u64::from(b'/'))) & !HIGH) + !HIGH) & HIGH;
         let word = word ^ ((slashes >> 7) * u64::from(b'/' ^ b'\\'));
         let word = word | (ONES * u64::from(b'a' ^ b'A'));

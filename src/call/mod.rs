@@ -1,5 +1,5 @@
-//! The one vocabulary of calls and outcomes: the machine, the journal, property tests, fuzz
-//! targets and the replay of recordings all speak it.
+//! The vocabulary of calls and outcomes. The machine, the journal, property tests, fuzz targets and
+//! the replay of recordings all use it.
 
 pub(crate) mod arguments;
 mod error;
@@ -17,13 +17,13 @@ pub use self::handle::{Memory, Session, ThreadNumber};
 pub use self::hresult::Hresult;
 pub use self::image::ImagePath;
 
-/// The path that means the running system: `DISM_ONLINE_IMAGE` of the header.
+/// The path of the running system: `DISM_ONLINE_IMAGE` in the header.
 pub const DISM_ONLINE_IMAGE: &str = "DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}";
 
 /// One step of a DISM process: what a call asks for at one instant (rule X1).
 ///
-/// Most calls are one step. An operation is two, begun and ended; the close of a last reference
-/// is two, closing and gone.
+/// Most calls are one step. An operation is two: it begins, and it ends. The close of a last
+/// reference is two: the session is closing, and then it is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -32,29 +32,29 @@ pub enum Call {
     Initialize,
     /// `DismOpenSession`.
     OpenSession(OpenSession),
-    /// A function of the section "Operations" arrives: it is performed at once, or after those
-    /// that arrived on the same session before it (rule P2).
+    /// An operation arrives (section "Operations" of the contract). It is performed at once, or
+    /// after the operations that arrived on the same session before it (rule P2).
     BeginOperation {
-        /// On which session.
+        /// The session.
         session: Session,
-        /// Which function.
+        /// The function.
         function: Function,
     },
-    /// The operation that this thread performs on the session is over.
+    /// The operation that this thread performs on the session ends.
     EndOperation {
-        /// On which session.
+        /// The session.
         session: Session,
-        /// What it returns.
+        /// What the operation returns.
         result: Hresult,
     },
-    /// `DismCloseSession`: gives one reference back; the last one makes the session closing.
+    /// `DismCloseSession` releases one reference. After the last one, the session is closing.
     CloseSession {
-        /// Which session.
+        /// The session.
         session: Session,
     },
-    /// The second instant of a last close: operations have drained, the session is gone.
+    /// The second instant of a last close: the operations have drained, and the session is gone.
     FinishClose {
-        /// Which session.
+        /// The session.
         session: Session,
     },
     /// `DismShutdown`.
@@ -65,12 +65,12 @@ pub enum Call {
     MountImage(MountImage),
     /// `DismUnmountImage`.
     UnmountImage {
-        /// Where it is mounted.
+        /// The path at which the image is mounted.
         path: ImagePath,
     },
     /// `DismRemountImage`.
     RemountImage {
-        /// Where it is mounted.
+        /// The path at which the image is mounted.
         path: ImagePath,
     },
     /// `DismGetMountedImageInfo`.
@@ -82,40 +82,40 @@ pub enum Call {
     },
     /// `DismCleanupMountpoints`.
     CleanupMountpoints,
-    /// A call of the function with an argument missing that it needs: a null pointer in C. It only
-    /// ever fails.
+    /// A call of the function without an argument that it needs: a null pointer in C. It always
+    /// fails.
     CallWithoutArgument {
-        /// Which function.
+        /// The function.
         function: Function,
     },
-    /// Part of a call that succeeded: the function gives its caller memory (rule D1).
+    /// Part of a call that succeeded: the function hands out memory to its caller (rule D1).
     HandOut {
-        /// Which function.
+        /// The function.
         function: Function,
     },
     /// `DismDelete`.
     Delete {
-        /// What is given back.
+        /// The memory to delete.
         memory: Memory,
     },
-    /// A call for which the test has chosen an answer, asked only where the contract lets the call
-    /// through.
+    /// A call for which the test has scripted an answer. The answer applies only if the contract
+    /// allows the call.
     ///
-    /// A failing answer is all that happens: nothing else changes. With any other one the call is
-    /// made, and the answer is what it returns. A [`BeginOperation`](Self::BeginOperation) is
-    /// begun with either, and should be ended with the answer. For an
-    /// [`EndOperation`](Self::EndOperation), [`FinishClose`](Self::FinishClose) or
-    /// [`HandOut`](Self::HandOut) nobody is asked: none is the beginning of a call.
+    /// With a failing answer, the call only fails. With any other answer, the call does what it
+    /// always does, and returns the answer. A [`BeginOperation`](Self::BeginOperation) begins with
+    /// either, and should be ended with the answer. An [`EndOperation`](Self::EndOperation), a
+    /// [`FinishClose`](Self::FinishClose) or a [`HandOut`](Self::HandOut) takes no answer: none is
+    /// the beginning of a call.
     Scripted {
         /// The call.
         call: Box<Call>,
-        /// What it answers.
+        /// What the call returns.
         answer: Hresult,
     },
 }
 
 impl Call {
-    /// The call itself, without the answer that was scripted for it.
+    /// Returns the call itself, without the answer that was scripted for it.
     #[must_use]
     pub fn asked(&self) -> &Self {
         match self {
@@ -124,7 +124,7 @@ impl Call {
         }
     }
 
-    /// The answer that was scripted for the call, if one was.
+    /// Returns the answer that was scripted for the call, if there is one.
     #[must_use]
     pub const fn answer(&self) -> Option<Hresult> {
         match self {
@@ -133,7 +133,7 @@ impl Call {
         }
     }
 
-    /// This call, with an answer if one is scripted for it.
+    /// Returns this call, with an answer if one is scripted for it.
     #[inline]
     pub(crate) fn answered(self, answer: Option<Hresult>) -> Self {
         match answer {
@@ -142,8 +142,8 @@ impl Call {
         }
     }
 
-    /// The function that is called; `None` for the end of an operation, which does not say of
-    /// which.
+    /// Returns the function that is called, or `None` for the end of an operation, which does not
+    /// say which function ends.
     ///
     /// ```
     /// use dism_emu::machine::Call;
@@ -181,7 +181,7 @@ impl Call {
         })
     }
 
-    /// The session that the caller passes; `None` for a call that takes none.
+    /// Returns the session that the caller passes, or `None` for a call that takes none.
     #[must_use]
     pub fn session(&self) -> Option<Session> {
         match *self.asked() {
@@ -225,21 +225,21 @@ impl fmt::Display for Call {
     }
 }
 
-/// What a step that succeeded did.
+/// The effect of a step that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Effect {
-    /// The API is initialized, this many times (rules I1, I3).
+    /// The API is initialized (rules I1, I3).
     Initialized {
-        /// The count after the call: 1 for the first.
+        /// The number of initializations that no shutdown has matched: 1 after the first.
         count: u32,
     },
     /// The image is open (rules O2, O3).
     Opened {
         /// Its handle.
         session: Session,
-        /// How many references it has now: 1 for a new session.
+        /// The number of references to it now: 1 for a new session.
         references: u32,
     },
     /// The operation is accepted (rule P2).
@@ -249,17 +249,17 @@ pub enum Effect {
     },
     /// The operation returned a success.
     Ended {
-        /// Which one.
+        /// The success that it returned.
         result: Hresult,
     },
-    /// One reference was given back, and others are left (rule C3).
+    /// One reference was released, and others are left (rule C3).
     Released {
-        /// How many.
+        /// How many are left.
         references: u32,
     },
-    /// The last reference was given back: the session takes no new operation (rule C4).
+    /// The last reference was released: the session accepts no new operation (rule C4).
     Closing {
-        /// Whether nothing has to be waited for.
+        /// Whether the close can finish now; otherwise it waits for operations.
         ready: bool,
     },
     /// The session is gone (rules C4, C6).
@@ -267,7 +267,7 @@ pub enum Effect {
         /// Whether an operation on it asked for a reboot.
         reboot: bool,
     },
-    /// One initialization was taken back (rules S3, S4).
+    /// One initialization was undone (rules S3, S4).
     ShutDown {
         /// How many are left: 0 after the last shutdown.
         count: u32,
@@ -276,23 +276,23 @@ pub enum Effect {
     LastError(Option<Hresult>),
     /// The image is mounted (rule N4).
     Mounted,
-    /// It is not mounted any more.
+    /// The image is no longer mounted.
     Unmounted,
-    /// It is mounted as before.
+    /// The image is mounted as before.
     Remounted,
-    /// The function without a session has run (rule N1).
+    /// A function without a session was called (rule N1).
     Called,
-    /// The caller has this memory now (rule D1).
+    /// The caller received memory (rule D1).
     HandedOut {
-        /// Which.
+        /// The memory.
         memory: Memory,
     },
-    /// It was given back, or it was `NULL` (rules D1, D2).
+    /// The memory was deleted, or it was `NULL` (rules D1, D2).
     Deleted,
 }
 
 impl Effect {
-    /// The HRESULT that the DISM function returns, where none is scripted.
+    /// Returns the HRESULT that the DISM function returns if none is scripted.
     #[must_use]
     pub const fn code(&self) -> Hresult {
         match *self {
@@ -331,5 +331,5 @@ impl fmt::Display for Effect {
     }
 }
 
-/// How a step came out.
+/// The outcome of a step: its effect, or why it failed.
 pub type Outcome = Result<Effect, Error>;

@@ -1,4 +1,4 @@
-//! The world of a model checker: loom's primitives, or shuttle's, which have the same names.
+//! The primitives of a model checker: loom's, or shuttle's, which have the same names.
 
 use std::cell::Cell;
 use std::sync::PoisonError;
@@ -24,8 +24,8 @@ impl<T> Mutex<T> {
         Self(checker::sync::Mutex::new(value))
     }
 
-    /// Nothing panics under the lock, so a poisoned one only says that its thread panicked
-    /// elsewhere; parking_lot would not say even that.
+    /// Nothing panics under the lock, so a poisoned lock only shows that its thread panicked
+    /// elsewhere. parking_lot does not show even that.
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -52,8 +52,9 @@ impl Condvar {
     }
 }
 
-/// A model has no time, so it never comes: a wait that nobody ends is a deadlock, and reported as
-/// one.
+/// A deadline that never passes, since a model has no time.
+///
+/// A wait that no thread ends is a deadlock, and the checker reports it as one.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline;
 
@@ -68,7 +69,8 @@ impl Deadline {
 }
 
 pub(super) fn thread_number(next: impl FnOnce() -> u64) -> u64 {
-    // The checker's own: its threads share one of the system's, or move between them.
+    // This is the checker's own thread-local: its threads share one thread of the system, or move
+    // between several.
     checker::thread_local!(static NUMBER: Cell<u64> = Cell::new(0));
     NUMBER.with(|number| {
         if number.get() == 0 {

@@ -1,8 +1,10 @@
-//! The only room that names parking_lot, loom and shuttle: a mutex whose `lock` cannot fail, a
-//! condition variable, statics, and the number of the calling thread, the same in every world.
+//! The only module that names parking_lot, loom and shuttle. It provides a mutex whose `lock`
+//! cannot fail, a condition variable, statics, and the number of the calling thread, all with the
+//! same interface in every build.
 //!
-//! Everything through which one thread can see another goes through here, or a model checker would
-//! not see it. `Arc` does not: loom's multiplies the schedules and checks only for leaks.
+//! Everything through which one thread can see another goes through this module; otherwise a model
+//! checker would not see it. `Arc` is an exception: loom's multiplies the schedules and checks only
+//! for leaks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,9 +35,11 @@ pub(crate) use self::world::{Condvar, Deadline, Mutex, MutexGuard};
 
 /// Whether this build of the emulator runs on the primitives of a model checker.
 ///
-/// `true` if a checker's feature *and* its cfg are set; then every step of the emulator is visible
-/// to the checker, and the emulator works only inside a model. A model of one's own code over a
-/// blind double would explore nothing and stay green, so such a test begins with
+/// This is `true` if both the feature and the cfg of a checker are set. The checker then sees every
+/// step of the emulator, and the emulator works only inside a model.
+///
+/// In any other build a checker sees no step of the emulator. A model of code that uses it would
+/// explore nothing and still pass, so such a test begins with
 ///
 /// ```
 /// # #[cfg(any())]
@@ -43,11 +47,11 @@ pub(crate) use self::world::{Condvar, Deadline, Mutex, MutexGuard};
 /// ```
 pub const MODEL_CHECKED: bool = world::MODEL_CHECKED;
 
-/// Does what a destructor has to do.
+/// Runs what a destructor has to do.
 ///
-/// While a thread is unwinding, a checker may have given the schedule up: its lock panics then, and
-/// a second panic that leaves a destructor aborts the process, before anybody has read what the
-/// checker found. If the panic is one that the client catches, all goes on as ever.
+/// While a thread unwinds, a checker may have abandoned the schedule. Its lock then panics, and a
+/// second panic that leaves a destructor aborts the process before anyone can read what the checker
+/// found. If the client catches the first panic, everything goes on as usual.
 #[inline]
 pub(crate) fn in_drop(action: impl FnOnce()) {
     if MODEL_CHECKED && std::thread::panicking() {
@@ -61,8 +65,8 @@ pub(crate) fn in_drop(action: impl FnOnce()) {
 #[inline]
 pub(crate) fn thread_number() -> u64 {
     world::thread_number(|| {
-        // Numbers only have to differ, so the counter is the standard library's in every world: it
-        // orders nothing, and a model has no step more for it.
+        // The numbers only have to differ, so the counter is the standard library's in every build:
+        // it orders nothing, and it adds no step to a model.
         static THREADS: AtomicU64 = AtomicU64::new(0);
         THREADS.fetch_add(1, Ordering::Relaxed) + 1
     })

@@ -1,4 +1,4 @@
-//! The world of every user: parking_lot and the standard library.
+//! The primitives of an ordinary build: parking_lot and the standard library.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ impl Condvar {
     }
 }
 
-/// `None` for one that is farther away than a clock can tell.
+/// A point in time, or `None` if it is too far away for the clock.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline(Option<Instant>);
 
@@ -47,7 +47,7 @@ impl Deadline {
     }
 }
 
-/// Plain statics, in the words of the checkers.
+/// Declares plain statics, with the syntax of the checkers.
 #[cfg(feature = "capi")]
 macro_rules! lazy_static {
     ($(static ref $name:ident: $type:ty = $value:expr;)+) => {
@@ -59,7 +59,8 @@ pub(crate) use lazy_static;
 
 #[inline]
 pub(super) fn thread_number(next: impl FnOnce() -> u64) -> u64 {
-    // No destructor and no lazy initializer: cheap, and good to the very end of the thread.
+    // This has no destructor and no lazy initializer, so it is cheap, and it works to the very end
+    // of the thread.
     thread_local!(static NUMBER: Cell<u64> = const { Cell::new(0) });
     let number = NUMBER.get();
     if number > 0 {
