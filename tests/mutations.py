@@ -388,7 +388,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "Outstanding::next_release", "self.unknown > 0 ||", ""),
     # The verification at the drop of the last handle
     ("drop-off-by-default", "X1", "nobody is told who did not ask for it",
-     "it", "the_drop_of_the_last_handle_names_the_mistakes", "Builder::default",
+     "it", "the_drop_names_the_mistakes", "Builder::default",
      "verify_on_drop: true", "verify_on_drop: false"),
     ("drop-tells-nothing", "X1", "the drop of the emulator tells nothing",
      "it", "the_drop_names_the_mistakes", "Emulator::drop", 'panic!("{report}");',
