@@ -1,13 +1,13 @@
-//! The table of goals: every figure beside what it is compared with, in one run.
+//! Measures every figure that has a goal beside what it is compared with, and prints a table.
 //!
-//!     cargo bench --bench goals                   # the table
-//!     cargo bench --bench goals --profile dev     # the same as users' tests are built
+//!     cargo bench --bench goals                   # optimized
+//!     cargo bench --bench goals --profile dev     # as tests are usually built
 //!
 //! Absolute times say little on a shared machine. Both sides of a comparison take turns, round by
-//! round, and the figure is the median of the rounds' ratios, or of their differences where the
-//! goal is one.
+//! round. The figure is the median of the rounds' ratios, or of their differences if the goal is a
+//! difference.
 //!
-//! With `--features capi` also what the C functions cost beyond the Rust calls below them.
+//! With `--features capi` the table also has what the C functions cost beyond the Rust calls.
 
 mod subjects;
 
@@ -21,7 +21,7 @@ use dism_emu::{Function, Session};
 use subjects::*;
 
 fn main() {
-    // Without `--bench` somebody only asks whether it runs.
+    // Without `--bench`, as in `cargo test`, it only has to run.
     let full = std::env::args().any(|argument| argument == "--bench");
     let table = Table { rounds: if full { 25 } else { 1 }, scale: if full { 1 } else { 1000 } };
     let profile = if cfg!(debug_assertions) { "without optimization" } else { "optimized" };
@@ -45,7 +45,7 @@ fn against_two_units(table: &Table) {
         unit(black_box(&mutex));
         unit(black_box(&mutex));
     };
-    // The goals are for optimized code; without, only being ahead of the fake is one.
+    // These goals are for optimized code.
     let goal = |most| if cfg!(debug_assertions) { Goal::None } else { Goal::AtMost(most) };
     let (down, up) = (initialized(false), initialized(false));
     down.shutdown().expect("nothing is open");
@@ -61,7 +61,7 @@ fn against_two_units(table: &Table) {
     });
 }
 
-/// What rules, holds and verification cost those who use none of them.
+/// What rules, holds and verification cost a test that uses none of them.
 fn against_the_core(table: &Table) {
     let (core, in_core) = core();
     let up = initialized(false);
@@ -116,7 +116,7 @@ fn journal_on(table: &Table) {
     table.row(name, Goal::AtMost(2.0), 100_000, without, || initialize_and_shutdown(&on));
 }
 
-/// P2: who waits on one session is no burden to another.
+/// P2: threads that wait on one session do not slow down another.
 fn beside_waiters(table: &Table) {
     let (emulator, idle) = (emulator(true), initialized(true));
     let busy = emulator.dism();
@@ -201,9 +201,9 @@ fn races_of_shutdowns(table: &Table) {
     }
 }
 
-/// Each C function beside the Rust calls that it stands on, in one process: both write its journal.
+/// Each C function beside the Rust calls that it makes, in one process: both write its journal.
 #[cfg(feature = "capi")]
-#[expect(unsafe_code, reason = "stands for a C program")]
+#[expect(unsafe_code, reason = "a program that calls C functions")]
 fn exported(table: &Table) {
     use std::ptr::null;
 
@@ -256,7 +256,7 @@ fn exported(table: &Table) {
             || open_and_close(black_box(dism), path),
             || {
                 let mut session = 0;
-                // SAFETY: the path ends in a 0, and the place is a local variable.
+                // SAFETY: the path ends in a 0, and the out-parameter is a local variable.
                 let code = unsafe {
                     DismOpenSession(black_box(wide.as_ptr()), null(), null(), &mut session)
                 };
@@ -271,7 +271,7 @@ fn exported(table: &Table) {
 #[derive(Clone, Copy)]
 enum Goal {
     AtMost(f64),
-    /// Nanoseconds over the other, for each of so many calls.
+    /// At most so many nanoseconds more than the rival, for each of so many calls.
     #[cfg_attr(not(feature = "capi"), allow(dead_code, reason = "a goal of the C functions"))]
     More {
         most: f64,
@@ -297,7 +297,7 @@ impl Table {
         (iterations / self.scale).max(16)
     }
 
-    /// One thread: what `rival` and `ours` take for one iteration.
+    /// Prints what one iteration of `rival` and of `ours` takes on one thread.
     fn row(
         &self,
         name: &str,
@@ -312,7 +312,7 @@ impl Table {
         self.print(name, goal, iterations, rounds, "");
     }
 
-    /// Several threads: counts only where they really ran on more than one core.
+    /// Does the same for several threads. The goal counts only if they ran on more than one core.
     fn contended_row(
         &self,
         name: &str,
@@ -386,10 +386,11 @@ fn time(iterations: u64, work: &mut impl FnMut()) -> Duration {
     start.elapsed()
 }
 
-/// What the process has used of all cores so far, where the system tells.
+/// Returns the time of all cores that the process has used so far, if the system has it.
 fn cpu_time() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The fields behind the name, which is in brackets and may hold anything; in ticks of 10 ms.
+    // The fields after the name, which is in brackets and may have any characters. Times are in
+    // ticks of 10 ms.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
     Some(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))

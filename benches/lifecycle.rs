@@ -1,8 +1,8 @@
-//! The lifecycle under criterion, beside the bare lock and the fakes.
+//! Measures the lifecycle with criterion, and a bare lock and the fakes beside it.
 //!
 //!     cargo bench --bench lifecycle
 //!
-//! `goals` compares; this tells how a figure moves from one change to the next.
+//! `goals` compares figures with goals; this shows how a figure differs between two versions.
 
 #![allow(missing_docs, reason = "criterion's macros write a public function")]
 

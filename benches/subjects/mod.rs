@@ -1,4 +1,4 @@
-//! What is measured, and what it is measured against. Both benchmarks use these.
+//! What both benchmarks measure, and what they compare it with.
 
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each benchmark uses its part")]
 
@@ -12,16 +12,16 @@ use dism_emu::machine::{Call, Config, Effect, Machine};
 use dism_emu::{Dism, Emulator, Function, Hresult, OpenSession, Session, ThreadNumber};
 use mockall::automock;
 
-/// Sessions that are open beside the one that is measured.
+/// How many sessions are open beside the one that is measured.
 pub const MANY: u32 = 1_000_000;
 
-/// The image that is opened and closed where there is one.
+/// The image that is opened and closed, if there is only one.
 pub const IMAGE: &str = r"C:\mount\offline\install";
 
-/// One whose path an emulator's entry has no room for.
+/// An image whose path does not fit into an entry of the emulator.
 pub const LONG_IMAGE: &str = r"C:\Users\Public\Documents\images\mount\offline\install";
 
-/// The unit: what any call behind a mutex costs at least.
+/// The unit of cost: what any call behind a mutex costs at least.
 pub type Unit = parking_lot::Mutex<u64>;
 
 pub fn unit(mutex: &Unit) {
@@ -32,7 +32,7 @@ pub fn unit(mutex: &Unit) {
 /// verification.
 pub type Core = parking_lot::Mutex<Machine>;
 
-/// Initialized, with a session.
+/// Makes a core that is initialized and has a session.
 pub fn core() -> (Core, Session) {
     let thread = ThreadNumber::current();
     let mut machine = Machine::new(Config::default());
@@ -48,11 +48,11 @@ pub fn core_operation(core: &Core, session: Session) {
     let begin = Call::BeginOperation { session, function: Function::GetFeatures };
     let end = Call::EndOperation { session, result: Hresult::S_OK };
     for call in [begin, end] {
-        core.lock().apply(ThreadNumber::current(), &call).expect("it is open, and nobody waits");
+        core.lock().apply(ThreadNumber::current(), &call).expect("it is open, and no thread waits");
     }
 }
 
-/// The fake that people write in ten minutes.
+/// A fake that can be written in ten minutes.
 #[derive(Default)]
 pub struct QuickFake {
     state: Mutex<QuickState>,
@@ -113,7 +113,7 @@ impl Api for QuickFake {
     }
 }
 
-/// A mockall mock that passes every call to a quick fake.
+/// Makes a mockall mock that passes every call to a quick fake.
 pub fn mock_over_fake() -> MockApi {
     let fake = Arc::new(QuickFake::default());
     let mut mock = MockApi::new();
@@ -127,7 +127,7 @@ pub fn mock_over_fake() -> MockApi {
     mock
 }
 
-/// Initialized, with the journal off or on.
+/// Makes an emulator that is initialized, with the journal off or on.
 pub fn emulator(journal: bool) -> Emulator {
     let builder = Emulator::builder().verify_on_drop(false);
     let emulator = if journal { builder } else { builder.journal_limit(0) }.build();
@@ -135,7 +135,7 @@ pub fn emulator(journal: bool) -> Emulator {
     emulator
 }
 
-/// The same for those who only call it.
+/// Returns the API of such an emulator.
 pub fn initialized(journal: bool) -> Dism {
     emulator(journal).dism()
 }
@@ -159,7 +159,7 @@ pub fn open_and_close_fake(dism: &impl Api, path: &str) {
     assert_eq!(dism.close(session), 0);
 }
 
-/// Somewhere among `MANY`, elsewhere each time, every one once.
+/// Indexes below `MANY` in a scattered order. Each occurs once before any occurs again.
 pub struct Scattered(u32);
 
 impl Scattered {
@@ -168,7 +168,7 @@ impl Scattered {
     }
 
     pub fn next(&mut self) -> usize {
-        // A step that shares no factor with `MANY` visits them all before it comes round.
+        // A step that has no factor in common with `MANY` visits all of them.
         self.0 = (self.0 + 618_033) % MANY;
         self.0 as usize
     }
@@ -191,13 +191,12 @@ impl<D, S: Copy> Crowd<D, S> {
     pub fn new(dism: D, open: impl Fn(&D, &str) -> S) -> Self {
         let paths: Vec<_> = (0..MANY).map(path).collect();
         let sessions = paths.iter().map(|path| open(&dism, path)).collect();
-        // Twice as many, for those that take the place of the closed ones: none is open when its
-        // turn comes.
+        // Twice as many paths to open later, so that no path is open when its turn comes.
         let paths = (MANY..3 * MANY).map(path).collect();
         Self { dism, sessions, paths, opened: 0, scattered: Scattered::new() }
     }
 
-    /// Closes one that has been open for long and opens another image.
+    /// Closes a session that has been open for long, and opens another image.
     pub fn replace_one(&mut self, open: impl Fn(&D, &str) -> S, close: impl Fn(&D, S)) {
         let victim = self.scattered.next();
         close(&self.dism, self.sessions[victim]);
@@ -229,8 +228,8 @@ pub fn fake() -> QuickFake {
     fake
 }
 
-/// Runs `work(thread)` `rounds` times on each of `threads` threads, and gives the time from the
-/// start of all to the end of the last.
+/// Runs `work(thread)` `rounds` times on each of `threads` threads. Returns the time from their
+/// common start to the end of the last one.
 pub fn together(threads: usize, rounds: u64, work: impl Fn(usize) + Sync) -> Duration {
     let barrier = Barrier::new(threads + 1);
     let (barrier, work) = (&barrier, &work);
@@ -251,20 +250,21 @@ pub fn together(threads: usize, rounds: u64, work: impl Fn(usize) + Sync) -> Dur
     })
 }
 
-/// A starting line at which threads spin rather than sleep, so that they leave it together.
+/// A barrier at which threads spin and do not sleep, so that they leave it together.
 struct Line {
     threads: usize,
     arrived: AtomicUsize,
 }
 
 impl Line {
-    /// Waits for all threads, for the `nth` time (from 1); true for the last one to arrive.
+    /// Waits for all threads, for the `nth` time (from 1). Returns whether this thread arrived
+    /// last.
     fn wait(&self, nth: usize) -> bool {
         let all = nth * self.threads;
         let is_last = self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == all;
         let mut spins = 0;
         while self.arrived.load(Ordering::Acquire) < all {
-            // With more threads than cores somebody has to give way.
+            // With more threads than cores, some have to yield.
             spins += 1;
             if spins % 100 == 0 { thread::yield_now() } else { hint::spin_loop() }
         }
@@ -272,8 +272,8 @@ impl Line {
     }
 }
 
-/// Lets `threads` threads race `rounds` times, each time from one starting line, with `reset`
-/// between the races; gives the time of all of it, the two starting lines a race included.
+/// Lets `threads` threads race `rounds` times, with `reset` before each race. Returns the time of
+/// all races, including the resets and the two starting lines of each race.
 pub fn races(
     threads: usize,
     rounds: u64,
