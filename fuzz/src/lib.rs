@@ -1,16 +1,16 @@
-//! Scripts of calls out of arbitrary bytes, and what has to hold for every one of them.
+//! Makes scripts of calls from arbitrary bytes, and checks what has to hold for each of them.
 //!
 //! 1. The machine answers every call of three threads as the reference does, with and without a
-//!    scripted answer, and after every call the two agree on the state and on whose wait is over.
-//! 2. The emulator answers a client as fresh references do: one thread that makes all these calls
-//!    while rules are put in force and taken back, and now and then another thread with a call that
-//!    is stopped on its way. They agree on the state, on the journal, which replays, and on how
-//!    often each rule fired.
+//!    scripted answer. After every call the two agree on the state and on which threads have to
+//!    wait no longer.
+//! 2. The emulator answers a client as fresh references do. One thread makes all these calls while
+//!    rules are put in force and taken back. Now and then a hold stops a call of another thread.
+//!    They agree on the state, on the journal, which replays, and on how often each rule fired.
+//! 3. The emulator does so through the C functions, too, with any handles, pointers and NULLs. Only
+//!    `DismDelete` gets pointers that were not handed out (rule D3).
 //!
-//! 3. So it does through the C functions, whatever handles, pointers and NULLs it passes; only
-//!    `DismDelete` gets pointers that are nobody's (rule D3).
-//!
-//! Plain functions of bytes, so that the corpus can be replayed without a fuzzer.
+//! [`lifecycle`] and [`capi`] are plain functions of bytes, so that a test can replay the corpus
+//! without a fuzzer.
 
 #[allow(unsafe_code, reason = "a program that calls C functions")]
 #[path = "../../tests/support/exports.rs"]
@@ -25,22 +25,24 @@ use dism_emu::{Session, ThreadNumber};
 
 use support::client;
 use support::reference::Reference;
-use support::{Act, Ending, Fires, Handle, Held, Names, PATHS, Pick, Point, RulePick, Which};
+use support::{
+    Act, Ending, Fires, Handle, Held, PATHS, Pick, Point, RulePick, SessionFilter, Which,
+};
 
 const THREADS: std::ops::RangeInclusive<u64> = 1..=3;
 
 /// Longer scripts only make a finding harder to read.
 const MAX_CALLS: usize = 256;
 
-/// Runs one script; panics where the crate breaks its contract.
+/// Runs one script. Panics if the crate breaks its contract.
 pub fn lifecycle(data: &[u8]) {
-    // Bytes that are no script say nothing about the crate.
+    // Bytes that are not a script say nothing about the crate.
     let Ok(script) = Script::decode(&mut Unstructured::new(data)) else { return };
     machine_answers_as_the_reference(&script);
     emulator_answers_as_the_references(&script);
 }
 
-/// Runs one script through the C functions; panics where they break the contract.
+/// Runs one script through the C functions. Panics if they break the contract.
 pub fn capi(data: &[u8]) {
     let Ok(script) = Script::decode(&mut Unstructured::new(data)) else { return };
     let config = script.config.clone();
@@ -61,14 +63,14 @@ fn machine_answers_as_the_reference(script: &Script) {
         let call = support::scripted(pick.call(reference.next()), *answer);
         let expected = reference.apply(*thread, &call);
         let answer = machine.apply(ThreadNumber::new(*thread), &call).map_err(|error| error.code());
-        let named = call.session().map(Session::raw);
+        let own = call.session().map(Session::raw);
         calls.push(*thread, call);
         assert_eq!(answer, expected, "the machine and the reference, {calls}");
         assert_eq!(machine.state(), reference.state(), "the machine and the reference, {calls}");
-        // The session that the call names and the latest ones: all of them after every call would
-        // cost more than all the rest together, so the others wait for the end.
+        // Only the session of the call and the latest ones. To compare all sessions after every
+        // call would cost more than everything else, so the others are compared at the end.
         let next = reference.next().session;
-        for session in (next.saturating_sub(8)..=next).chain(named) {
+        for session in (next.saturating_sub(8)..=next).chain(own) {
             agree_on_waits(&machine, &reference, session, &calls);
         }
     }
@@ -94,7 +96,7 @@ fn emulator_answers_as_the_references(script: &Script) {
     }
 }
 
-/// The calls so far: what a finding is read from.
+/// The calls so far, which a finding prints.
 struct Calls {
     config: Config,
     calls: Vec<(u64, Call)>,
@@ -123,28 +125,27 @@ struct Script {
     steps: Vec<Step>,
 }
 
-/// One act, and for the machine, which looks at nothing but calls, who makes it and what the test
-/// has it answer.
+/// An act. If it is a call, the machine makes it on `thread`, with the scripted answer.
 struct Step {
     thread: u64,
     answer: Option<usize>,
     act: Act,
 }
 
-/// By hand rather than derived: a choice takes one byte, so that every byte of an input matters,
-/// and choices have weights, so that random bytes are more than a row of failing calls.
+/// Written by hand, not derived. A choice takes one byte, so that every byte of an input matters.
+/// Choices have weights, so that random bytes make more than a series of failing calls.
 impl Script {
     fn decode(data: &mut Unstructured<'_>) -> Result<Self> {
         let config = config(data)?;
         let mut steps = Vec::new();
         let mut texts = Vec::new();
         while !data.is_empty() && steps.len() < MAX_CALLS {
-            // A byte for both: the thread, and whether an answer follows.
+            // One byte for the thread and for whether an answer follows.
             let who = data.int_in_range(0..=23)?;
             let thread = who % 3 + 1;
             let answer = if who < 18 { None } else { Some(choice(data)?) };
-            // What was thought of later has a corner of its own, so that what a corpus holds keeps
-            // its meaning.
+            // Acts that were added later have a range of their own, so that the files of a corpus
+            // keep their meaning.
             let act = match data.int_in_range(0..=127)? {
                 63 | 127 => held(data, &mut texts)?,
                 kind @ 64..=75 => Act::Call(later_pick(kind - 64, data)?),
@@ -164,7 +165,7 @@ fn config(data: &mut Unstructured<'_>) -> Result<Config> {
     Ok(support::config(contract, elevated, codes, last_session))
 }
 
-/// What `kind` means, one of 0 to 62.
+/// Decodes an act of a kind from 0 to 62.
 fn act(kind: u8, data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Result<Act> {
     Ok(match kind {
         0..=46 => Act::Call(pick(kind, data, texts)?),
@@ -179,7 +180,7 @@ fn act(kind: u8, data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Result
 
 const ENDINGS: [Ending; 2] = [Ending::End, Ending::Drop];
 
-/// What `kind` means, one of 0 to 46.
+/// Decodes a call of a kind from 0 to 46.
 fn pick(kind: u8, data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Result<Pick> {
     Ok(match kind {
         0..=2 => Pick::Initialize,
@@ -190,10 +191,10 @@ fn pick(kind: u8, data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Resul
             Pick::OpenText { path, placed: is_placed(data)? }
         }
         9..=10 => {
-            // Two arbitrary texts hardly ever name one image; two spellings of a text do.
+            // Two arbitrary texts hardly ever match the same image, but two spellings of a text do.
             let at = choice(data)? % (texts.len() + PATHS.len());
             let text = texts.get(at).map_or_else(|| PATHS[at - texts.len()], String::as_str);
-            let path = respelt(text, data.arbitrary()?);
+            let path = respell(text, data.arbitrary()?);
             Pick::OpenText { path, placed: is_placed(data)? }
         }
         11..=15 => Pick::Begin { session: handle(data)?, function: choice(data)? },
@@ -206,14 +207,14 @@ fn pick(kind: u8, data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Resul
         35..=38 => Pick::Delete { memory: handle(data)? },
         39..=40 => without_session(choice(data)?),
         41..=42 => Pick::LastError,
-        // Once more what is needed for anything else to happen.
+        // These again, since most other calls need them.
         43 => Pick::Initialize,
         44..=45 => Pick::Open { path: 0, placed: false },
         _ => Pick::Close { session: handle(data)? },
     })
 }
 
-/// A call that needs no session, and changes nothing.
+/// Makes a call that needs no session and changes nothing.
 fn without_session(choice: usize) -> Pick {
     match choice % 3 {
         0 => Pick::MountedImages,
@@ -222,7 +223,7 @@ fn without_session(choice: usize) -> Pick {
     }
 }
 
-/// What `kind` means, one of 0 to 11.
+/// Decodes a call of a kind from 0 to 11 that was added later.
 fn later_pick(kind: u8, data: &mut Unstructured<'_>) -> Result<Pick> {
     Ok(match kind {
         0..=4 => Pick::Mount { path: choice(data)?, image: choice(data)? },
@@ -233,7 +234,7 @@ fn later_pick(kind: u8, data: &mut Unstructured<'_>) -> Result<Pick> {
 }
 
 fn rule(data: &mut Unstructured<'_>) -> Result<RulePick> {
-    // A byte with a bit for each part that a rule may have.
+    // One byte, with bits for the parts that a rule may have.
     let parts: u8 = data.arbitrary()?;
     let has = |bit: u8| parts & (1 << bit) != 0;
     Ok(RulePick {
@@ -256,15 +257,15 @@ fn rule(data: &mut Unstructured<'_>) -> Result<RulePick> {
     })
 }
 
-/// Seldom, since a thread costs more than all calls of a script together.
+/// Held calls are rare: a thread costs more than all calls of a script together.
 fn held(data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Result<Act> {
     let kind = data.int_in_range(0..=46)?;
     let call = pick(kind, data, texts)?;
     let point = *data.choose(&[Point::Before, Point::Between, Point::Returning])?;
-    let names = match data.int_in_range(0..=7)? {
-        0..=3 => Names::Nothing,
-        4..=6 => Names::Called,
-        _ => Names::Another(handle(data)?),
+    let filter = match data.int_in_range(0..=7)? {
+        0..=3 => SessionFilter::Any,
+        4..=6 => SessionFilter::Same,
+        _ => SessionFilter::Other(handle(data)?),
     };
     let length = data.int_in_range(0..=7)?;
     let mut meanwhile = Vec::new();
@@ -272,7 +273,7 @@ fn held(data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Result<Act> {
         let kind = data.int_in_range(0..=62)?;
         meanwhile.push(act(kind, data, texts)?);
     }
-    Ok(Act::Held(Held { call, point, names, meanwhile }))
+    Ok(Act::Held(Held { call, point, filter, meanwhile }))
 }
 
 fn choice(data: &mut Unstructured<'_>) -> Result<usize> {
@@ -292,18 +293,18 @@ fn handle(data: &mut Unstructured<'_>) -> Result<Handle> {
     })
 }
 
-/// Letters whose case is peculiar, with those for which they could be mistaken, and separators.
+/// Letters with an unusual case mapping, those that they could be mistaken for, and separators.
 const LETTERS: &[char] =
     &['ß', 's', 'S', 'ſ', 'ẞ', 'i', 'I', 'ı', 'İ', 'ǆ', 'ǅ', '[', '{', '/', ':'];
 
-/// Texts so short that many pairs differ in one letter.
+/// Makes a text so short that many pairs differ in only one letter.
 fn word(data: &mut Unstructured<'_>) -> Result<String> {
     let length = data.int_in_range(1..=2)?;
     (0..length).map(|_| Ok(*data.choose(LETTERS)?)).collect()
 }
 
-/// Another spelling of a path, seldom of another image: `how` has a bit for each change.
-fn respelt(path: &str, how: u8) -> String {
+/// Spells a path in another way, seldom as another image. Each bit of `how` is a change.
+fn respell(path: &str, how: u8) -> String {
     let mut path = path.to_owned();
     if how & 1 != 0 {
         path = path.to_uppercase();

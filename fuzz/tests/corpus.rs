@@ -1,4 +1,4 @@
-//! The fuzz target without a fuzzer: what it found worth keeping, and blind bytes.
+//! The fuzz targets without a fuzzer: the corpora, and random bytes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ fn corpus_keeps_the_contract() {
     replay("lifecycle", lifecycle);
 }
 
-/// Both corpora: a script is one for either way.
+/// Both corpora, since every script can run either way.
 #[test]
 fn corpora_keep_the_contract_through_the_c_functions() {
     replay("lifecycle", capi);
@@ -21,28 +21,28 @@ fn replay(corpus: &str, run: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(corpus);
     let mut files: Vec<PathBuf> =
         fs::read_dir(&corpus).unwrap().map(|file| file.unwrap().path()).collect();
-    // The order of a folder differs between machines, and with it the first failure.
+    // Otherwise the first failure would depend on the order of the folder.
     files.sort();
     assert!(!files.is_empty(), "no files in {}", corpus.display());
     for file in files {
-        // Only a failing test shows it: the last one is the culprit.
+        // Only a failing test shows this. The last file is the one that fails.
         println!("{}", file.display());
         run(&fs::read(&file).unwrap());
     }
 }
 
-/// Far from what a fuzzer reaches, and enough to notice that the assertions assert nothing.
+/// Reaches much less than a fuzzer, but enough to notice that the assertions assert nothing.
 #[test]
-fn blind_bytes_keep_the_contract() {
-    run_blindly(lifecycle);
+fn random_bytes_keep_the_contract() {
+    run_random_bytes(lifecycle);
 }
 
 #[test]
-fn blind_bytes_keep_the_contract_through_the_c_functions() {
-    run_blindly(capi);
+fn random_bytes_keep_the_contract_through_the_c_functions() {
+    run_random_bytes(capi);
 }
 
-fn run_blindly(run: fn(&[u8])) {
+fn run_random_bytes(run: fn(&[u8])) {
     let mut bytes = SplitMix(0);
     for case in 0..4000_u64 {
         let length = (bytes.next() % 800) as usize;
@@ -52,7 +52,7 @@ fn run_blindly(run: fn(&[u8])) {
     }
 }
 
-/// The same numbers everywhere and for ever, which no dependency promises.
+/// A generator that makes the same numbers in all versions, which no dependency promises.
 struct SplitMix(u64);
 
 impl SplitMix {

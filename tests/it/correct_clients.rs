@@ -1,4 +1,4 @@
-//! Clients that are correct, whatever happens to them, have no mistake.
+//! Correct clients have no mistake, whatever their calls return.
 
 use dism_emu::machine::Call;
 use dism_emu::{Contract, Hresult, ImagePath, Session, Timeline};
@@ -18,7 +18,7 @@ fn a_correct_client_shuts_down_again_after_closing() {
     });
 }
 
-/// S5: losers of a race for the shutdown; on real threads.
+/// S5: threads lose a race for the shutdown; on real threads.
 #[test]
 fn a_correct_client_races_for_the_shutdown() {
     for contract in Contract::ALL {
@@ -35,20 +35,20 @@ fn a_correct_client_races_for_the_shutdown() {
 }
 
 #[test]
-fn a_correct_client_gives_up_where_it_is_refused() {
+fn a_correct_client_gives_up_when_it_is_refused() {
     makes_under(Contract::Documented, &[], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
         let memory = it.hand_out(2);
         it.delete(2, memory).unwrap();
         it.shutdown(1).unwrap();
-        // E5: too late to ask why, and no mistake.
+        // E5: it is too late to ask why, but that is no mistake.
         it.take(2, Call::GetLastErrorMessage).unwrap_err();
     });
 }
 
 #[test]
-fn a_correct_client_initializes_here_and_shuts_down_there() {
+fn a_correct_client_shuts_down_on_another_thread() {
     makes(&[], |it| {
         it.initialize(1).unwrap();
         let session = it.open(2);
@@ -72,9 +72,9 @@ fn a_correct_client_counts() {
     });
 }
 
-/// P5, O7, C6: failures and remarks that it takes for what they are.
+/// P5, O7, C6: it takes failures for failures and successes for successes.
 #[test]
-fn a_correct_client_takes_what_comes() {
+fn a_correct_client_handles_every_answer() {
     makes(&[], |it| {
         it.scripted(1, Call::Initialize, Hresult::S_FALSE).unwrap();
         let session = it.open(1);
@@ -88,7 +88,7 @@ fn a_correct_client_takes_what_comes() {
 }
 
 #[test]
-fn a_correct_client_stops_where_initialize_fails() {
+fn a_correct_client_stops_when_initialize_fails() {
     makes(&[], |it| {
         it.scripted(1, Call::Initialize, Hresult::WIN32_ELEVATION_REQUIRED).unwrap_err();
         it.take(1, Call::GetLastErrorMessage).unwrap();
@@ -96,7 +96,7 @@ fn a_correct_client_stops_where_initialize_fails() {
     });
 }
 
-/// What a test does not let it give back is not its fault.
+/// What the script keeps a client from releasing is not the client's mistake.
 #[test]
 fn a_correct_client_is_not_to_blame_for_the_script() {
     let shutdown = |it: &mut Hand| it.scripted(1, Call::Shutdown, BUSY).unwrap_err();
@@ -131,7 +131,7 @@ fn a_correct_client_is_not_to_blame_for_the_script() {
         it.scripted(1, Call::Delete { memory }, BUSY).unwrap_err();
         it.shutdown(1).unwrap();
     });
-    // D4: it tries again when it is too late, or in time for the next period.
+    // D4: it tries again, too late in one client, and in the next period in the other.
     makes(&[], |it| {
         it.initialize(1).unwrap();
         let memory = it.hand_out(1);
@@ -155,7 +155,7 @@ fn a_correct_client_is_not_to_blame_for_the_script() {
     });
 }
 
-/// O1: a thread whose open loses against the shutdown, as long as it uses nothing of it.
+/// O1: an open loses a race against the shutdown, and its thread uses no session after that.
 #[test]
 fn a_correct_client_loses_an_open() {
     makes(&[], |it| {
@@ -166,7 +166,7 @@ fn a_correct_client_loses_an_open() {
     });
 }
 
-/// What many calls left behind is one mistake, and its timeline stays short.
+/// If many calls are missing at the end, that is one mistake, and its timeline is short.
 #[test]
 fn a_correct_client_of_many_calls_has_no_mistakes_until_it_is_cut_short() {
     let mut hand = Hand::new(Contract::Recorded);

@@ -1,4 +1,4 @@
-//! The verification at the drop of the emulator.
+//! Dropping the emulator verifies its client.
 
 use std::thread;
 
@@ -7,73 +7,73 @@ use dism_emu::{Contract, Dism, Emulator, Function, Hold, Mistake, Remark, Rule};
 use crate::support::{blameless, failing, unverified};
 
 #[test]
-fn the_drop_names_the_mistakes() {
+fn the_drop_reports_mistakes() {
     let emulator = Emulator::new();
     emulator.dism().initialize().unwrap();
-    let said = failing(|| drop(emulator));
+    let message = failing(|| drop(emulator));
     let begins = "1 mistake under the contract Documented\n\nmistake 2, never shut down: call 1 by";
-    assert!(said.starts_with(begins), "{said}");
-    assert!(!said.contains("left;"), "{said}");
+    assert!(message.starts_with(begins), "{message}");
+    assert!(!message.contains("left;"), "{message}");
 }
 
 #[test]
-fn the_drop_names_nothing_for_a_test_that_opted_out() {
+fn the_drop_reports_no_mistake_of_a_test_that_opted_out() {
     let dism = unverified().build().dism();
     dism.initialize().unwrap();
 }
 
-/// Two panics at once would end the process, and hide the test's own.
+/// Two panics at once would abort the process and hide the panic of the test.
 #[test]
-fn the_drop_keeps_quiet_in_a_test_that_panics() {
-    let said = failing(|| {
+fn the_drop_is_silent_in_a_test_that_panics() {
+    let message = failing(|| {
         let emulator = Emulator::new();
         emulator.dism().initialize().unwrap();
         panic!("the test's own");
     });
-    assert_eq!(said, "the test's own");
+    assert_eq!(message, "the test's own");
 }
 
 #[test]
-fn the_drop_names_no_mistake_twice() {
+fn the_drop_does_not_report_a_mistake_again() {
     let emulator = Emulator::new();
     emulator.dism().initialize().unwrap();
     emulator.verify().unwrap_err();
 }
 
 #[test]
-fn the_drop_names_what_came_after_a_verification() {
+fn the_drop_reports_what_happened_after_a_verification() {
     let emulator = Emulator::new();
     emulator.verify().unwrap();
     emulator.dism().initialize().unwrap();
     assert!(failing(|| drop(emulator)).contains("mistake 2, never shut down"));
 }
 
-/// A handle in a static, or on a thread that nobody joins, does not hide what its client owes.
+/// A handle in a static, or on a thread that is never joined, does not hide a client's mistakes.
 #[test]
-fn a_wrong_client_whose_handle_outlives_the_test_is_named() {
+fn a_wrong_client_is_reported_though_its_handle_outlives_the_test() {
     let emulator = Emulator::new();
     let dism = emulator.dism();
     let _other = dism.clone();
     dism.initialize().unwrap();
     let session = dism.open_owned_session("image").unwrap();
-    let said = failing(|| drop(emulator));
-    let said: Vec<_> = said.split_whitespace().collect();
-    let said = said.join(" ");
-    assert!(said.starts_with("1 mistake"), "{said}");
+    let message = failing(|| drop(emulator));
+    let message: Vec<_> = message.split_whitespace().collect();
+    let message = message.join(" ");
+    assert!(message.starts_with("1 mistake"), "{message}");
     // Two handles, and the session.
     let thread = dism_emu::ThreadNumber::current();
     let left = format!(
         "remark: 3 handles are left; the last calls: {thread} open \"image\" -> session 2, at {}:",
         file!()
     );
-    assert!(said.contains(&left), "{said}");
-    // Nobody verifies what comes now.
+    assert!(message.contains(&left), "{message}");
+    // Nothing verifies the calls from here on.
     drop(session);
     dism.close_session(dism_emu::Session::from_raw(2)).unwrap_err();
 }
 
 #[test]
-fn a_correct_client_whose_handle_outlives_the_test_is_no_mistake_and_verify_remarks_on_it() {
+fn a_handle_that_outlives_the_test_is_a_remark_and_no_mistake() {
     let emulator = Emulator::new();
     let dism = emulator.dism();
     blameless(&dism);
@@ -93,13 +93,13 @@ fn a_correct_client_whose_handle_outlives_the_test_is_no_mistake_and_verify_rema
 }
 
 #[test]
-fn no_handle_left_is_nothing_to_remark_on() {
+fn there_is_no_remark_if_no_handle_is_left() {
     let emulator = Emulator::new();
     blameless(&emulator.dism());
     assert_eq!(emulator.verify().unwrap().remarks(), []);
 }
 
-/// Whatever order: the emulator, guards, handles and sessions need each other for nothing.
+/// The emulator, guards, handles and sessions can be dropped in any order.
 #[test]
 fn guards_handles_and_sessions_outlive_the_emulator_in_any_order() {
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
@@ -110,7 +110,7 @@ fn guards_handles_and_sessions_outlive_the_emulator_in_any_order() {
         let rule = emulator.script(Rule::on(Function::AddPackage).fail(0x8000_0001));
         let hold = emulator.hold(Hold::before(Function::Shutdown));
         drop(emulator);
-        // Rules and holds are in force until their guards are dropped, as ever.
+        // Rules and holds stay in force until their guards are dropped.
         dism.perform(session.handle(), Function::AddPackage).unwrap_err();
         assert_eq!(rule.fired(), 1);
         assert!(!hold.is_held());
@@ -133,11 +133,11 @@ fn a_mistake_that_is_allowed_is_not_reported() {
     let session = dism.open_session("image").unwrap();
     assert_eq!(emulator.verify().unwrap().mistakes(), []);
     assert!(emulator.journal().mistakes()[0].mistake == Mistake::NeverShutDown);
-    // Another one is.
+    // A mistake that is not allowed is reported.
     dism.close_session(session).unwrap();
     dism.close_session(session).unwrap_err();
-    let said = failing(|| drop(emulator));
-    assert!(said.starts_with("1 mistake under") && said.contains("close twice"), "{said}");
+    let message = failing(|| drop(emulator));
+    assert!(message.starts_with("1 mistake under") && message.contains("close twice"), "{message}");
 
     let other = allows(Mistake::CloseTwice);
     other.dism().initialize().unwrap();
@@ -164,16 +164,16 @@ fn a_client_that_never_shuts_down_by_design_is_not_blamed_for_another_reason() {
 }
 
 #[test]
-fn an_allowed_mistake_is_not_reported_of_a_journal_that_lost_its_beginning_either() {
+fn an_allowed_mistake_is_not_reported_from_an_incomplete_journal() {
     let emulator = Emulator::builder().allow(Mistake::NeverShutDown).journal_limit(1).build();
     let dism = emulator.dism();
     dism.initialize().unwrap();
     dism.open_session("image").unwrap();
 }
 
-/// Who asks is told that the answer is worth less; who does not ask is left alone.
+/// A test that calls `verify` learns that the report is incomplete. The drop says nothing of it.
 #[test]
-fn what_the_journal_lost_is_reported_by_verify_and_not_by_the_drop() {
+fn an_incomplete_journal_is_reported_by_verify_and_not_by_the_drop() {
     for is_asked in [true, false] {
         for (limit, lost) in
             [(0, Remark::JournalOff), (1, Remark::JournalIncomplete { dropped: 1 })]
@@ -199,14 +199,14 @@ fn the_drop_reports_a_rule_that_never_fired() {
 }
 
 #[test]
-fn the_drop_says_nothing_of_an_optional_rule() {
+fn the_drop_does_not_report_an_optional_rule() {
     let emulator = Emulator::new();
     emulator.script(Rule::on(Function::AddPackage).optional()).keep();
     blameless(&emulator.dism());
 }
 
 #[test]
-fn the_drop_reports_nothing_twice() {
+fn the_drop_does_not_report_a_rule_again() {
     let emulator = Emulator::new();
     emulator.script(Rule::on(Function::AddPackage)).keep();
     blameless(&emulator.dism());
@@ -227,7 +227,7 @@ fn the_drop_reports_what_a_rule_did_after_a_verification_without_a_journal() {
 }
 
 #[test]
-fn a_test_that_opted_out_is_not_reported_at_the_drop() {
+fn the_drop_reports_no_rule_of_a_test_that_opted_out() {
     let emulator = unverified().build();
     emulator.script(Rule::on(Function::AddPackage)).keep();
     blameless(&emulator.dism());
@@ -244,7 +244,7 @@ fn the_drop_reports_what_was_scripted_after_an_explicit_verify() {
 
 #[test]
 #[should_panic(expected = "still initialized at the end: count 1, open sessions 1")]
-fn what_is_left_behind_is_reported_where_the_journal_has_lost_how_it_came() {
+fn what_is_left_open_is_reported_though_the_journal_is_incomplete() {
     let emulator = Emulator::builder().journal_limit(2).build();
     let dism: Dism = emulator.dism();
     dism.initialize().unwrap();

@@ -1,5 +1,5 @@
-//! Generated clients: a correct one has no mistake, and with one planted, this one is found and no
-//! other.
+//! Generated clients: a correct client has no mistake. With one mistake planted, exactly that one
+//! is found.
 
 use dism_emu::machine::{Call, Effect, Outcome};
 use dism_emu::{
@@ -11,25 +11,25 @@ use proptest::prelude::*;
 use crate::hand::{Hand, found};
 use crate::support::{self, BUSY, REBOOT};
 
-/// A correct client, which does the things that it is told to as far as they are right to do.
+/// A client that gets calls to try, and makes those that are correct.
 struct Correct<'a> {
     hand: &'a mut Hand,
-    /// Who initialized, for each initialization that stands.
+    /// The thread of each initialize that no shutdown has undone yet.
     owners: Vec<u64>,
-    /// Refused or failed at its own initialize, and without one.
+    /// Whether the last initialize of each thread failed while the thread had no other.
     gave_up: [bool; THREADS],
-    /// References: whose, and to what.
+    /// The references to sessions, each with the thread that opened it.
     references: Vec<(u64, Session)>,
-    /// Operations that were begun and not ended.
+    /// The operations that have begun and not ended.
     running: Vec<(u64, Session)>,
-    /// Closes that wait.
+    /// The closes that wait for operations.
     closing: Vec<(u64, Session)>,
     memory: Vec<Memory>,
 }
 
 const THREADS: usize = 4;
 
-/// What to try: which thread, which thing, which of several, and what the test answers to it.
+/// What to try: the thread, the kind of call, which of several, and the scripted answer.
 type Try = (u64, u8, usize, Option<u32>);
 
 fn tries() -> impl Strategy<Value = Try> {
@@ -85,7 +85,7 @@ impl<'a> Correct<'a> {
             }
             3 | 4 if may_use && !self.references.is_empty() => {
                 let session = self.references[which % self.references.len()].1;
-                // Whoever is inside an operation waits for nobody, so nobody waits for ever.
+                // A thread inside an operation waits for no other, so no thread waits for ever.
                 let is_inside = self.running.iter().any(|it| it.0 == thread);
                 if !is_inside || self.running.iter().all(|it| it.1 != session) {
                     self.hand.begin(thread, session).unwrap();
@@ -154,7 +154,8 @@ impl<'a> Correct<'a> {
         });
     }
 
-    /// Too early, it is refused and comes again; where nothing stands, it has lost a race.
+    /// If it comes too early, it is refused and tried again later. If nothing is initialized, it
+    /// has lost a race.
     fn shutdown(&mut self, thread: u64, answer: Option<u32>) {
         let is_last = self.owners.len() == 1;
         let is_free = self.references.is_empty() && self.closing.is_empty();
@@ -186,7 +187,7 @@ impl<'a> Correct<'a> {
     }
 }
 
-/// Takes and gives who has given up: nobody forgets that from one life to the next.
+/// Runs a correct client to its end. `gave_up` goes on from one client to the next.
 fn live(hand: &mut Hand, gave_up: &mut [bool; THREADS], tries: &[Try]) {
     let mut client = Correct::new(hand, *gave_up);
     tries.iter().for_each(|it| client.attempt(*it));
@@ -194,8 +195,8 @@ fn live(hand: &mut Hand, gave_up: &mut [bool; THREADS], tries: &[Try]) {
     client.go_home();
 }
 
-/// Begins and ends while the process is down; what it leaves behind it leaves on purpose. Gives
-/// whether it can be followed by a correct client.
+/// Makes one mistake. The process is down before it, and after it, too, unless leaving it up is the
+/// mistake. Returns whether a correct client can follow.
 fn plant(hand: &mut Hand, mistake: Mistake, thread: u64, other: u64, variant: usize) -> bool {
     let image = || Call::OpenSession(OpenSession::new("planted"));
     if mistake == Mistake::FailedInitializeIgnored {
@@ -300,7 +301,7 @@ fn lives() -> impl Strategy<Value = Vec<Try>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2 * ProptestConfig::default().cases))]
 
-    /// And none in any part of its life that goes to the end.
+    /// Nor has any part of its journal that goes to the end.
     #[test]
     fn a_correct_client_has_no_mistakes(
         contract in 0..2_usize,
@@ -318,7 +319,7 @@ proptest! {
     }
 
     #[test]
-    fn a_correct_client_with_one_mistake_has_that(
+    fn a_client_with_one_planted_mistake_has_only_that_one(
         contract in 0..2_usize,
         lives in [lives(), lives()],
         mistake in 0..Mistake::ALL.len(),

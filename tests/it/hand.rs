@@ -50,7 +50,7 @@ impl Hand {
         self.open_path(thread, DISM_ONLINE_IMAGE)
     }
 
-    /// 0, as in C, where it fails.
+    /// Opens a session. Returns handle 0, as in C, if that fails.
     pub fn open_path(&mut self, thread: u64, path: &str) -> Session {
         match self.take(thread, Call::OpenSession(OpenSession::new(path))) {
             Ok(Effect::Opened { session, .. }) => session,
@@ -94,7 +94,7 @@ impl Hand {
         Journal::from_steps(self.machine.config().clone(), self.steps.clone())
     }
 
-    /// The mistakes as number, step, and the steps that they collide with.
+    /// Returns the number of each mistake, its step, and the steps that it collides with.
     pub fn found(&self) -> Vec<(u32, usize, Vec<usize>)> {
         found(&self.journal())
     }

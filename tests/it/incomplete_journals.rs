@@ -1,4 +1,4 @@
-//! What is found in a journal whose beginning is missing: what is certain, and nothing false.
+//! A journal without its beginning: mistakes that are certain are found, and no others.
 
 use dism_emu::machine::Call;
 use dism_emu::{Contract, Function, ImagePath};
@@ -8,14 +8,14 @@ use crate::hand::{Hand, found};
 use crate::support::unverified;
 
 #[test]
-fn without_its_beginning_what_is_certain_is_found() {
+fn without_its_beginning_certain_mistakes_are_found() {
     let emulator = unverified().journal_limit(4).build();
     let dism = emulator.dism();
     dism.initialize().unwrap();
     let session = dism.open_session("image").unwrap();
     let other = dism.open_session("other").unwrap();
     dism.close_session(session).unwrap();
-    dism.close_session(session).unwrap_err(); // 2 of those that are kept
+    dism.close_session(session).unwrap_err(); // 2 of the steps that are kept
     dism.shutdown().unwrap_err(); // 3
     let journal = emulator.journal();
     assert_eq!(journal.dropped(), 3);
@@ -23,7 +23,7 @@ fn without_its_beginning_what_is_certain_is_found() {
     let _ = other;
 }
 
-/// S3: the shutdown is more likely that of the thread's own initialize, which is missing.
+/// S3: the shutdown probably belongs to an initialize of its own thread, which is missing.
 #[test]
 fn without_its_beginning_a_shutdown_is_not_taken_for_anothers() {
     let mut hand = Hand::new(Contract::Recorded);
@@ -35,9 +35,9 @@ fn without_its_beginning_a_shutdown_is_not_taken_for_anothers() {
     assert_eq!(hand.found(), [(2, 0, vec![])]);
 }
 
-/// I3: whose the initialize is that stands is missing, too.
+/// I3: the initialize that was in effect is missing, so its thread is not known.
 #[test]
-fn without_its_beginning_a_refused_initialize_overlaps_with_nobody() {
+fn without_its_beginning_a_refused_initialize_overlaps_with_no_thread() {
     let mut hand = Hand::new(Contract::Documented);
     hand.initialize(1).unwrap();
     hand.initialize(2).unwrap_err();
@@ -47,7 +47,7 @@ fn without_its_beginning_a_refused_initialize_overlaps_with_nobody() {
     assert_eq!(hand.found(), []);
 }
 
-/// C3: the close is more likely that of the thread's own open, which is missing.
+/// C3: the close probably belongs to an open of its own thread, which is missing.
 #[test]
 fn without_its_beginning_a_close_is_not_taken_for_anothers() {
     let mut hand = Hand::new(Contract::Documented);
@@ -72,7 +72,6 @@ fn a_journal_that_is_off_has_no_mistakes() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2 * ProptestConfig::default().cases))]
 
-    /// Nothing false is said of a correct client whose beginning is missing.
     #[test]
     fn a_correct_client_without_its_beginning_has_no_mistakes(
         contract in 0..2_usize,

@@ -1,5 +1,5 @@
-//! Tests in one binary run at once and never see each other: each has its own emulator, and what
-//! it scripts, holds and reads is its own.
+//! Tests in one binary run at once and do not affect each other: each has its own emulator, with
+//! its own rules, holds and journal.
 
 use std::fmt::Debug;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -14,7 +14,7 @@ use dism_emu::{
 
 use crate::support::{IMAGE, OTHER, up};
 
-/// What a client under test does with its own threads.
+/// A client under test with threads of its own.
 fn client(dism: &Dism, image: &str) -> Result<(), Error> {
     dism.initialize()?;
     let session = dism.open_session(image)?;
@@ -28,8 +28,8 @@ fn client(dism: &Dism, image: &str) -> Result<(), Error> {
     results.into_iter().try_for_each(|result| result.map(drop))
 }
 
-/// One whole test, told apart from all others by its number: a rule answers it, a hold stops it,
-/// and the journal has its calls and no other.
+/// One whole test, with a number that distinguishes it from all others: its rule fires, its hold
+/// stops a thread, and its journal has only its own calls.
 fn test(number: u32) {
     let image = format!(r"C:\mount\{number}");
     let code = Hresult::new(0x8BAD_0000 + number);
@@ -51,7 +51,7 @@ fn test(number: u32) {
 
     let journal = emulator.journal();
     journal.replay().expect("the emulator keeps its contract");
-    // Handles begin with 2 whatever the others open.
+    // Handles begin with 2, whatever other tests open.
     let session = Session::from_raw(2);
     let mut calls: Vec<_> = journal.steps().iter().map(|it| it.call.to_string()).collect();
     let begin = |function| Call::BeginOperation { session, function };
@@ -79,13 +79,13 @@ fn test(number: u32) {
     threads.sort();
     threads.dedup();
     assert_eq!(threads.len(), 4, "{journal}");
-    // E1: nor do other tests' failures show.
+    // E1: the failures of other tests do not show, either.
     assert_eq!(dism.last_error(), Err(Error::NotInitialized));
     verified(&emulator);
 }
 
-/// The shutdown with a session open was the test's own, and is no mistake of the client's; what
-/// the test left in force is.
+/// Asserts that every rule has fired. The report may have the shutdown with an open session: the
+/// test made it on purpose.
 #[track_caller]
 fn verified(emulator: &Emulator) {
     let report = emulator.verify().map_or_else(|report| report.to_string(), |_| String::new());
@@ -93,22 +93,22 @@ fn verified(emulator: &Emulator) {
 }
 
 #[test]
-fn one_test_sees_its_own_calls_alone() {
+fn one_test_sees_only_its_own_calls() {
     test(1);
 }
 
 #[test]
-fn another_test_sees_its_own_calls_alone() {
+fn another_test_sees_only_its_own_calls() {
     test(2);
 }
 
 #[test]
-fn a_third_test_sees_its_own_calls_alone() {
+fn a_third_test_sees_only_its_own_calls() {
     test(3);
 }
 
 #[test]
-fn eight_tests_at_once_see_their_own_calls_alone() {
+fn eight_tests_at_once_see_only_their_own_calls() {
     let start = Barrier::new(8);
     thread::scope(|scope| {
         for number in 10..18 {
@@ -142,13 +142,13 @@ fn two_processes_used_by_one_thread_share_nothing() {
     two.shutdown().unwrap();
     assert_eq!(rule.fired(), 1);
     assert_eq!(emulators.each_ref().map(|it| it.journal().steps().len()), [5, 5]);
-    // What was deleted in vain was the test's own mistake.
+    // Reports the refused delete, which was the test's own mistake, so that the drop does not.
     drop(emulators[1].verify());
 }
 
-/// For statics, for threads, and for assertions that print.
+/// So they can be in a static, go to another thread, and be printed by an assertion.
 #[test]
-fn what_is_shared_can_be_shared() {
+fn public_types_can_be_shared_and_sent() {
     fn shared<T: Clone + Send + Sync + UnwindSafe + RefUnwindSafe + Debug>() {}
     shared::<Dism>();
     shared::<Session>();
@@ -161,7 +161,7 @@ fn what_is_shared_can_be_shared() {
 }
 
 #[test]
-fn processes_side_by_side_know_nothing_of_each_other() {
+fn processes_of_one_test_do_not_affect_each_other() {
     let emulators = Contract::ALL.map(up);
     let [one, other] = emulators.each_ref().map(Emulator::dism);
     let same = one.clone();

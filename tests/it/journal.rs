@@ -1,4 +1,4 @@
-//! Journals: how much of what happened they keep, and that they replay.
+//! Journals: how many steps they keep, and that they replay.
 
 use dism_emu::machine::{Effect, ReplayError};
 use dism_emu::{Contract, Journal};

@@ -1,11 +1,11 @@
-//! Every function, called through the method that stands for it.
+//! Every function, called through its method.
 
 use dism_emu::{Contract, Dism, Emulator, Error, Function, Hresult, Memory, MountImage, Session};
 
 use crate::support::{IMAGE, MOUNTED, OTHER, unverified};
 
-/// A process in which nothing but a rule can make the function fail, and what the function is
-/// called on there.
+/// Starts a process in which only a rule can make the function fail. Returns it with the arguments
+/// of that call.
 pub fn ready_for(function: Function, contract: Contract) -> (Emulator, Dism, Session, Memory) {
     let emulator = unverified().contract(contract).build();
     let dism = emulator.dism();
@@ -24,7 +24,7 @@ pub fn ready_for(function: Function, contract: Contract) -> (Emulator, Dism, Ses
     (emulator, dism, session, memory)
 }
 
-/// Calls a function through the method that stands for it.
+/// Calls a function through its method.
 pub fn call(
     dism: &Dism,
     function: Function,
@@ -48,6 +48,6 @@ pub fn call(
     }
 }
 
-/// The functions that take nothing that is opened, mounted or handed out before.
+/// The functions that need no session, mount or memory.
 pub const WITHOUT_SESSION: [Function; 3] =
     [Function::GetMountedImageInfo, Function::GetImageInfo, Function::CleanupMountpoints];

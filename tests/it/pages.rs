@@ -1,4 +1,4 @@
-//! What the pages show is what there is, also where a doctest cannot see to it.
+//! The pages show real code and reports, even where no doctest can check them.
 
 use dism_emu::ThreadNumber;
 
@@ -6,19 +6,19 @@ use dism_emu::ThreadNumber;
 #[path = "../../examples/report.rs"]
 mod report;
 
-/// As the repository has it, whatever a checkout makes of its line ends.
+/// Returns a file with the line ends of the repository, whatever a checkout made of them.
 fn text(file: &str) -> String {
     file.replace('\r', "")
 }
 
-/// The fenced blocks that begin with this line.
+/// Returns the fenced blocks that begin with this line.
 fn blocks<'a>(page: &'a str, fence: &str) -> Vec<&'a str> {
     let blocks = page.split(fence).skip(1);
     blocks.map(|block| block.split("```").next().expect("a block ends")).collect()
 }
 
-/// The report as the example prints it: there its thread is the first one, and its file is found
-/// from the root of the package.
+/// Returns the report as the example prints it: the thread is the first one, and the path of the
+/// file begins at the root of the package.
 fn report_of_the_example() -> String {
     let report = report::report().replace(&ThreadNumber::current().to_string(), "t1");
     let lines = report.lines().map(|line| match (line.find(" at "), line.find("report.rs:")) {
@@ -38,7 +38,7 @@ fn the_readme_shows_the_report_of_the_example() {
     );
 }
 
-/// Under loom that file is run.
+/// That code is run under loom.
 #[test]
 fn the_page_on_models_shows_code_that_is_run() {
     let page = text(include_str!("../../src/docs/models.md"));
@@ -52,7 +52,7 @@ fn the_page_on_models_shows_code_that_is_run() {
     }
 }
 
-/// What is wider is cut off where a README is read in a terminal.
+/// A terminal that shows the README may cut off a wider line.
 #[test]
 fn no_line_of_the_readme_is_wider_than_110_columns() {
     for line in text(include_str!("../../README.md")).lines() {

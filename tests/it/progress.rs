@@ -1,4 +1,4 @@
-//! Progress callbacks: what they are told, and what they may do.
+//! Progress callbacks: what is reported to them, and what they may do.
 
 use std::ops::ControlFlow;
 use std::thread;
@@ -8,7 +8,7 @@ use dism_emu::{Contract, Dism, Emulator, Error, Function, Hresult, Progress, Rul
 use crate::races::a_callback_panics;
 use crate::support::{BUSY, OTHER, one_session};
 
-/// The steps that a running operation reports, and its result.
+/// Runs an operation. Returns the steps that it reports, and its result.
 fn run(dism: &Dism, session: Session) -> (Vec<(u32, u32)>, Result<Hresult, Error>) {
     let mut seen = Vec::new();
     let result = dism.operation(session, Function::AddPackage).unwrap().run(|progress| {
@@ -47,7 +47,7 @@ fn an_operation_can_be_scripted_to_report_nothing() {
 }
 
 #[test]
-fn a_rule_without_progress_leaves_the_operation_its_own() {
+fn a_rule_without_progress_keeps_the_default_progress() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let _rule = emulator.script(Rule::on(Function::AddPackage).answer(1));
     let (seen, result) = run(&dism, session);
@@ -75,7 +75,7 @@ fn a_callback_cancels_the_operation_with_break() {
         calls += 1;
         if progress.current < 50 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    assert_eq!(calls, 3, "it goes on after it was cancelled");
+    assert_eq!(calls, 3, "it goes on after the cancel");
     let code = Hresult::new(0x8007_04D3);
     assert_eq!(cancelled, Err(Error::Failed { code }));
     assert_eq!(dism.last_error(), Ok(Some(code)));
@@ -85,7 +85,7 @@ fn a_callback_cancels_the_operation_with_break() {
 }
 
 #[test]
-fn a_cancel_wins_over_the_scripted_answer() {
+fn a_cancel_overrides_the_scripted_answer() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let rule = emulator.script(Rule::on(Function::AddPackage).answer(3010));
     let operation = dism.operation(session, Function::AddPackage).unwrap();
@@ -110,7 +110,7 @@ fn a_callback_is_called_on_the_thread_of_the_operation() {
 }
 
 #[test]
-fn a_callback_is_called_under_no_lock() {
+fn no_lock_is_held_during_a_callback() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let operation = dism.operation(session, Function::AddPackage).unwrap();
     let result = operation.run(|_| {
@@ -118,7 +118,7 @@ fn a_callback_is_called_under_no_lock() {
         assert!(!emulator.journal().steps().is_empty());
         let other = dism.open_session(OTHER).unwrap();
         assert_eq!(dism.perform(other, Function::GetFeatures), Ok(Hresult::S_OK));
-        // Nor does another thread find one.
+        // Another thread can make a call, too.
         thread::scope(|scope| {
             scope.spawn(|| dism.close_session(other).unwrap());
         });
@@ -154,7 +154,7 @@ fn c7_a_callback_cannot_close_its_own_session() {
 }
 
 #[test]
-fn p2_an_operation_is_performed_until_its_callback_is_through() {
+fn p2_an_operation_ends_after_its_callback_returns() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let operation = dism.operation(session, Function::AddPackage).unwrap();
     let before = emulator.journal().steps().len();

@@ -1,14 +1,14 @@
 //! Generated calls.
 //!
-//! 1. The machine answers every call as the reference does: both contracts, all disputed codes,
-//!    three threads, valid and invalid handles, with and without a scripted answer.
-//! 2. After every call the two agree on the state, on every thread's last error and on whose wait is
-//!    over.
+//! 1. The machine answers every call as the reference does: under both contracts, with all disputed
+//!    codes, on three threads, with valid and invalid handles, with and without a scripted answer.
+//! 2. After every call the two agree on the state, on the last error of every thread, and on which
+//!    threads have to wait no longer.
 //! 3. The emulator answers as the reference does while rules are put in force and taken back, and
 //!    its rules fire as often as those of the reference.
-//! 4. So it does with a call of another thread stopped at any point on its way.
-//! 5. Its journal holds the reference's calls and answers, step by step, and replays.
-//! 6. It tells of exactly those rules that never fired.
+//! 4. The emulator does so even while a hold stops a call of another thread at any of its points.
+//! 5. Its journal has the reference's calls and answers, step by step, and replays.
+//! 6. It reports exactly those rules that did not fire as expected.
 //! 7. Successful shutdowns never outnumber initializations, and every period ends with one last
 //!    shutdown at an instant when no session is open.
 
@@ -21,12 +21,12 @@ use crate::support;
 use crate::support::client::run;
 use crate::support::reference::{Answer, Reference};
 
-/// The calls so far, one a line: what a failing test prints.
+/// Lists the calls so far, one on a line, for a failing test.
 fn listed(calls: &[(u64, Call)]) -> String {
     calls.iter().map(|(thread, call)| format!("\n  t{thread} {call}")).collect()
 }
 
-/// What both contracts share: the last paragraph of the contract but one.
+/// What holds under both contracts: initializes and shutdowns balance.
 #[derive(Default)]
 struct Ledger {
     initializations: u64,
@@ -51,8 +51,8 @@ impl Ledger {
 }
 
 proptest! {
-    // Eight times as many as usual; `PROPTEST_CASES` still sets how many that is.
-    // A hold at the wrong point costs every attempt at a smaller script the hold's deadline.
+    // Eight times as many cases as usual; `PROPTEST_CASES` still sets the usual number.
+    // If a hold is at the wrong point, every attempt to shrink a script takes the hold's deadline.
     #![proptest_config(ProptestConfig {
         cases: 8 * ProptestConfig::default().cases,
         max_shrink_time: 60_000,
@@ -107,7 +107,7 @@ proptest! {
         run(config, &acts).map_err(TestCaseError::fail)?;
     }
 
-    /// X1, with the instants of one call where a hold puts them.
+    /// X1: a hold decides when the instants of one call happen.
     #[test]
     fn a_held_call_takes_effect_where_it_is_held(
         config in configs(),

@@ -1,10 +1,10 @@
-//! Recordings of the genuine DLL, if they are at hand.
+//! Recordings of the genuine DLL, if there are any.
 //!
-//! `DISM_EMU_RECORDINGS` names a folder: the `.rec` files in it are read, and what lies in folders
-//! below it is not. Without it the tests say that they were skipped. The distinct sequences of one
-//! such file, `machines-a-b.rec`, are in `sequences.rs` and always run.
+//! `DISM_EMU_RECORDINGS` is the path of a folder. The tests read the `.rec` files in it, but not
+//! those in folders below it. Without the variable they print that they were skipped. The distinct
+//! sequences of one such file, `machines-a-b.rec`, are in `sequences.rs`, and those always run.
 //!
-//! A recording is a head, and a line for each call that the DLL logged:
+//! A recording is a heading, and a line for each call that the DLL logged:
 //!
 //! ```text
 //! recording a-002 build=10.0.18362.1 threads=2 end=shutdown
@@ -15,7 +15,7 @@
 //!   t1 shutdown -> done
 //! ```
 //!
-//! `happening` has every form that a line may have. Opens are of the online image alone.
+//! `happening` has every form that a line may have. All opens are of the online image.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -29,10 +29,11 @@ use crate::sequences::{Happening, Happening::*, Line, SEQUENCES, ends_as_recorde
 /// The file whose distinct sequences are in `sequences.rs`.
 const MACHINES: &str = "machines-a-b.rec";
 
-/// The recorded files with their names; says so if there are none at hand.
+/// Returns the recorded files by their names. Prints that the test is skipped if there is no
+/// folder.
 fn files() -> Option<BTreeMap<String, String>> {
     let Some(folder) = env::var_os("DISM_EMU_RECORDINGS").map(PathBuf::from) else {
-        skipped("DISM_EMU_RECORDINGS does not name the folder of the recordings");
+        skipped("DISM_EMU_RECORDINGS is not set to the folder of the recordings");
         return None;
     };
     let there =
@@ -49,15 +50,15 @@ fn files() -> Option<BTreeMap<String, String>> {
     Some(files)
 }
 
-/// Not by a macro, whose output the test harness keeps to itself if a test passes.
+/// Writes to stderr directly: the test harness captures the output of macros if a test passes.
 fn skipped(why: &str) {
-    io::stderr().write_all(format!("skipped: {why}\n").as_bytes()).expect("a place for messages");
+    io::stderr().write_all(format!("skipped: {why}\n").as_bytes()).expect("stderr can be written");
 }
 
 #[test]
 fn every_recording_replays_under_recorded() {
     let Some(files) = files() else { return };
-    assert!(!files.is_empty(), "no .rec file in the folder that DISM_EMU_RECORDINGS names");
+    assert!(!files.is_empty(), "no .rec file in the folder DISM_EMU_RECORDINGS");
     let mut differing = Vec::new();
     for (file, text) in &files {
         for recording in read(file, text).unwrap_or_else(|unreadable| panic!("{unreadable}")) {
@@ -79,11 +80,11 @@ fn the_sequences_are_those_of_the_recorded_machines() {
     }
     assert_eq!(there.values().sum::<u32>(), 226, "recordings in {MACHINES}");
     let here = SEQUENCES.iter().map(|it| ((it.complete, it.lines.to_vec()), it.seen));
-    assert!(here.collect::<BTreeMap<_, _>>() == there, "sequences.rs is not what {MACHINES} holds");
+    assert!(here.collect::<BTreeMap<_, _>>() == there, "sequences.rs differs from {MACHINES}");
 }
 
-/// Whatever client was recorded, it went to the end of its last shutdown: it left nothing behind
-/// and used nothing too late. A counted initialize is no mistake (rule I3 Recorded).
+/// A client that was recorded up to the end of its last shutdown left nothing open and used nothing
+/// too late. A counted initialize is no mistake (rule I3 Recorded).
 #[test]
 fn a_correct_client_of_the_recordings_has_no_mistakes() {
     let mut complete = 0;
@@ -98,7 +99,7 @@ fn a_correct_client_of_the_recordings_has_no_mistakes() {
 /// One initialized period of one process.
 struct Recording<'a> {
     name: &'a str,
-    /// Whether it goes to the end of the last shutdown.
+    /// Whether it goes on to the end of the last shutdown.
     complete: bool,
     lines: Vec<Recorded<'a>>,
 }
@@ -116,7 +117,7 @@ impl Recording<'_> {
     }
 }
 
-/// The recordings of a file, or what names the line that is none.
+/// Reads the recordings of a file. Fails with the first line that cannot be read.
 fn read<'a>(file: &str, text: &'a str) -> Result<Vec<Recording<'a>>, String> {
     let mut recordings: Vec<Recording<'a>> = Vec::new();
     for (number, text) in (1..).zip(text.lines().map(str::trim)) {
@@ -142,7 +143,7 @@ fn read<'a>(file: &str, text: &'a str) -> Result<Vec<Recording<'a>>, String> {
     Ok(recordings)
 }
 
-/// What comes out otherwise than it was recorded, a line each.
+/// Replays a recording. Returns a line of text for each outcome that differs from it.
 fn replay(file: &str, recording: &Recording<'_>) -> Vec<String> {
     let (name, happenings) = (recording.name, recording.happenings());
     let (differences, journal) = play(Contract::Recorded, &happenings);
@@ -200,13 +201,13 @@ fn happening(words: &[&str]) -> Option<Happening> {
 }
 
 fn function(name: &str) -> Option<Function> {
-    let is_it = |it: &&Function| {
+    let has_name = |it: &&Function| {
         it.name() == name || it.name().trim_start_matches('_').strip_prefix("Dism") == Some(name)
     };
-    Function::ALL.iter().find(is_it).copied()
+    Function::ALL.iter().find(has_name).copied()
 }
 
-/// Everything that differs in a file, or the line that is unreadable.
+/// Returns all differences of a file. Fails with the first line that cannot be read.
 fn read_and_replay(text: &str) -> Result<Vec<String>, String> {
     Ok(read("file.rec", text)?.iter().flat_map(|it| replay("file.rec", it)).collect())
 }
@@ -231,15 +232,15 @@ fn a_recording_that_replays_has_no_difference() {
 }
 
 #[test]
-fn a_difference_names_the_recording_and_the_line() {
+fn a_difference_is_reported_with_its_recording_and_line() {
     let differing = read_and_replay(&GOOD.replace("-> 2 new", "-> 3 new")).unwrap();
     assert_eq!(differing.len(), 1, "{differing:#?}");
-    let named = "file.rec:3: one: t1 open online -> 3 new: expected Ok(Opened";
-    assert!(differing[0].starts_with(named), "{differing:#?}");
+    let line = "file.rec:3: one: t1 open online -> 3 new: expected Ok(Opened";
+    assert!(differing[0].starts_with(line), "{differing:#?}");
 }
 
 #[test]
-fn a_recording_that_ends_otherwise_is_named() {
+fn a_recording_with_a_different_end_is_reported() {
     let swapped = GOOD.replace("end=shutdown", "end=?").replace("end=cut", "end=shutdown");
     let differing = read_and_replay(&swapped.replace("end=?", "end=cut"));
     let ends = ["file.rec: one: shut down at its end", "file.rec: two: not shut down at its end"];
@@ -247,7 +248,7 @@ fn a_recording_that_ends_otherwise_is_named() {
 }
 
 #[test]
-fn an_unreadable_line_is_named() {
+fn an_unreadable_line_is_reported() {
     let lines = [
         ("t1 initialize\n  t1 open", "t1 initialise\n  t1 open", 2, "t1 initialise"),
         ("open online -> 2 new", "open offline-1 -> 2 new", 3, "t1 open offline-1 -> 2 new"),

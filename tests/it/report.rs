@@ -1,10 +1,10 @@
-//! The report, when it is asked for.
+//! The report that `verify` returns.
 
 use dism_emu::ThreadNumber;
 
 use crate::support::unverified;
 
-/// Ten sessions of images with paths that are long and would break a line.
+/// Returns the report of ten sessions whose paths are long and have line breaks in them.
 fn ten_sessions_left_open() -> String {
     let emulator = unverified().build();
     let dism = emulator.dism();
@@ -21,12 +21,13 @@ fn a_report_is_no_wider_than_100_columns_and_has_every_answer() {
     let report = ten_sessions_left_open();
     for line in report.lines() {
         let width = line.chars().count();
-        // Nothing is cut off before it has to be.
+        // A line is cut off only at the limit.
         assert!(if line.contains('…') { width == 100 } else { width <= 100 }, "{line}");
     }
     for session in 2..12 {
-        let told = 1 + usize::from(session < 10);
-        assert_eq!(report.matches(&format!("… -> session {session}\n")).count(), told, "{report}");
+        let expected = 1 + usize::from(session < 10);
+        let answer = format!("… -> session {session}\n");
+        assert_eq!(report.matches(&answer).count(), expected, "{report}");
     }
 }
 
@@ -65,7 +66,7 @@ fn a_report_has_the_location_of_each_call_in_the_source_of_the_client() {
     }
 }
 
-/// A mistake in a loop is one mistake: it is told once, and its later rounds are folded away.
+/// A mistake in a loop is shown once, and its later rounds are only counted.
 #[test]
 fn a_report_lists_a_mistake_in_a_loop_once() {
     let emulator = unverified().build();

@@ -1,5 +1,5 @@
-//! What [`dism_emu::docs::migration`] says of mocks and of hand-written fakes, and of the emulator
-//! beside them: one test for each half of a claim.
+//! The claims of [`dism_emu::docs::migration`] about mocks, hand-written fakes and the emulator:
+//! each has one test for the mock or fake and one for the emulator.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -15,21 +15,21 @@ use crate::races::at_once;
 
 const RACERS: usize = 4;
 
-/// Long enough for a call that nothing stops, which takes microseconds; a test that expects the call
-/// not to come waits as long as that.
+/// Long enough for a call that is not stopped, which takes microseconds. A test that expects no
+/// call waits that long.
 const A_WHILE: Duration = Duration::from_millis(200);
 
-/// Nobody waits so long but where a test fails.
+/// Only a failing test waits that long.
 const FOR_EVER: Duration = Duration::from_secs(10);
 
-/// As much of DISM as a program puts behind a trait.
+/// The part of DISM that a program puts behind a trait.
 #[automock]
 trait Servicing {
     fn close(&self, session: u32) -> i32;
     fn shutdown(&self) -> i32;
 }
 
-/// How many of the threads that make one call at the same time have success.
+/// Makes a call on several threads at once. Returns how many of them succeed.
 fn winners(call: impl FnOnce() -> bool + Clone + Send + 'static) -> usize {
     at_once(RACERS, call).into_iter().map(usize::from).sum()
 }
@@ -52,11 +52,11 @@ fn one_racer_wins_the_shutdown_of_the_emulator() {
     assert_eq!(winners(move || racer.shutdown().is_ok()), 1);
 }
 
-/// A close that tells that it has begun and waits until it may return.
+/// Returns a close that sends a message when it begins and waits for one before it returns.
 fn waiting_close() -> (impl FnMut(u32) -> i32 + Send + 'static, mpsc::Receiver<()>, mpsc::Sender<()>)
 {
     let (begun, has_begun) = mpsc::channel();
-    let (let_go, may_return) = mpsc::channel();
+    let (let_return, may_return) = mpsc::channel();
     let close = move |session| {
         if session == 2 {
             begun.send(()).unwrap();
@@ -64,15 +64,15 @@ fn waiting_close() -> (impl FnMut(u32) -> i32 + Send + 'static, mpsc::Receiver<(
         }
         0
     };
-    (close, has_begun, let_go)
+    (close, has_begun, let_return)
 }
 
-/// Closes session 2 on a thread of its own, and while it waits session 3 on another; gives what was
-/// heard of the second close within the time until the first was let go, and after.
+/// Closes session 2 on one thread, and session 3 on another while the first close waits. Returns
+/// what the second close returned before the first one was released, and what it returned after.
 fn close_two(
     mock: MockServicing,
     has_begun: &mpsc::Receiver<()>,
-    let_go: mpsc::Sender<()>,
+    let_return: mpsc::Sender<()>,
     patience: Duration,
 ) -> [Result<i32, mpsc::RecvTimeoutError>; 2] {
     let mock = Arc::new(mock);
@@ -85,37 +85,37 @@ fn close_two(
     has_begun.recv().unwrap();
     let second = thread::spawn(move || {
         calls.send(()).unwrap();
-        // Nobody listens any more where the answer came early.
+        // If the answer came early, there is no receiver any more.
         let _ = closed.send(mock.close(3));
     });
     called.recv().unwrap();
     let meanwhile = was_closed.recv_timeout(patience);
-    let_go.send(()).unwrap();
+    let_return.send(()).unwrap();
     let afterwards = if meanwhile.is_ok() { meanwhile } else { was_closed.recv_timeout(FOR_EVER) };
     assert_eq!(first.join().unwrap(), 0);
     second.join().unwrap();
     [meanwhile, afterwards]
 }
 
-/// mockall runs the closure under the lock of its expectation.
+/// mockall runs the closure of an expectation under the lock of that expectation.
 #[test]
 fn a_waiting_close_of_a_mock_stops_the_close_of_another_session() {
-    let (close, has_begun, let_go) = waiting_close();
+    let (close, has_begun, let_return) = waiting_close();
     let mut mock = MockServicing::new();
     mock.expect_close().returning(close);
-    let heard = close_two(mock, &has_begun, let_go, A_WHILE);
-    assert_eq!(heard, [Err(mpsc::RecvTimeoutError::Timeout), Ok(0)]);
+    let returned = close_two(mock, &has_begun, let_return, A_WHILE);
+    assert_eq!(returned, [Err(mpsc::RecvTimeoutError::Timeout), Ok(0)]);
 }
 
-/// The lock is the expectation's, not the mock's.
+/// The lock belongs to the expectation, not to the mock.
 #[test]
-fn an_expectation_of_its_own_lets_the_other_session_be_closed() {
-    let (close, has_begun, let_go) = waiting_close();
+fn a_separate_expectation_does_not_stop_the_other_close() {
+    let (close, has_begun, let_return) = waiting_close();
     let mut mock = MockServicing::new();
     mock.expect_close().with(eq(2)).returning(close);
     mock.expect_close().with(eq(3)).return_const(0);
-    let heard = close_two(mock, &has_begun, let_go, FOR_EVER);
-    assert_eq!(heard, [Ok(0), Ok(0)]);
+    let returned = close_two(mock, &has_begun, let_return, FOR_EVER);
+    assert_eq!(returned, [Ok(0), Ok(0)]);
 }
 
 /// P2, C4.
@@ -138,7 +138,7 @@ fn a_waiting_close_of_the_emulator_stops_no_other_session() {
     dism.shutdown().unwrap();
 }
 
-/// A fake in which a handle is a place in a list, and a place that is free is taken again.
+/// A fake whose handles are indexes of a list, and which reuses a free index.
 #[derive(Default)]
 struct Fake {
     sessions: Mutex<Vec<Option<String>>>,
@@ -184,7 +184,7 @@ fn a_stale_handle_of_the_emulator_closes_nothing() {
 }
 
 #[test]
-fn the_close_of_a_stale_handle_is_named() {
+fn the_close_of_a_stale_handle_is_reported() {
     let emulator = Emulator::new();
     let dism = emulator.dism();
     dism.initialize().unwrap();
@@ -199,7 +199,8 @@ fn the_close_of_a_stale_handle_is_named() {
     assert_eq!(found, [Mistake::CloseTwice]);
 }
 
-/// mockall counts exactly; a rule says at most, and how many there were is for the test to ask.
+/// mockall expects an exact number of calls. `times` sets only how many calls a rule answers at
+/// most.
 #[test]
 fn a_rule_for_two_calls_that_fired_once_is_not_reported() {
     let emulator = Emulator::new();
@@ -213,7 +214,7 @@ fn a_rule_for_two_calls_that_fired_once_is_not_reported() {
 }
 
 #[test]
-fn a_mock_that_is_called_once_instead_of_twice_panics_where_it_is_dropped() {
+fn a_mock_that_is_called_once_instead_of_twice_panics_when_it_is_dropped() {
     let mut mock = MockServicing::new();
     mock.expect_shutdown().times(2).return_const(0);
     mock.shutdown();

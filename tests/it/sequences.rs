@@ -1,7 +1,7 @@
-//! Every distinct sequence of calls that the recordings of the genuine DLL hold.
+//! Every distinct sequence of calls in the recordings of the genuine DLL.
 //!
-//! One initialized period of one process each, with how often it was seen among 226; see the
-//! contract's source REC. All opens are of the online image.
+//! Each is one initialized period of one process, with how often it occurs among 226 recordings;
+//! see the contract's source REC. All opens are of the online image.
 
 use std::thread;
 
@@ -15,10 +15,10 @@ use dism_emu::{Contract, DISM_ONLINE_IMAGE, Emulator, Error, Function, Hresult, 
 
 use crate::support::{replays, unverified};
 
-/// Which thread, and what it saw.
+/// The thread of a call, and the call.
 pub type Line = (u8, Happening);
 
-/// A call of the genuine DLL, and what is known of how it came out.
+/// A call of the genuine DLL, and what is known of its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Happening {
     Initialize {
@@ -33,7 +33,7 @@ pub enum Happening {
         session: u32,
         times: u32,
     },
-    /// The operation before it returned this.
+    /// The code that the operation before it returned.
     Failed {
         function: Function,
         code: u32,
@@ -50,9 +50,9 @@ pub enum Happening {
 use Happening::*;
 
 pub struct Sequence {
-    /// In how many of the recordings.
+    /// In how many recordings it occurs.
     pub seen: u32,
-    /// Whether it goes to the end of the last shutdown; otherwise the log stops there.
+    /// Whether it goes on to the end of the last shutdown. Otherwise the log stops before that.
     pub complete: bool,
     pub lines: &'static [Line],
 }
@@ -67,8 +67,8 @@ fn every_sequence_replays_under_recorded() {
     }
 }
 
-/// I3, S3: the contracts differ in a second initialize, in a shutdown that is not the last, and
-/// in nothing else that was ever recorded.
+/// I3, S3: of all that was recorded, the contracts differ only in a second initialize and in a
+/// shutdown that is not the last.
 #[test]
 fn documented_differs_from_the_recordings_exactly_at_i3_and_s3() {
     let mut differing = 0;
@@ -98,22 +98,22 @@ fn documented_differs_from_the_recordings_exactly_at_i3_and_s3() {
 
 #[derive(Debug)]
 pub struct Difference {
-    /// Which line of the sequence.
+    /// The index of the line in the sequence.
     pub at: usize,
     #[allow(dead_code, reason = "printed")]
     pub expected: Outcome,
     pub answer: Outcome,
 }
 
-/// Runs a sequence under a contract: what comes out otherwise than it was recorded, and the journal
-/// of the emulator.
+/// Runs a sequence under a contract. Returns the outcomes that differ from the recording, and the
+/// emulator's journal.
 pub fn play(contract: Contract, lines: &[Line]) -> (Vec<Difference>, Journal) {
     let emulator = unverified().contract(contract).build();
     let mut differences = Vec::new();
     for (at, &line) in lines.iter().enumerate() {
         let after = lines.get(at + 1).map(|(_, happening)| *happening);
         let run = || perform(&emulator, line.1, after);
-        // The first thread of a recording is this one; any other is another.
+        // The first thread of a recording is this one. Any other gets a thread of its own.
         let outcome = match line.0 {
             1 => run(),
             _ => thread::scope(|scope| scope.spawn(run).join().expect("no call panics")),
@@ -128,20 +128,21 @@ pub fn play(contract: Contract, lines: &[Line]) -> (Vec<Difference>, Journal) {
     (differences, journal)
 }
 
-/// Whether a complete sequence has shut everything down, and one that is cut has not.
+/// Returns whether the process is shut down if the sequence is complete, and up if it is cut.
 pub fn ends_as_recorded(journal: &Journal, complete: bool) -> bool {
     let machine = journal.replay().expect("the journal replays");
     machine.state().is_initialized() != complete
 }
 
-/// What should come out of a line, and what does; `None` for a line that only comments another.
+/// Returns the recorded outcome of a line and the actual one; `None` for a line that belongs to the
+/// one before it.
 fn perform(
     emulator: &Emulator,
     happening: Happening,
     after: Option<Happening>,
 ) -> Option<(Outcome, Outcome)> {
     let dism = emulator.dism();
-    // The outcome of the last step that the journal has; an error is the call's own.
+    // A success is the outcome of the journal's last step. An error is that of the call.
     let latest = |result: Result<(), Error>| {
         result.map(|()| {
             let journal = emulator.journal();

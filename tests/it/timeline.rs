@@ -22,7 +22,7 @@ fn the_timeline_of_two_threads() {
     hand.shutdown(1).unwrap();
     hand.take(2, Call::GetLastErrorMessage).unwrap();
     hand.shutdown(2).unwrap();
-    // What the contract refuses asks no script.
+    // Rules apply only to calls that the contract allows.
     hand.scripted(1, Call::Shutdown, BUSY).unwrap_err();
     let journal = hand.journal();
     let found = journal.mistakes();
@@ -81,7 +81,7 @@ fn a_long_timeline_is_folded_around_its_mistakes() {
     let journal = hand.journal();
     let found = journal.mistakes();
     let text = Timeline::new(&journal, &found).to_string();
-    // Not that it is left out is what tells a line, but the calls are all there.
+    // Each call is in a line of its own or counted in a folded one.
     let numbers: Vec<_> = text.lines().map(str::trim).collect();
     let kept =
         |number: &str| numbers.iter().any(|line| line.trim_start_matches("! ").starts_with(number));
@@ -124,9 +124,9 @@ fn a_single_call_between_two_mistakes_is_not_folded() {
     assert_eq!(text.matches('…').count(), 2 * 2, "{text}");
 }
 
-/// C4, C6: it waited, so it stands in two lines.
+/// C4, C6: the close waited, so it has two lines.
 #[test]
-fn the_timeline_names_a_mistake_where_its_call_returns() {
+fn the_timeline_shows_a_mistake_at_the_return_of_its_call() {
     let mut hand = Hand::new(Contract::Documented);
     hand.initialize(1).unwrap();
     let session = hand.open(1);
@@ -144,8 +144,8 @@ fn the_timeline_names_a_mistake_where_its_call_returns() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2 * ProptestConfig::default().cases))]
 
-    /// Handles that nobody keeps in order, up to 16 threads, long paths; and nothing is wider than
-    /// a terminal.
+    /// The calls come from up to 16 threads, with handles that need not be open and with long
+    /// paths.
     #[test]
     fn any_journal_is_printed_within_100_columns(
         contract in 0..2_usize,

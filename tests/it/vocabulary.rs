@@ -1,4 +1,4 @@
-//! How calls and numbers read.
+//! How calls, codes and errors are shown.
 
 use dism_emu::machine::Call;
 use dism_emu::{
@@ -62,7 +62,7 @@ fn numbers_are_those_of_the_header() {
     for gap in [2, 0xC004_0000, 0xC004_0008, 0xC004_0010] {
         assert_eq!(Hresult::new(gap).name(), None);
     }
-    // The names that the crate itself answers with.
+    // The codes of the crate's own errors.
     assert_eq!(Error::NotInitialized.code(), Hresult::new(0xC004_0001));
     assert_eq!(Error::OpenSessionHandles.code(), Hresult::new(0xC004_0003));
     assert_eq!(Error::OutOfNumbers.code(), Hresult::new(0x8007_000E));
@@ -96,7 +96,7 @@ fn names_and_texts_are_in_one_table() {
 
 /// `HRESULT_FROM_WIN32`.
 #[test]
-fn a_win32_error_becomes_a_failure_and_what_is_no_such_error_stays_as_it_is() {
+fn from_win32_wraps_win32_errors_and_keeps_other_numbers() {
     let wrapped = [(0, 0), (740, 0x8007_02E4), (0xFFFF, 0x8007_FFFF), (0x1_0005, 0x8007_0005)];
     let kept = [0x8000_0000, 0x8007_0005, 0xC004_0003, u32::MAX].map(|it| (it, it));
     for (error, number) in wrapped.into_iter().chain(kept) {
@@ -106,7 +106,7 @@ fn a_win32_error_becomes_a_failure_and_what_is_no_such_error_stays_as_it_is() {
 }
 
 #[test]
-fn an_error_is_its_code_and_its_text_ends_with_it() {
+fn an_error_converts_to_its_code_and_its_text_ends_with_it() {
     let session = Session::from_raw(7);
     let code = Hresult::DISMAPI_E_BUSY;
     let texts = [
@@ -124,7 +124,7 @@ fn an_error_is_its_code_and_its_text_ends_with_it() {
     ];
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);
-        // A chain of causes must not say the same twice.
+        // A chain of causes must not repeat a text.
         assert!(std::error::Error::source(&error).is_none(), "{error}");
         assert_eq!(Hresult::from(error), error.code());
         assert_eq!(i32::from(error), i32::from(error.code()));
@@ -132,7 +132,7 @@ fn an_error_is_its_code_and_its_text_ends_with_it() {
 }
 
 #[test]
-fn a_contract_has_a_name_that_can_be_read_back() {
+fn the_name_of_a_contract_can_be_parsed() {
     assert_eq!(Contract::ALL, [Contract::Documented, Contract::Recorded]);
     for contract in Contract::ALL {
         let name = contract.to_string();

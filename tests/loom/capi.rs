@@ -1,4 +1,4 @@
-//! The C functions, in every schedule: the process behind them, and its races.
+//! The C functions in every schedule: their process and its races.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -21,7 +21,7 @@ fn counted(name: &str, model: impl Fn() + Send + Sync + 'static) {
     assert!(schedules > 1, "a race has more than one schedule");
 }
 
-/// Nobody has started a process: the first call makes it, and there is one.
+/// If no test has started a process, the first call creates one, and only one.
 #[test]
 fn i5_the_first_use_from_two_threads_makes_one_process() {
     counted("first use", || {
@@ -48,7 +48,7 @@ fn s5_two_shutdowns_through_the_exports_have_one_winner() {
 }
 
 #[test]
-fn d3_of_two_deletes_of_one_pointer_one_wins() {
+fn d3_one_of_two_deletes_of_a_pointer_succeeds() {
     counted("two deletes", || {
         let process = process(Contract::Documented);
         deletes_race();
@@ -56,17 +56,17 @@ fn d3_of_two_deletes_of_one_pointer_one_wins() {
     });
 }
 
-/// The allocator may give the block that is deleted to whoever asks next: what lies at an address
-/// is never deleted by whom it was not handed to.
+/// The allocator may reuse the deleted block for the next message at once. A delete of the first
+/// message never frees the second.
 #[test]
-fn d3_a_delete_that_comes_too_late_leaves_the_next_block_alone() {
+fn d3_a_late_delete_does_not_free_the_next_block() {
     counted("a delete against a hand-out", || {
         let process = process(Contract::Documented);
         assert_eq!(close(2), DOWN);
         let first = message();
         let other = thread::spawn(move || delete(first));
         let second = message();
-        // Only where it is not the same address can it tell which block is meant.
+        // A delete can tell the two messages apart only if their addresses differ.
         let late = if second == first { Hresult::S_OK } else { delete(first) };
         let deleted = other.join().unwrap();
         if second == first {
@@ -81,7 +81,7 @@ fn d3_a_delete_that_comes_too_late_leaves_the_next_block_alone() {
     });
 }
 
-/// A second guard waits for the first, and finds a process of its own.
+/// A second guard waits for the first one, and has a process of its own.
 #[test]
 fn two_guards_take_turns() {
     counted("two guards", || {

@@ -1,4 +1,4 @@
-//! What a test scripts and holds, in every schedule.
+//! Rules, holds and verification in every schedule.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,10 +13,10 @@ use crate::explore;
 use crate::named::under_both;
 use crate::races::{ENDS, a_callback_panics, apart, held, shutdowns_during_a_close};
 use crate::support::{
-    BUSY, Double, Guard, IMAGE, Lifecycle, OTHER, replays, said, start, unverified,
+    BUSY, Double, Guard, IMAGE, Lifecycle, OTHER, panic_message, replays, start, unverified,
 };
 
-/// `call` from two threads, with a rule that fails one call of the function.
+/// Makes `call` on two threads, with a rule that makes one call of the function fail.
 fn one_of_two_fails<D: Double, T: Send + 'static>(
     emulator: &D,
     function: Function,
@@ -91,7 +91,7 @@ fn p5_a_dead_host_disconnects_exactly_one_of_two_operations() {
 }
 
 #[test]
-fn a_rule_that_is_taken_back_meets_a_call_or_does_not() {
+fn a_rule_that_is_taken_back_races_a_call() {
     under_both("a rule taken back against a call", |emulator| {
         let dism = emulator.dism();
         dism.initialize().unwrap();
@@ -108,7 +108,7 @@ fn a_rule_that_is_taken_back_meets_a_call_or_does_not() {
 }
 
 #[test]
-fn a_rule_counts_every_one_of_two_callers() {
+fn a_rule_counts_the_calls_of_both_threads() {
     under_both("two calls against the second of a rule", |emulator| {
         let dism = emulator.dism();
         dism.initialize().unwrap();
@@ -129,7 +129,7 @@ pub(crate) fn a_hold_before_a_shutdown(emulator: impl Double) {
             assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
         };
         let hold = emulator.hold_before(Function::Shutdown);
-        // The hold catches one thread, and that is the other one by now.
+        // The hold catches only one thread, and it has already caught the other one.
         let shut_down = held(&dism, hold, Lifecycle::shutdown, act, end);
         assert_eq!(shut_down, Err(Error::NotInitialized));
     }
@@ -137,12 +137,12 @@ pub(crate) fn a_hold_before_a_shutdown(emulator: impl Double) {
 }
 
 #[test]
-fn a_thread_is_held_before_its_call_and_let_go() {
+fn a_thread_is_held_before_its_call_and_released() {
     under_both("a hold before a shutdown", a_hold_before_a_shutdown);
 }
 
 #[test]
-fn a_thread_is_held_before_it_returns_and_let_go() {
+fn a_thread_is_held_before_it_returns_and_released() {
     under_both("a hold before a shutdown returns", |emulator| {
         let dism = emulator.dism();
         for end in ENDS {
@@ -161,7 +161,7 @@ fn a_thread_is_held_before_it_returns_and_let_go() {
 }
 
 #[test]
-fn p2_a_thread_is_held_in_an_operation_and_let_go() {
+fn p2_a_thread_is_held_in_an_operation_and_released() {
     under_both("a hold in an operation, another one waits", |emulator| {
         let dism = emulator.dism();
         let session = start(&dism);
@@ -195,8 +195,8 @@ fn s2_a_close_that_is_held_between_closing_and_gone_fails_every_shutdown() {
     });
 }
 
-/// The shutdown comes from a third thread, at any time: it fails as long as the close is held, and
-/// otherwise if and only if it comes before the session is gone.
+/// A third thread shuts down at any time. Its shutdown fails as long as the close is held, and
+/// after that if and only if it comes before the session is gone.
 #[test]
 fn s2_a_close_that_is_held_races_a_shutdown() {
     under_both("a hold in a close, a shutdown at any time", |emulator| {
@@ -228,7 +228,8 @@ pub(crate) fn a_hold_in_a_close_against_an_operation(emulator: impl Double + 'st
     let operated = dism.operate(session, || {
         let closer = apart(&dism, move |dism| dism.close(session));
         hold.wait();
-        // Both may wake the closer, and only both together let it go.
+        // The end of the operation and the release may each wake the closer. It needs both to go
+        // on.
         others = Some((closer, thread::spawn(move || hold.release())));
     });
     operated.unwrap();
@@ -240,7 +241,7 @@ pub(crate) fn a_hold_in_a_close_against_an_operation(emulator: impl Double + 'st
 }
 
 #[test]
-fn c4_a_close_that_is_let_go_waits_for_the_operation_that_is_left() {
+fn c4_a_close_that_is_released_waits_for_the_remaining_operation() {
     under_both("a hold in a close against an operation", a_hold_in_a_close_against_an_operation);
 }
 
@@ -258,7 +259,7 @@ pub(crate) fn a_hold_dropped_before_a_close(emulator: impl Double) {
 }
 
 #[test]
-fn a_hold_that_is_dropped_meets_a_thread_or_does_not() {
+fn a_hold_that_is_dropped_races_a_thread() {
     let points = [
         ("before", Hold::before(Function::CloseSession)),
         ("closing", Hold::closing()),
@@ -277,7 +278,7 @@ fn a_hold_that_is_dropped_meets_a_thread_or_does_not() {
 }
 
 #[test]
-fn a_hold_in_an_operation_that_is_dropped_meets_a_thread_or_does_not() {
+fn a_hold_in_an_operation_that_is_dropped_races_a_thread() {
     under_both("a hold in an operation dropped as a thread comes", |emulator| {
         let dism = emulator.dism();
         let session = start(&dism);
@@ -302,8 +303,8 @@ pub(crate) fn a_hold_on_two_threads(emulator: impl Double) {
     });
     hold.wait();
     let passed = through.iter().filter(|it| it.load(Ordering::SeqCst)).count();
-    assert!(passed < 2, "nobody is held");
-    // The third to come: were it caught too, nobody would be left to let it go.
+    assert!(passed < 2, "no thread is held");
+    // If this third thread were caught, too, no thread would be left to release the hold.
     dism.last_error().unwrap();
     hold.release();
     callers.into_iter().for_each(|caller| caller.join().unwrap());
@@ -314,8 +315,8 @@ fn a_hold_catches_exactly_one_of_two_threads() {
     under_both("a hold on two threads", a_hold_on_two_threads);
 }
 
-/// Each hold wakes its own thread, in whatever order they are released: who wakes only one of
-/// those that wait may wake the wrong one.
+/// Each hold wakes its own thread, in whatever order the holds are released. A release that wakes
+/// only one waiting thread may wake the wrong one.
 pub(crate) fn two_holds(emulator: impl Double) {
     let dism = emulator.dism();
     dism.initialize().unwrap();
@@ -333,13 +334,13 @@ pub(crate) fn two_holds(emulator: impl Double) {
     let [first, second] = holds;
     second.release();
     assert_eq!(two.join().unwrap(), Ok(Hresult::S_OK));
-    assert!(!through.load(Ordering::SeqCst), "it was let go by another's hold");
+    assert!(!through.load(Ordering::SeqCst), "it was released by the hold of another thread");
     first.release();
     assert_eq!(one.join().unwrap(), Ok(None));
 }
 
 #[test]
-fn two_holds_let_go_one_thread_each() {
+fn two_holds_release_one_thread_each() {
     under_both("two holds, the second released first", two_holds);
 }
 
@@ -378,7 +379,7 @@ pub(crate) fn two_deletes(emulator: impl Double) {
 }
 
 #[test]
-fn d3_memory_that_two_threads_delete_has_one_winner() {
+fn d3_one_of_two_deletes_of_the_same_memory_succeeds() {
     under_both("two deletes", two_deletes);
 }
 
@@ -403,7 +404,7 @@ fn d1_two_threads_are_never_handed_the_same_memory() {
 }
 
 #[test]
-fn a_progress_callback_runs_under_no_lock() {
+fn no_lock_is_held_during_a_progress_callback() {
     under_both("a progress callback against an operation", |emulator| {
         let dism = emulator.dism();
         let session = start(&dism);
@@ -412,7 +413,7 @@ fn a_progress_callback_runs_under_no_lock() {
         let flag = performing.clone();
         let other = apart(&dism, move |dism| {
             let _operation = dism.operation(session, Function::GetFeatures).unwrap();
-            // P2: the callback's operation lasts as long as its callback.
+            // P2: an operation lasts as long as its callback.
             assert!(!flag.load(Ordering::SeqCst), "two operations at once");
         });
         let _steps = emulator
@@ -431,7 +432,7 @@ fn a_progress_callback_runs_under_no_lock() {
     });
 }
 
-/// Two threads that use a session each, and make no mistake.
+/// Runs two threads that use a session each and make no mistake.
 fn two_blameless_threads(dism: &Dism) {
     dism.initialize().unwrap();
     let other = apart(dism, |dism| {
@@ -463,8 +464,8 @@ fn a_rule_that_never_fired_is_reported_in_every_schedule() {
     });
 }
 
-/// The drop of the emulator verifies what its client did until then. It neither waits for the client
-/// nor keeps it from going on. Under one contract: nothing here differs between the two.
+/// Dropping the emulator verifies what its client did until then. It neither waits for the client
+/// nor stops it. One contract is enough: nothing here differs between the two.
 #[test]
 fn an_emulator_is_dropped_while_another_thread_is_in_a_call() {
     // How often the drop came after the shutdown, and how often before it.
@@ -479,9 +480,9 @@ fn an_emulator_is_dropped_while_another_thread_is_in_a_call() {
             assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
             assert_eq!(dism.shutdown(), Ok(Hresult::S_OK));
         });
-        // From here on the close may be anywhere, also woken from its wait and not yet through.
+        // From here on the close may be at any point: it may have been woken and not returned yet.
         assert_eq!(operation.end(), Ok(Hresult::S_OK));
-        let verdict = catch_unwind(AssertUnwindSafe(|| drop(emulator))).map_err(said);
+        let verdict = catch_unwind(AssertUnwindSafe(|| drop(emulator))).map_err(panic_message);
         counters[usize::from(verdict.is_err())].fetch_add(1, Ordering::Relaxed);
         if let Err(report) = verdict {
             assert!(report.contains("never shut down"), "{report}");
@@ -494,14 +495,14 @@ fn an_emulator_is_dropped_while_another_thread_is_in_a_call() {
     assert!(after > 0 && before > 0, "the drop comes at any time");
 }
 
-/// That a hold which nobody releases is found, as its docs say: a model has no deadline.
+/// A model has no deadline, so a hold that is never released is reported as a deadlock.
 #[test]
 #[should_panic(expected = "deadlock")]
 fn a_hold_that_is_never_released_is_a_deadlock() {
     explore(|| {
         let emulator = unverified().build();
         let dism = emulator.dism();
-        // Its drop calls loom as loom gives up, and must not hide what loom has to say.
+        // Its drop calls loom while loom panics, and must not hide loom's message.
         let _hold = emulator.hold(Hold::before(Function::Initialize));
         dism.initialize().unwrap();
     });

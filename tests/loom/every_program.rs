@@ -4,8 +4,8 @@ use crate::explore_program;
 use crate::programs::{ACTS, Act, Program, STARTS};
 use dism_emu::Contract;
 
-/// Every pair of threads with one or two calls each, from every start, under both contracts; of
-/// two pairs that differ in the order of their threads, one.
+/// Every pair of threads with one or two calls each, from every start, under both contracts. Two
+/// pairs that differ only in the order of their threads count as one.
 #[test]
 fn every_pair_of_threads_with_up_to_two_calls() {
     let one = ACTS.iter().map(|act| vec![*act]);
@@ -17,7 +17,7 @@ fn every_pair_of_threads_with_up_to_two_calls() {
     assert_eq!(explore_all(pairs), 2 * 4 * (30 * 31 / 2));
 }
 
-/// Every three threads with one call each, likewise.
+/// Every three threads with one call each, in the same way.
 #[test]
 fn every_three_threads_with_one_call() {
     let threes = ACTS.iter().enumerate().flat_map(|(first, a)| {
@@ -28,7 +28,7 @@ fn every_three_threads_with_one_call() {
     assert_eq!(explore_all(threes), 2 * 4 * (5 * 6 * 7 / 6));
 }
 
-/// Explores each from every start under both contracts, and gives the number of programs.
+/// Explores the programs from every start under both contracts, and returns how many there are.
 fn explore_all(programs: impl Iterator<Item = Vec<Vec<Act>>>) -> usize {
     let (mut count, mut schedules, mut most) = (0, 0, (0, String::new()));
     for threads in programs {

@@ -1,14 +1,11 @@
-//! What holds in every schedule, under loom.
+//! Models that loom explores in every schedule.
 //!
 //!     RUSTFLAGS="--cfg loom" cargo test --profile model --features loom,capi --test loom
 //!
-//! Every model here is unbounded: what holds of it holds in every schedule.
+//! Every model here is unbounded, so its assertions hold in every schedule.
 
 #![cfg(any(loom, dism_loom))]
-#![cfg_attr(
-    feature = "capi",
-    allow(unsafe_code, reason = "it stands for a program that calls C functions")
-)]
+#![cfg_attr(feature = "capi", allow(unsafe_code, reason = "a program that calls C functions"))]
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -40,16 +37,16 @@ mod twins;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use programs::{Program, Seen};
+use programs::{Observed, Program};
 
 const _: () = assert!(dism_emu::MODEL_CHECKED);
 
-/// Runs a model over all its schedules and gives their number.
+/// Runs a model in all its schedules and returns their number.
 pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) -> usize {
     let schedules = Arc::new(AtomicUsize::new(0));
     let counter = schedules.clone();
     let mut builder = loom::model::Builder::new();
-    // Not from the environment: a bound there would make "every schedule" a lie.
+    // Not from the environment: with a bound there, "every schedule" would be false.
     builder.preemption_bound = None;
     builder.max_branches = 10_000;
     builder.check(move || {
@@ -59,8 +56,8 @@ pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) -> usize {
     schedules.load(Ordering::Relaxed)
 }
 
-/// Runs a thread of a program and gives what joins it.
-pub(crate) fn spawn(thread: Box<dyn FnOnce() -> Seen + Send>) -> impl FnOnce() -> Seen {
+/// Starts a thread of a program and returns a closure that joins it.
+pub(crate) fn spawn(thread: Box<dyn FnOnce() -> Observed + Send>) -> impl FnOnce() -> Observed {
     let handle = loom::thread::spawn(thread);
     || handle.join().expect("no thread panics")
 }

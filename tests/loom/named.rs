@@ -1,4 +1,4 @@
-//! The races that have a name.
+//! Models of single races.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::races::{initializes_race, shutdowns_race, two_threads_fail};
 use crate::support::{Double, IMAGE, Lifecycle, unverified};
 use crate::{explore, explore_program};
 
-/// `model` under each contract, with a fresh process each time.
+/// Explores `model` under each contract, with a fresh process each time.
 pub(crate) fn under_both(name: &str, model: fn(Emulator)) {
     for contract in Contract::ALL {
         let schedules = explore(move || {
@@ -61,7 +61,7 @@ fn s2_a_shutdown_that_fails_changes_nothing() {
             assert_eq!(other.shutdown(), Err(Error::OpenSessionHandles));
             assert_eq!(other.shutdown(), Err(Error::OpenSessionHandles));
         });
-        // Whatever the shutdowns do in between, the session stays usable, and so does the rest.
+        // Whatever the shutdowns do meanwhile, the session and its image stay usable.
         let operation = dism.operation(session, Function::GetFeatures).unwrap();
         assert_eq!(operation.end_with(Hresult::S_OK), Ok(Hresult::S_OK));
         assert_eq!(dism.open_session(IMAGE), Ok(session));
@@ -98,7 +98,7 @@ pub(crate) fn close_against_an_operation(emulator: impl Double) {
     let dism = emulator.dism();
     dism.initialize().unwrap();
     let session = dism.open(IMAGE).unwrap();
-    // Not seen by the model: it orders nothing.
+    // The model does not see this flag, so it orders nothing.
     let performing = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let flag = performing.clone();
     let other = dism.clone();
@@ -119,7 +119,7 @@ pub(crate) fn close_against_an_operation(emulator: impl Double) {
 }
 
 #[test]
-fn c4_close_drains() {
+fn c4_a_close_waits_for_an_operation() {
     under_both("close against an operation", close_against_an_operation);
 }
 
@@ -143,8 +143,8 @@ fn c5_two_closes_of_one_reference_have_one_winner() {
     });
 }
 
-/// Two threads wait for different sessions, so whoever passes a turn on must not wake only the
-/// other one.
+/// Two threads wait for different sessions, so the end of an operation must not wake only the
+/// thread of the other session.
 pub(crate) fn turns_on_two_sessions(emulator: impl Double) {
     let dism = emulator.dism();
     dism.initialize().unwrap();
@@ -164,7 +164,7 @@ pub(crate) fn turns_on_two_sessions(emulator: impl Double) {
 }
 
 #[test]
-fn p2_a_turn_wakes_whoever_waits_for_it() {
+fn p2_the_end_of_an_operation_wakes_the_next_thread() {
     under_both("turns on two sessions", turns_on_two_sessions);
 }
 
@@ -202,7 +202,7 @@ fn e1_the_last_error_is_per_thread() {
     under_both("last errors", last_errors);
 }
 
-/// Three threads, with everything that holds of every program.
+/// Explores a program of three threads, with the checks of every program.
 fn three(name: &str, start: Start, threads: [&[Act]; 3]) {
     for contract in Contract::ALL {
         let threads = threads.iter().map(|acts| acts.to_vec()).collect();
@@ -234,8 +234,8 @@ fn a_close_drains_two_operations() {
     three("a close, two operations and a shutdown", Start::OneSession, threads);
 }
 
-/// With a thread for each it takes minutes, so under one contract: with a count of one, and no
-/// initialize in it, the two go the same way.
+/// With a thread for each call it takes minutes, so it runs under one contract. With a count of one
+/// and no initialize, both contracts behave the same.
 #[test]
 fn a_close_drains_two_operations_against_a_shutdown() {
     let threads = vec![vec![Operate], vec![Operate], vec![Close], vec![Shutdown]];

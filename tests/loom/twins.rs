@@ -1,5 +1,5 @@
-//! Emulators that are wrong in one place each: the models have to catch them, or they would prove
-//! nothing of the right one.
+//! Twins: emulators that are wrong in one point each. If the models did not catch them, they would
+//! prove nothing about the right one.
 
 use std::sync::Arc;
 
@@ -13,52 +13,52 @@ use crate::programs::{Act, Act::*, Program, Start};
 use crate::support::{Answer, BUSY, Double, Guard, Lifecycle};
 use crate::{explore, spawn};
 
-/// Where a twin is wrong.
+/// What is wrong with a twin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
     None,
 
     /// Decides under one lock and acts under another.
     DecidesApart,
-    /// Writes the journal after the state's lock was let go.
+    /// Writes the journal after it has released the lock of the state.
     JournalsApart,
-    /// Takes all threads for one.
+    /// Has one number for all threads.
     OneThread,
 
     /// Performs an operation before it is its turn.
     OperatesAtOnce,
-    /// Closes without a wait for operations.
+    /// Closes without waiting for operations.
     ClosesAtOnce,
-    /// Looks whether it is its turn only before it sleeps.
+    /// Checks whether its turn has come only before it sleeps.
     TakesAnyTurn,
-    /// Looks whether it is its turn under one lock and goes to sleep under another.
+    /// Checks whether its turn has come under one lock and goes to sleep under another.
     SleepsThroughItsTurn,
-    TurnWakesNobody,
+    TurnWakesNoThread,
     TurnWakesOne,
     /// Wakes the others before it ends its operation.
     TurnWakesTooSoon,
 
-    /// Looks how often a rule has fired under one lock and counts under another.
+    /// Checks whether a rule fires under one lock and counts that under another.
     CountsApart,
 
-    /// A hold catches every thread that comes.
+    /// A hold catches every thread that reaches it.
     CatchesAll,
-    /// Does not wait for a thread to come to a hold.
-    WaitsForNobody,
-    ArrivalWakesNobody,
-    /// Goes on when it is woken, whatever its hold says.
+    /// Does not wait until a thread reaches a hold.
+    DoesNotWait,
+    ArrivalWakesNoThread,
+    /// Goes on when it is woken, even if its hold is still set.
     LeavesAnyHold,
-    /// Looks whether its hold was released under one lock and goes to sleep under another.
+    /// Checks whether its hold was released under one lock and goes to sleep under another.
     SleepsThroughItsRelease,
-    ReleaseWakesNobody,
-    /// Wakes the held thread before it takes the hold away.
+    ReleaseWakesNoThread,
+    /// Wakes the held thread before it removes the hold.
     ReleaseWakesTooSoon,
-    /// Takes all holds away.
+    /// Removes all holds.
     ReleasesAll,
     DropDoesNotRelease,
 }
 
-/// The public machine behind a lock, as anybody might write it.
+/// A simple emulator: the public machine behind a lock.
 #[derive(Clone)]
 struct Twin(Arc<Shared>);
 
@@ -67,14 +67,14 @@ struct Shared {
     core: Mutex<Core>,
     /// An operation has ended.
     turn: Condvar,
-    /// A thread came to a hold, or a hold was released.
+    /// A thread has reached a hold, or a hold was released.
     held: Condvar,
 }
 
 struct Core {
     machine: Machine,
     steps: Vec<Step>,
-    /// Who waits, and for which session.
+    /// The threads that wait, and the sessions that they wait for.
     waits: Vec<(ThreadNumber, Session)>,
     /// The function whose next call fails.
     rule: Option<Function>,
@@ -127,7 +127,7 @@ impl Twin {
         if self.is(Flaw::OneThread) { ThreadNumber::new(1) } else { ThreadNumber::current() }
     }
 
-    /// A call that begins here.
+    /// Takes the first step of a call.
     fn take(&self, function: Function, mut call: Call) -> Outcome {
         let mut core = self.stop(self.lock(), Point::Before(function));
         if core.rule == Some(function) {
@@ -177,7 +177,7 @@ impl Twin {
         core.waits.retain(|it| *it != wait);
     }
 
-    /// Stops the thread here if a hold says so.
+    /// Stops the thread if there is a hold at this point.
     fn stop<'a>(&'a self, mut core: MutexGuard<'a, Core>, point: Point) -> MutexGuard<'a, Core> {
         let catches_all = self.is(Flaw::CatchesAll);
         let mut holds = core.holds.iter_mut();
@@ -185,7 +185,7 @@ impl Twin {
         let Some(Hold { id, has_thread, .. }) = caught else { return core };
         let id = *id;
         *has_thread = true;
-        if !self.is(Flaw::ArrivalWakesNobody) {
+        if !self.is(Flaw::ArrivalWakesNoThread) {
             self.0.held.notify_all();
         }
         while core.holds.iter().any(|it| it.id == id) {
@@ -209,7 +209,7 @@ impl Twin {
     }
 }
 
-/// Its two faces are one: what the code under test gets is another of itself.
+/// The test and the code under test use the same type.
 impl Double for Twin {
     type Dism = Self;
     type Guard = TwinGuard;
@@ -272,7 +272,7 @@ impl Lifecycle for Twin {
         let mut waits = core.waits.iter();
         if waits.any(|(thread, on)| *on == session && core.machine.is_ready(*thread, session)) {
             match self.0.flaw {
-                Flaw::TurnWakesNobody | Flaw::TurnWakesTooSoon => {}
+                Flaw::TurnWakesNoThread | Flaw::TurnWakesTooSoon => {}
                 Flaw::TurnWakesOne => self.0.turn.notify_one(),
                 _ => self.0.turn.notify_all(),
             }
@@ -330,7 +330,7 @@ impl TwinGuard {
         }
         twin.lock().holds.retain(|it| it.id != *id && !twin.is(Flaw::ReleasesAll));
         match twin.0.flaw {
-            Flaw::ReleaseWakesNobody | Flaw::ReleaseWakesTooSoon => {}
+            Flaw::ReleaseWakesNoThread | Flaw::ReleaseWakesTooSoon => {}
             _ => twin.0.held.notify_all(),
         }
     }
@@ -340,7 +340,7 @@ impl Guard for TwinGuard {
     fn wait(&self) {
         let mut core = self.twin.lock();
         while core.holds.iter().any(|it| it.id == self.id && !it.has_thread)
-            && !self.twin.is(Flaw::WaitsForNobody)
+            && !self.twin.is(Flaw::DoesNotWait)
         {
             core = self.twin.0.held.wait(core).unwrap();
         }
@@ -353,7 +353,7 @@ impl Guard for TwinGuard {
 
 impl Drop for TwinGuard {
     fn drop(&mut self) {
-        // A model that was given up has no lock any more.
+        // After loom has stopped a model, its lock cannot be used.
         if !self.twin.is(Flaw::DropDoesNotRelease) && !std::thread::panicking() {
             self.end();
         }
@@ -377,7 +377,8 @@ fn two_operations_and_a_close(twin: Twin) {
     program(&twin, Start::OneSession, &[&[Operate], &[Operate], &[Close]]);
 }
 
-/// What the models catch in a twin is its flaw. Without two holds: they have millions of schedules.
+/// So what the models catch in a twin is its flaw. `two_holds` is not among them: it has millions
+/// of schedules.
 #[test]
 fn a_twin_without_a_flaw_is_right() {
     let models: [fn(Twin); 17] = [
@@ -404,12 +405,12 @@ fn a_twin_without_a_flaw_is_right() {
     }
 }
 
-/// A test for each twin: its flaw, the model that catches it, and what that says.
+/// A test for each twin: its flaw, the model that catches it, and part of the panic message.
 macro_rules! twins {
-    ($($test:ident: $flaw:ident, $model:ident, $says:literal;)+) => {
+    ($($test:ident: $flaw:ident, $model:ident, $message:literal;)+) => {
         $(
             #[test]
-            #[should_panic(expected = $says)]
+            #[should_panic(expected = $message)]
             fn $test() {
                 explore(|| $model(Twin::new(Flaw::$flaw)));
             }
@@ -432,23 +433,24 @@ twins! {
     c4_a_close_that_does_not_wait: ClosesAtOnce, close_against_an_operation, "closed while in use";
     c4_a_close_that_was_held_does_not_wait:
         ClosesAtOnce, a_hold_in_a_close_against_an_operation, "closed, and not gone";
-    c4_a_close_that_overtakes: TakesAnyTurn, two_operations_and_a_close, "out of turn";
-    p2_no_second_look: TakesAnyTurn, turns_on_two_sessions, "NothingToEnd";
+    c4_a_close_that_overtakes_an_operation: TakesAnyTurn, two_operations_and_a_close, "out of turn";
+    p2_a_wait_that_does_not_check_again: TakesAnyTurn, turns_on_two_sessions, "NothingToEnd";
     p2_a_lost_wake_up: SleepsThroughItsTurn, two_operations, "deadlock";
-    p2_a_turn_that_wakes_nobody: TurnWakesNobody, close_against_an_operation, "deadlock";
+    p2_a_turn_that_wakes_no_thread: TurnWakesNoThread, close_against_an_operation, "deadlock";
     p2_a_turn_that_wakes_one: TurnWakesOne, turns_on_two_sessions, "deadlock";
     p2_a_turn_that_wakes_too_soon: TurnWakesTooSoon, two_operations, "deadlock";
 
     a_rule_that_looks_before_it_counts: CountsApart, a_rule_for_one_of_two_shutdowns, "fired for";
 
     a_hold_that_catches_all: CatchesAll, a_hold_on_two_threads, "deadlock";
-    a_wait_that_does_not_wait: WaitsForNobody, a_hold_before_a_shutdown, "deadlock";
-    an_arrival_that_wakes_nobody: ArrivalWakesNobody, a_hold_before_a_shutdown, "deadlock";
-    a_held_thread_without_a_second_look: LeavesAnyHold, two_holds, "let go by another's hold";
+    a_wait_that_does_not_wait: DoesNotWait, a_hold_before_a_shutdown, "deadlock";
+    an_arrival_that_wakes_no_thread: ArrivalWakesNoThread, a_hold_before_a_shutdown, "deadlock";
+    a_held_thread_that_does_not_check_again:
+        LeavesAnyHold, two_holds, "released by the hold of another";
     a_hold_that_looks_before_it_sleeps:
         SleepsThroughItsRelease, a_hold_dropped_before_a_close, "deadlock";
-    a_release_that_wakes_nobody: ReleaseWakesNobody, a_hold_before_a_shutdown, "deadlock";
+    a_release_that_wakes_no_thread: ReleaseWakesNoThread, a_hold_before_a_shutdown, "deadlock";
     a_release_that_wakes_too_soon: ReleaseWakesTooSoon, a_hold_dropped_before_a_close, "deadlock";
-    a_release_of_all_holds: ReleasesAll, two_holds, "let go by another's hold";
+    a_release_of_all_holds: ReleasesAll, two_holds, "released by the hold of another";
     a_drop_that_does_not_release: DropDoesNotRelease, a_hold_dropped_before_a_close, "deadlock";
 }

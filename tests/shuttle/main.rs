@@ -1,9 +1,9 @@
-//! Longer programs on more threads than loom can explore, sampled by shuttle.
+//! Longer programs on more threads than loom can explore. Shuttle samples their schedules.
 //!
 //!     RUSTFLAGS="--cfg shuttle" cargo test --profile model --features shuttle --test shuttle
 //!
-//! Sampled is not proved: the exhaustive part is in `tests/loom`. Every run prints its seed, and
-//! `DISM_EMU_SEED` sets it, so a failure can be had again.
+//! A sample proves nothing: the exhaustive part is in `tests/loom`. Every run prints its seed, and
+//! `DISM_EMU_SEED` sets it, so that a failure can be reproduced.
 
 #![cfg(any(shuttle, dism_shuttle))]
 #![allow(
@@ -25,7 +25,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dism_emu::machine::{Call, Effect};
 use dism_emu::{Contract, Emulator, Function, Hold, Hresult, Rule};
-use programs::{ACTS, Program, STARTS, Seen};
+use programs::{ACTS, Observed, Program, STARTS};
 use races::{apart, at_once, shutdowns_race};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
@@ -52,7 +52,7 @@ fn sample(scheduler: impl Scheduler + 'static, model: impl Fn() + Send + Sync + 
     assert_eq!(schedules, ITERATIONS);
 }
 
-/// A program drawn anew for each schedule, by the same seed: three to six threads, up to six
+/// Draws a new program for each schedule, by the same seed: three to six threads, with up to six
 /// calls each.
 fn drawn_program() {
     let mut random = thread_rng();
@@ -63,7 +63,7 @@ fn drawn_program() {
     let program = Program { contract, start: STARTS[random.gen_range(0..4)], threads };
     program.run(|thread| {
         let handle = thread::spawn(thread);
-        || -> Seen { handle.join().expect("no thread panics") }
+        || -> Observed { handle.join().expect("no thread panics") }
     });
 }
 
@@ -79,7 +79,7 @@ fn drawn_programs_under_pct() {
     sample(PctScheduler::new_from_seed(seed, 4, ITERATIONS), drawn_program);
 }
 
-/// S5 for more threads than loom allows.
+/// S5 on more threads than loom allows.
 #[test]
 fn s5_sixteen_shutdowns_have_one_winner() {
     let seed = seed("sixteen shutdowns, PCT, depth 3");
@@ -103,7 +103,7 @@ fn a_rule_for_three_calls_fires_for_three_of_eight_callers() {
         assert_eq!(rule.fired(), 3);
         let journal = emulator.journal();
         journal.replay().unwrap();
-        // The first two calls pass, the next three are answered, whoever makes them.
+        // The first two calls are skipped, the next three are answered, on any threads.
         let calls =
             journal.steps().iter().filter(|it| *it.call.asked() == Call::CleanupMountpoints);
         let answered: Vec<_> = calls.map(|it| it.outcome != Ok(Effect::Called)).collect();
@@ -111,10 +111,10 @@ fn a_rule_for_three_calls_fires_for_three_of_eight_callers() {
     });
 }
 
-/// Six threads on two sessions, four of which are held once, at points of their own; whoever sets
-/// the holds releases them in an order drawn for each schedule.
+/// Six threads use two sessions. Four of them are held once, each at another point. The main thread
+/// releases the holds in an order drawn for each schedule.
 #[test]
-fn six_threads_are_held_and_let_go_in_any_order() {
+fn six_threads_are_held_and_released_in_any_order() {
     let seed = seed("holds among six threads, random");
     sample(RandomScheduler::new_from_seed(seed, ITERATIONS), || {
         let emulator = unverified().build();
@@ -134,7 +134,7 @@ fn six_threads_are_held_and_let_go_in_any_order() {
                 thread::spawn(move || dism.perform(session, function))
             })
             .collect();
-        // Three threads come to each session, one at least to each point of it.
+        // Three threads use each session, so at least one reaches each of its points.
         holds[0].wait();
         holds[2].wait();
         while !holds.is_empty() {
@@ -152,7 +152,7 @@ fn six_threads_are_held_and_let_go_in_any_order() {
     });
 }
 
-/// A close that is held between closing and gone, while five threads try to shut down.
+/// A close is held between closing and gone while five threads try to shut down.
 #[test]
 fn s2_a_close_that_is_held_fails_five_shutdowns() {
     let seed = seed("a hold in a close against five shutdowns, PCT, depth 3");

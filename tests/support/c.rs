@@ -1,4 +1,4 @@
-//! What programs in C do in several tests, and their races.
+//! Calls and races of C programs that several tests share.
 
 #![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
 
@@ -14,7 +14,7 @@ use crate::exports::{Given, code, export, first, text_at};
 use crate::races::at_once;
 use crate::support::unverified;
 
-/// A process of which nobody verifies anything.
+/// Starts a process that is not verified.
 pub fn process(contract: Contract) -> Process {
     Process::start(unverified().contract(contract))
 }
@@ -54,21 +54,22 @@ pub fn delete(address: usize) -> Hresult {
     call(Function::Delete, &given)
 }
 
-/// The address of this thread's last error message, which is handed out; 0 if there is none.
+/// Returns the address of this thread's last error message, which is handed out; 0 if there is
+/// none.
 pub fn message() -> usize {
     let given = Given::new(0, "");
     assert_eq!(call(Function::GetLastErrorMessage, &given), Hresult::S_OK);
     given.outs()[0]
 }
 
-/// The text of this thread's last error, if there is one.
+/// Returns the text of this thread's last error, if there is one.
 pub fn last_error() -> Option<String> {
     let address = message();
-    // SAFETY: what is not NULL was just handed out.
+    // SAFETY: an address that is not NULL was just handed out.
     (address != 0).then(|| unsafe { text_at(first::<DismString>(address).Value) })
 }
 
-/// D3: of two threads that delete one pointer one wins.
+/// D3: if two threads delete the same pointer, one of them succeeds.
 pub fn deletes_race() {
     close(0);
     let address = message();
@@ -77,11 +78,11 @@ pub fn deletes_race() {
     assert_eq!(codes, [Hresult::S_OK, Hresult::E_INVALIDARG]);
 }
 
-/// A test in a process of its own, `inside` which no other is meanwhile.
+/// Acts as a test with a process of its own. `inside` counts the tests that are in one.
 pub fn takes_its_turn(inside: &AtomicUsize) {
     let process = process(Contract::Documented);
     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "another test is in its process");
-    // Lets a test in that does not wait; a model sees nothing of it.
+    // Would let in a test that does not wait. A model does not see it.
     std::thread::yield_now();
     assert_eq!(initialize(), Hresult::S_OK);
     assert_eq!(process.emulator().state(), State::Up { count: 1, open_sessions: 0 });

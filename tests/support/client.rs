@@ -1,7 +1,7 @@
-//! A client on an emulator that compares everything it sees with the two references.
+//! A client of an emulator that compares everything it observes with the two references.
 //!
-//! The references take each instant of a call (rule X1) at the place where it has to be: at once,
-//! or for a call that is held on its way, where the hold says.
+//! The references take each instant of a call (rule X1) when it has to happen: at once, or, if a
+//! hold stops the call, before or after the stop, as the hold's point says.
 
 use std::sync::mpsc;
 use std::thread;
@@ -14,55 +14,56 @@ use dism_emu::{
 };
 
 use super::reference::{Answer, Reference};
-use super::rules::{Asking, Rules, Said};
+use super::rules::{Query, RuleSpec, Rules};
 use super::{
-    Act, Ending, Fires, Held, Names, Next, Pick, Point, RulePick, Which, result, unverified,
+    Act, Ending, Fires, Held, Next, Pick, Point, RulePick, SessionFilter, Which, result, unverified,
 };
 
-/// What a call gives: a value in the upper half, and below it the code that it returns, where it has
-/// a place for one.
+/// What a call returns: a value in the upper half, and in the lower half its code, if it can return
+/// one.
 pub type Answered = Result<u64, Hresult>;
 
-pub fn gives(value: u32, code: impl Into<Hresult>) -> u64 {
+/// Puts a value and a code together, as an [`Answered`] has them.
+pub fn pack(value: u32, code: impl Into<Hresult>) -> u64 {
     u64::from(value) << 32 | u64::from(code.into().number())
 }
 
 /// How the client reaches the emulator.
 #[derive(Clone, Copy)]
 pub struct Way {
-    /// Makes a call that is neither an end nor a part of one. An operation that is begun is ended.
+    /// Makes a whole call, not an end or another part of one. An operation that is begun is ended.
     pub make: fn(&Dism, &Call) -> Answered,
-    /// What differs behind the C functions.
+    /// How the C functions differ from the methods; `None` for the methods.
     pub c: Option<Differences>,
 }
 
-/// How the C functions differ from the methods: what they hand out, they hand out themselves; an
-/// operation ends before its function returns; and each returns a code.
+/// How the C functions differ from the methods: they hand out memory themselves, an operation ends
+/// before its function returns, and each returns a code.
 #[derive(Clone, Copy)]
 pub struct Differences {
-    /// What the function returns of an image without anything in it.
+    /// What the function returns for an empty image.
     pub unscripted: fn(Function) -> Hresult,
-    /// Whether the operation hands out memory where it succeeds.
+    /// Whether the operation hands out memory when it succeeds.
     pub hands_out: fn(Function) -> bool,
-    /// The operations that are exported.
+    /// Whether the function is an operation that is exported.
     pub is_exported: fn(Function) -> bool,
-    /// To be called after each call, from which the memory that it has handed out is known by its
-    /// number: a C function tells nothing but an address.
+    /// Is called after each call. It finds the numbers of the memory that the call has handed out,
+    /// since a C function returns only an address.
     pub note: fn(&Emulator),
 }
 
-/// Through the methods.
+/// Through the methods of [`Dism`].
 pub const RUST: Way = Way { make, c: None };
 
-/// How long to wait for what has to come; only a failing test waits that long.
+/// How long to wait for an event that has to happen. Only a failing test waits that long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs acts on a fresh emulator; fails where it and the references part.
+/// Runs acts on a fresh emulator. Fails at the first difference from the references.
 pub fn run(config: Config, acts: &[Act]) -> Result<(), String> {
     run_on(&unverified().config(config.clone()).build(), config, RUST, acts)
 }
 
-/// The same on an emulator that was not called yet.
+/// Does the same on an emulator that was not called yet.
 pub fn run_on(emulator: &Emulator, config: Config, way: Way, acts: &[Act]) -> Result<(), String> {
     let dism = emulator.dism();
     let mut client = Client::new(emulator, &dism, config, way);
@@ -70,7 +71,7 @@ pub fn run_on(emulator: &Emulator, config: Config, way: Way, acts: &[Act]) -> Re
     compared.map_err(|difference| format!("{difference}, after\n{}", emulator.journal()))
 }
 
-/// The main thread of a client, with what it keeps, and what is expected of the emulator.
+/// The main thread of a client, with what it has begun and scripted, and what it expects.
 struct Client<'a> {
     emulator: &'a Emulator,
     dism: &'a Dism,
@@ -83,7 +84,7 @@ struct Client<'a> {
     thread: u64,
 }
 
-/// What the references make of the calls, and the journal that there should be.
+/// The references, and the journal that the emulator should have.
 struct Expected {
     c: Option<Differences>,
     reference: Reference,
@@ -94,9 +95,9 @@ struct Expected {
 /// A call after its first instant.
 enum Started {
     Done(Answered),
-    /// Of an operation, with the result that is scripted for it.
+    /// An operation that has begun, with the result that is scripted for it.
     Performing(Session, Option<Hresult>),
-    /// Of a last close, the same.
+    /// A last close that has begun, with the answer that is scripted for it.
     Closing(Session, Option<Hresult>),
 }
 
@@ -107,11 +108,11 @@ impl Expected {
         answer
     }
 
-    /// The first instant of a call: if the contract lets it through, the rules are asked.
+    /// Takes the first instant of a call. Rules apply only if the contract allows the call.
     fn start(&mut self, thread: u64, call: &Call) -> Started {
         let mut answer = None;
-        if self.reference.lets_through(thread, call) {
-            let (function, session) = named(call);
+        if self.reference.allows(thread, call) {
+            let (function, session) = function_and_session(call);
             let image = match call {
                 Call::OpenSession(open) => Some(open.path().to_string_lossy().into_owned()),
                 Call::MountImage(mount) => Some(mount.path().to_string_lossy().into_owned()),
@@ -120,7 +121,7 @@ impl Expected {
                 | Call::GetImageInfo { file: path } => Some(path.to_string_lossy().into_owned()),
                 _ => session.and_then(|it| self.reference.image_of(it.raw())).map(str::to_owned),
             };
-            answer = self.rules.fire(Asking { function, session, image: image.as_deref() });
+            answer = self.rules.fire(Query { function, session, image: image.as_deref() });
         }
         let call = match answer {
             Some(answer) => Call::Scripted { call: Box::new(call.clone()), answer },
@@ -130,10 +131,10 @@ impl Expected {
             Ok(effect) => effect,
             Err(code) => return Started::Done(Err(code)),
         };
-        // P4: a scripted answer comes back unchanged, where there is a place for it.
+        // P4: a scripted answer is returned unchanged, if the call can return a code.
         let number = |code: u32| answer.unwrap_or(Hresult::new(code));
         let own =
-            |value: u32| gives(value, if self.c.is_some() { number(0) } else { Hresult::S_OK });
+            |value: u32| pack(value, if self.c.is_some() { number(0) } else { Hresult::S_OK });
         Started::Done(Ok(match (effect, call.asked()) {
             (Effect::Begun { .. }, Call::BeginOperation { session, .. }) => {
                 return Started::Performing(*session, answer);
@@ -141,8 +142,8 @@ impl Expected {
             (Effect::Closing { .. }, Call::CloseSession { session }) => {
                 return Started::Closing(*session, answer);
             }
-            (Effect::Initialized { count }, _) => gives(0, number(u32::from(count > 1))), // I3
-            // It gives a list, which is compared where things stand.
+            (Effect::Initialized { count }, _) => pack(0, number(u32::from(count > 1))), // I3
+            // It returns a list. `leave` compares what is mounted.
             (Effect::Called, Call::GetMountedImageInfo) => {
                 own(self.reference.mounted().len() as u32)
             }
@@ -155,23 +156,24 @@ impl Expected {
                 | Effect::ShutDown { .. }
                 | Effect::Deleted,
                 _,
-            ) => gives(0, number(0)),
+            ) => pack(0, number(0)),
             (Effect::Opened { session, .. }, _) => own(session.raw()),
             (Effect::LastError(code), _) => own(code.map_or(0, Hresult::number)),
             (Effect::HandedOut { memory }, _) => own(memory.raw()),
-            (effect, call) => panic!("{call} does not come out as {effect}"),
+            (effect, call) => panic!("{call} does not return {effect}"),
         }))
     }
 
-    /// The second instant, if there is one. An operation ends with a result unless another is
-    /// scripted for it.
+    /// Takes the second instant, if there is one. An operation ends with `result` unless another
+    /// result is scripted for it.
     fn finish(&mut self, thread: u64, call: &Call, started: Started, result: Hresult) -> Answered {
         match started {
             Started::Done(answered) => answered,
             Started::Performing(session, answer) => {
                 let result = answer.unwrap_or(result);
-                // A C function gives memory while nobody can shut the API down.
-                let giver = match (self.c, call) {
+                // A C function hands out memory before its operation ends, while no thread can shut
+                // the API down.
+                let handing_out = match (self.c, call) {
                     (Some(c), Call::BeginOperation { function, .. })
                         if result.is_success() && (c.hands_out)(*function) =>
                     {
@@ -179,17 +181,17 @@ impl Expected {
                     }
                     _ => None,
                 };
-                if let Some(function) = giver {
+                if let Some(function) = handing_out {
                     self.step(thread, Call::HandOut { function })?;
                 }
                 let ended = self.step(thread, Call::EndOperation { session, result });
-                ended.map(|_| gives(0, result))
+                ended.map(|_| pack(0, result))
             }
             Started::Closing(session, answer) => {
                 let effect = self.step(thread, Call::FinishClose { session })?;
                 let reboot = effect == Effect::Closed { reboot: true };
                 let code = if reboot { 3010 } else { 0 }; // C6
-                Ok(gives(0, answer.unwrap_or(Hresult::new(code))))
+                Ok(pack(0, answer.unwrap_or(Hresult::new(code))))
             }
         }
     }
@@ -200,7 +202,7 @@ impl Expected {
         self.hand_out(thread, call, answered)
     }
 
-    /// What an operation comes to if nobody says otherwise.
+    /// Returns the result of an operation that no rule answers.
     fn unscripted(&self, call: &Call) -> Hresult {
         match (self.c, call) {
             (Some(c), Call::BeginOperation { function, .. }) => (c.unscripted)(*function),
@@ -208,20 +210,20 @@ impl Expected {
         }
     }
 
-    /// The last part of a C function without a session that gives memory.
+    /// Takes the last part of a C function that hands out memory and has no session.
     fn hand_out(&mut self, thread: u64, call: &Call, answered: Answered) -> Answered {
-        let (Some(_), Ok(given)) = (self.c, answered) else { return answered };
+        let (Some(_), Ok(returned)) = (self.c, answered) else { return answered };
         let function = match call {
-            // What is empty is NULL.
-            Call::GetLastErrorMessage if given >> 32 != 0 => Function::GetLastErrorMessage,
-            Call::GetMountedImageInfo if given >> 32 != 0 => Function::GetMountedImageInfo,
+            // An empty message or list is NULL.
+            Call::GetLastErrorMessage if returned >> 32 != 0 => Function::GetLastErrorMessage,
+            Call::GetMountedImageInfo if returned >> 32 != 0 => Function::GetMountedImageInfo,
             _ => return answered,
         };
         self.step(thread, Call::HandOut { function })?;
         answered
     }
 
-    /// Whether the thread would have to wait for another, rules aside.
+    /// Returns whether the thread would have to wait for another, if no rule applies.
     fn would_wait(&self, thread: u64, call: &Call) -> bool {
         if !matches!(call, Call::BeginOperation { .. } | Call::CloseSession { .. }) {
             return false;
@@ -231,8 +233,8 @@ impl Expected {
     }
 }
 
-/// What a rule and a hold can look at.
-fn named(call: &Call) -> (Function, Option<Session>) {
+/// Returns the function and the session that rules and holds match.
+fn function_and_session(call: &Call) -> (Function, Option<Session>) {
     match call {
         Call::Initialize => (Function::Initialize, None),
         Call::OpenSession(_) => (Function::OpenSession, None),
@@ -252,10 +254,10 @@ fn named(call: &Call) -> (Function, Option<Session>) {
     }
 }
 
-/// Makes a call that is neither an end nor a part of one. An operation that is begun is ended.
+/// Makes a whole call through the methods. An operation that is begun is ended.
 fn make(dism: &Dism, call: &Call) -> Answered {
-    let code = |code| gives(0, code);
-    let value = |value| gives(value, Hresult::S_OK);
+    let code = |code| pack(0, code);
+    let value = |value| pack(value, Hresult::S_OK);
     let answered = match call {
         Call::Initialize => dism.initialize().map(code),
         Call::OpenSession(open) => {
@@ -302,14 +304,14 @@ impl<'a> Client<'a> {
         Self { emulator, dism, way, expected, operations: Vec::new(), guards: Vec::new(), thread }
     }
 
-    /// The call, as it can be made this way; `None` where it cannot.
-    fn told(&self, call: Call) -> Option<Call> {
+    /// Returns the call in the form that this way can make; `None` if it cannot make it.
+    fn possible(&self, call: Call) -> Option<Call> {
         let Some(c) = self.way.c else {
-            // It takes a pointer to leave one out.
+            // The methods have no pointer to leave out.
             return Some(call).filter(|it| !matches!(it, Call::CallWithoutArgument { .. }));
         };
         Some(match call {
-            // Each is part of a function.
+            // Each is a part of a C function.
             Call::EndOperation { .. } | Call::FinishClose { .. } | Call::HandOut { .. } => {
                 return None;
             }
@@ -318,13 +320,14 @@ impl<'a> Client<'a> {
                 let function = function.unwrap_or(Function::GetFeatures);
                 Call::BeginOperation { session, function }
             }
-            // An address says nothing of what lay at it: all that are nobody's have one number.
+            // An address does not say which memory was there before, so all memory that is not
+            // handed out has one number.
             Call::Delete { memory }
                 if memory != Memory::NULL && !self.expected.reference.is_handed_out(memory) =>
             {
                 Call::Delete { memory: Memory::from_raw(u32::MAX) }
             }
-            // The 0 ends it.
+            // A 0 ends a text of C.
             Call::OpenSession(open) if open.path().to_string_lossy().contains('\0') => {
                 let path = open.path().to_string_lossy().replace('\0', "0");
                 Call::OpenSession(OpenSession::new(path))
@@ -337,21 +340,21 @@ impl<'a> Client<'a> {
         let next = self.expected.reference.next();
         match act {
             Act::Call(pick) => {
-                if let Some(call) = self.told(pick.call(next)) {
+                if let Some(call) = self.possible(pick.call(next)) {
                     self.call(&call)?;
                 }
             }
             Act::End { session, ending } => self.end(session.session(next), *ending)?,
             Act::Perform { session, function } => {
                 let (session, function) = (*session, *function);
-                if let Some(call) = self.told(Pick::Begin { session, function }.call(next)) {
+                if let Some(call) = self.possible(Pick::Begin { session, function }.call(next)) {
                     self.perform(&call)?;
                 }
             }
             Act::Script(pick) => {
                 let rule = pick.rule(next);
-                let said = said(pick, next, rule.to_string());
-                self.guards.push((self.emulator.script(rule), self.expected.rules.put([said])));
+                let spec = spec(pick, next, rule.to_string());
+                self.guards.push((self.emulator.script(rule), self.expected.rules.put([spec])));
             }
             Act::DeadHost { session } => {
                 let session = session.session(next);
@@ -369,10 +372,10 @@ impl<'a> Client<'a> {
             Act::TakeBack { .. } | Act::Keep { .. } => {}
             Act::Held(held) => self.hold(held)?,
         }
-        self.agree_on_where_things_stand()
+        self.agree_on_state()
     }
 
-    fn agree_on_where_things_stand(&self) -> Result<(), String> {
+    fn agree_on_state(&self) -> Result<(), String> {
         agree("the state", self.emulator.state(), self.expected.reference.state())?;
         self.guards.iter().try_for_each(|(guard, id)| {
             agree("how often a rule fired", guard.fired(), self.expected.rules.fired(*id))
@@ -382,7 +385,7 @@ impl<'a> Client<'a> {
     fn call(&mut self, call: &Call) -> Result<(), String> {
         match call {
             Call::EndOperation { session, result } => self.end(*session, Ending::With(*result)),
-            // Not a function of the API, and the emulator lets nobody call it out of turn.
+            // Not a function of the API. The emulator allows no call of it out of turn.
             Call::FinishClose { .. } => Ok(()),
             Call::BeginOperation { session, function }
                 if self.way.c.is_none() && !self.would_wait(call) =>
@@ -396,14 +399,16 @@ impl<'a> Client<'a> {
                     (begun, Started::Done(expected)) => {
                         agree(call, begun.map(drop).map_err(|it| it.code()), expected.map(drop))
                     }
-                    (begun, _) => Err(format!("{call}: the references begin, and not {begun:?}")),
+                    (begun, _) => {
+                        Err(format!("{call}: the references begin, the emulator {begun:?}"))
+                    }
                 }
             }
             _ => self.perform(call),
         }
     }
 
-    /// A call from its start to its return, unless it would wait for the thread that is held.
+    /// Makes a call and waits for its return, unless it would wait for the thread that is held.
     fn perform(&mut self, call: &Call) -> Result<(), String> {
         if self.would_wait(call) {
             return Ok(());
@@ -419,8 +424,8 @@ impl<'a> Client<'a> {
 
     /// Ends the operation of this thread on the session, if there is one.
     fn end(&mut self, session: Session, ending: Ending) -> Result<(), String> {
-        let is_meant = |(operation, _): &(Operation<'_>, _)| operation.session() == session;
-        let Some(at) = self.operations.iter().position(is_meant) else { return Ok(()) };
+        let is_on = |(operation, _): &(Operation<'_>, _)| operation.session() == session;
+        let Some(at) = self.operations.iter().position(is_on) else { return Ok(()) };
         let (operation, answer) = self.operations.remove(at);
         let (ended, result) = match ending {
             Ending::With(result) => (Some(operation.end_with(result)), result),
@@ -431,31 +436,31 @@ impl<'a> Client<'a> {
             }
         };
         let started = Started::Performing(session, answer);
-        // Its way is that of the methods, which give no memory of themselves.
+        // It is a call of a method, which hands out no memory by itself.
         let end = Call::EndOperation { session, result };
         let expected = self.expected.finish(self.thread, &end, started, result);
         let Some(ended) = ended else { return Ok(()) };
-        let ended = ended.map(|code| gives(0, code)).map_err(|error| error.code());
+        let ended = ended.map(|code| pack(0, code)).map_err(|error| error.code());
         agree(format_args!("the end on {session}"), ended, expected)
     }
 
-    /// One call on a thread of its own, stopped where the hold says, if it comes there.
+    /// Makes one call on a thread of its own, which the hold stops if the call reaches its point.
     fn hold(&mut self, held: &Held) -> Result<(), String> {
         let next = self.expected.reference.next();
-        let Some(call) = self.told(held.call.call(next)) else { return Ok(()) };
+        let Some(call) = self.possible(held.call.call(next)) else { return Ok(()) };
         if matches!(
             call,
             Call::EndOperation { .. } | Call::FinishClose { .. } | Call::HandOut { .. }
         ) {
-            return Ok(()); // parts of calls, at which nobody can be held
+            return Ok(()); // parts of calls, which no hold stops
         }
-        let (function, session) = named(&call);
-        let names = match held.names {
-            Names::Nothing => None,
-            Names::Called => session,
-            Names::Another(handle) => Some(handle.session(next)),
+        let (function, session) = function_and_session(&call);
+        let filter = match held.filter {
+            SessionFilter::Any => None,
+            SessionFilter::Same => session,
+            SessionFilter::Other(handle) => Some(handle.session(next)),
         };
-        let catches = names.is_none() || names == session;
+        let catches = filter.is_none() || filter == session;
         let (point, hold) = match held.point {
             Point::Between if function == Function::CloseSession => {
                 (Point::Between, Hold::closing())
@@ -466,12 +471,12 @@ impl<'a> Client<'a> {
             Point::Returning => (Point::Returning, Hold::returning(function)),
             _ => (Point::Before, Hold::before(function)),
         };
-        let hold = names.into_iter().fold(hold, Hold::session).deadline(PATIENCE).optional();
+        let hold = filter.into_iter().fold(hold, Hold::session).deadline(PATIENCE).optional();
 
         let stops_before = catches && point == Point::Before;
         let stops_between = catches && point == Point::Between;
-        // Whoever waits for an operation of this thread would not come to the point. A close that
-        // is stopped in between has not begun to wait.
+        // A call that waits for an operation of this thread would not reach the point of the hold.
+        // A close that is stopped in between has not begun to wait.
         if !(stops_before || stops_between && function == Function::CloseSession) {
             self.give_way(&call)?;
         }
@@ -481,7 +486,7 @@ impl<'a> Client<'a> {
         let thread = other.thread();
 
         let unscripted = self.expected.unscripted(&call);
-        // X1: what lies before the point happens now, and all else once the thread is let go.
+        // X1: what is before the point happens now, and everything else after the release.
         let started = (!stops_before).then(|| {
             let started = self.expected.start(thread, &call);
             if stops_between {
@@ -492,7 +497,7 @@ impl<'a> Client<'a> {
         let is_refused = stops_between && matches!(started, Some(Started::Done(_)));
         if catches && !is_refused {
             hold.wait();
-            self.agree_on_where_things_stand()?;
+            self.agree_on_state()?;
             let meanwhile = held.meanwhile.iter().filter(|act| !matches!(act, Act::Held(_)));
             meanwhile.into_iter().try_for_each(|act| self.act(act))?;
             if stops_before {
@@ -500,10 +505,11 @@ impl<'a> Client<'a> {
             }
             hold.release();
         }
-        // Otherwise the hold is there to the end, and would complain if it had caught the thread.
+        // Otherwise the hold stays in force to the end, and its drop would panic if it had caught
+        // the thread.
         let started = started.unwrap_or_else(|| self.expected.start(thread, &call));
         if let Started::Closing(session, _) = started {
-            self.end(session, Ending::Drop)?; // C4: it waits for nothing else
+            self.end(session, Ending::Drop)?; // C4: the close waits for nothing else
         }
         let expected = self.expected.finish(thread, &call, started, unscripted);
         let expected = self.expected.hand_out(thread, &call, expected);
@@ -520,10 +526,10 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Ends the operation of this thread for which a call of another would wait.
+    /// Ends the operation of this thread that a call of another thread would wait for.
     fn give_way(&mut self, call: &Call) -> Result<(), String> {
         // 0 is no thread's number.
-        match named(call) {
+        match function_and_session(call) {
             (_, Some(session)) if self.expected.would_wait(0, call) => {
                 self.end(session, Ending::Drop)
             }
@@ -531,23 +537,23 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Ends what is left, and compares what the emulator has to tell of all that.
+    /// Ends what is left, and compares the emulator's journal and report with the references.
     fn leave(mut self) -> Result<(), String> {
         while let Some((operation, _)) = self.operations.first() {
             self.end(operation.session(), Ending::Drop)?;
         }
-        self.agree_on_where_things_stand()?;
+        self.agree_on_state()?;
         let journal = self.emulator.journal();
         let machine = journal.replay().map_err(|error| error.to_string())?;
         agree("the state that the journal leads to", machine.state(), self.emulator.state())?;
         agree("what is mounted", machine.mounted().to_vec(), self.expected.reference.mounted())?;
-        let told = (journal.steps().iter())
+        let steps = (journal.steps().iter())
             .map(|it| (it.thread.number(), it.call.clone(), it.outcome.map_err(|it| it.code())));
-        for (at, (told, expected)) in told.zip(&self.expected.journal).enumerate() {
-            agree(format_args!("step {at} of the journal"), &told, expected)?;
+        for (at, (step, expected)) in steps.zip(&self.expected.journal).enumerate() {
+            agree(format_args!("step {at} of the journal"), &step, expected)?;
         }
-        let steps = self.expected.journal.len();
-        agree("the journal's length", journal.steps().len(), steps)?;
+        let length = self.expected.journal.len();
+        agree("the journal's length", journal.steps().len(), length)?;
 
         let (Ok(report) | Err(report)) = self.emulator.verify();
         let unmet = report.remarks().iter().filter_map(|remark| match remark {
@@ -555,7 +561,7 @@ impl<'a> Client<'a> {
                 Some(Ok(rule.clone()))
             }
             Remark::HandlesLeft { handles: 1, .. } => None, // this client's
-            other => Some(Err(format!("not a remark to be expected: {other}"))),
+            other => Some(Err(format!("an unexpected remark: {other}"))),
         });
         let mut unmet = unmet.collect::<Result<Vec<_>, _>>()?;
         unmet.sort();
@@ -574,15 +580,15 @@ struct Other {
 
 impl Other {
     fn start(dism: &Dism, make: fn(&Dism, &Call) -> Answered, call: &Call) -> Self {
-        let (tell_thread, thread) = mpsc::channel();
-        let (tell, answered) = mpsc::channel();
+        let (send_thread, thread) = mpsc::channel();
+        let (send_answers, answered) = mpsc::channel();
         let (dism, call) = (dism.clone(), call.clone());
         let running = thread::spawn(move || {
-            // Nobody listens any more where the test has failed already.
-            let _ = tell_thread.send(ThreadNumber::current().number());
+            // If the test has already failed, there is no receiver any more.
+            let _ = send_thread.send(ThreadNumber::current().number());
             let answer = make(&dism, &call);
-            // E1, E2: what it finds there is its own.
-            let _ = tell.send((answer, make(&dism, &Call::GetLastErrorMessage)));
+            // E1, E2: the last error is the thread's own.
+            let _ = send_answers.send((answer, make(&dism, &Call::GetLastErrorMessage)));
         });
         Self { thread: thread.recv().expect("it has a number"), answered, running }
     }
@@ -591,19 +597,19 @@ impl Other {
         self.thread
     }
 
-    /// What it got: the call and the last error.
+    /// Returns what the call returned, and the last error.
     fn join(self) -> Result<(Answered, Answered), String> {
-        // Twice the time after which a hold lets go.
+        // Twice the deadline of the hold.
         let answered = self.answered.recv_timeout(2 * PATIENCE);
         let answered = answered.map_err(|_| "a call never returned".to_owned())?;
-        // A thread that is not quite gone looks like a leak to a fuzzer.
+        // A fuzzer takes a thread that has not quite ended for a leak.
         self.running.join().map_err(|_| "a call panicked".to_owned())?;
         Ok(answered)
     }
 }
 
-fn said(pick: &RulePick, next: Next, shown: String) -> Said {
-    Said {
+fn spec(pick: &RulePick, next: Next, shown: String) -> RuleSpec {
+    RuleSpec {
         function: pick.function(),
         session: pick.session.map(|handle| handle.session(next)),
         image: pick.image().map(str::to_owned),
@@ -614,10 +620,11 @@ fn said(pick: &RulePick, next: Next, shown: String) -> Said {
     }
 }
 
-/// What [`Rule::dead_host`] is: the first operation is disconnected, and all others find nobody.
-fn dead_host(session: Session) -> [Said; 2] {
+/// The two rules that make up a [`Rule::dead_host`]: the first operation is disconnected, and all
+/// others find no host.
+fn dead_host(session: Session) -> [RuleSpec; 2] {
     let shown = Rule::dead_host(session).to_string();
-    let said = |times, code: u32| Said {
+    let spec = |times, code: u32| RuleSpec {
         function: None,
         session: Some(session),
         image: None,
@@ -626,5 +633,5 @@ fn dead_host(session: Session) -> [Said; 2] {
         fires: Fires::AtLeastOnce,
         shown: shown.clone(),
     };
-    [said(Some(1), 0x8001_0108), said(None, 0x8007_06BE)]
+    [spec(Some(1), 0x8001_0108), spec(None, 0x8007_06BE)]
 }

@@ -1,5 +1,5 @@
-//! A program that calls the C functions: a table of all of them, and the calls of the one vocabulary
-//! made through it.
+//! A program that calls the C functions: a table of all of them, and a client that makes the calls
+//! of [`Call`] through it.
 
 #![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
 
@@ -16,12 +16,12 @@ use dism_emu::{
     Dism, Emulator, Function, Hresult, ImageIdentifier, ImagePath, Memory, MountMode, ThreadNumber,
 };
 
-use crate::support::client::{Answered, Differences, Way, gives};
+use crate::support::client::{Answered, Differences, Way, pack};
 
 /// The calls of a client, through the C functions.
 pub const C: Way = Way { make, c: Some(Differences { unscripted, hands_out, is_exported, note }) };
 
-/// A text for C.
+/// Returns a text as C has it: UTF-16 with a 0 at its end.
 pub fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
@@ -30,16 +30,16 @@ pub fn code(returned: HRESULT) -> Hresult {
     Hresult::new(returned as u32)
 }
 
-/// The arguments of a call, whichever function it is.
+/// The arguments of a call of any function.
 pub struct Given {
     pub session: DismSession,
-    /// Every pointer that is an argument is NULL.
+    /// Whether every pointer argument is NULL.
     pub null: bool,
-    /// The one that is NULL, counted from 0 as they are passed.
+    /// The pointer argument that is NULL, counted from 0 in the order in which they are passed.
     pub null_at: Option<usize>,
-    /// How many were passed.
+    /// How many pointer arguments were passed.
     pub pointers: Cell<usize>,
-    /// Whatever path or name it is.
+    /// The path or the name.
     pub text: Vec<u16>,
     pub file: Vec<u16>,
     pub index: u32,
@@ -51,7 +51,7 @@ pub struct Given {
     pub outs: UnsafeCell<[usize; 3]>,
 }
 
-/// What lies at an out-parameter that nobody has written to.
+/// The value of an out-parameter that was not written to.
 const UNTOUCHED: usize = 0xA5A5_A5A5_A5A5_A5A5_u64 as usize;
 
 impl Given {
@@ -97,9 +97,9 @@ impl Given {
         self.outs.get().cast::<usize>().wrapping_add(at).cast()
     }
 
-    /// What the function has put there.
+    /// Returns what the function has written to the out-parameters.
     pub fn outs(&self) -> [usize; 3] {
-        // SAFETY: no call is running that could write there, since calls borrow it.
+        // SAFETY: no call is running that could write to it, since calls borrow it.
         unsafe { *self.outs.get() }
     }
 
@@ -108,7 +108,7 @@ impl Given {
     }
 
     pub fn number_at(&self, at: usize) -> u32 {
-        // SAFETY: as above; each place is as wide as a pointer.
+        // SAFETY: as above; each out-parameter is as wide as a pointer.
         unsafe { self.outs.get().cast::<usize>().add(at).cast::<u32>().read() }
     }
 }
@@ -124,7 +124,7 @@ pub struct Export {
 
 macro_rules! exports {
     ($($name:ident $function:ident $needs:literal |$it:ident| ($($argument:expr),* $(,)?))+) => {
-        /// All of them, those without underscore included.
+        /// All functions, including those without an underscore.
         pub const EXPORTS: &[Export] = &[$(
             Export {
                 name: stringify!($name),
@@ -132,8 +132,8 @@ macro_rules! exports {
                 needs: $needs,
                 call: |$it| {
                     let _ = $it;
-                    // SAFETY: `Given` has a place and a text for each pointer, or NULL; they live
-                    // while it is borrowed, and nobody else looks at them.
+                    // SAFETY: each pointer is NULL, or points to a text or an out-parameter of
+                    // `Given`. They live while it is borrowed, and nothing else uses them.
                     unsafe { $name($($argument),*) }
                 },
             },
@@ -236,7 +236,7 @@ fn is_exported(function: Function) -> bool {
     function.is_operation() && EXPORTS.iter().any(|it| it.function == function)
 }
 
-/// What a look-up says of an image that has nothing.
+/// Returns the code of a look-up in an empty image.
 pub fn unscripted(function: Function) -> Hresult {
     Hresult::new(match function {
         Function::GetFeatureInfo | Function::GetFeatureParent | Function::GetCapabilityInfo => {
@@ -248,84 +248,84 @@ pub fn unscripted(function: Function) -> Hresult {
     })
 }
 
-/// Those that give a structure where a rule has them find something.
+/// Returns whether the function hands out a structure if a rule makes it find something.
 pub fn hands_out(function: Function) -> bool {
     unscripted(function).is_failure() && function != Function::GetFeatureParent
 }
 
-/// Where the memory lies that has a number in the journal.
-static LENT: Mutex<BTreeMap<u32, usize>> = Mutex::new(BTreeMap::new());
+/// The address of each memory, by its number in the journal.
+static ADDRESSES: Mutex<BTreeMap<u32, usize>> = Mutex::new(BTreeMap::new());
 
-/// What threads were given since, in the order of each.
-static GIVEN: Mutex<Vec<(ThreadNumber, usize)>> = Mutex::new(Vec::new());
+/// The memory that threads received and that has no number yet, in the order of each thread.
+static UNNUMBERED: Mutex<Vec<(ThreadNumber, usize)>> = Mutex::new(Vec::new());
 
-/// To be called before a new process: its numbers begin anew.
+/// Forgets all memory. A new process numbers it from 1 again.
 pub fn forget() {
-    LENT.lock().unwrap().clear();
-    GIVEN.lock().unwrap().clear();
+    ADDRESSES.lock().unwrap().clear();
+    UNNUMBERED.lock().unwrap().clear();
 }
 
-/// Keeps the memory that this thread has just been given.
+/// Records the memory that this thread has just received.
 fn keep(address: usize) {
-    GIVEN.lock().unwrap().push((ThreadNumber::current(), address));
+    UNNUMBERED.lock().unwrap().push((ThreadNumber::current(), address));
 }
 
-/// Finds the numbers of what was given since the last time.
+/// Finds the numbers of the memory that was received since the last time.
 pub fn note(emulator: &Emulator) {
-    let given = mem::take(&mut *GIVEN.lock().unwrap());
-    if given.is_empty() {
+    let received = mem::take(&mut *UNNUMBERED.lock().unwrap());
+    if received.is_empty() {
         return;
     }
     let journal = emulator.journal();
-    let mut lent = LENT.lock().unwrap();
-    for (thread, address) in given {
+    let mut addresses = ADDRESSES.lock().unwrap();
+    for (thread, address) in received {
         let mut steps = journal.steps().iter().filter(|step| step.thread == thread);
         let number = steps.find_map(|step| match step.outcome {
             Ok(Effect::HandedOut { memory }) => {
-                Some(memory.raw()).filter(|it| !lent.contains_key(it))
+                Some(memory.raw()).filter(|it| !addresses.contains_key(it))
             }
             _ => None,
         });
-        lent.insert(number.expect("it was handed out"), address);
+        addresses.insert(number.expect("it was handed out"), address);
     }
 }
 
 fn make(_: &Dism, call: &Call) -> Answered {
     let Some(function) = call.function() else { panic!("{call} is not a call of its own") };
     let mut given = Given::new(0, "name");
-    let spelt = |path: &ImagePath| wide(&path.to_string_lossy());
+    let wide_path = |path: &ImagePath| wide(&path.to_string_lossy());
     match call {
-        Call::OpenSession(open) => given.text = spelt(open.path()),
+        Call::OpenSession(open) => given.text = wide_path(open.path()),
         Call::BeginOperation { session, .. } | Call::CloseSession { session } => {
             given.session = session.raw();
         }
         Call::MountImage(mount) => {
-            given.file = spelt(mount.file());
-            given.text = spelt(mount.path());
+            given.file = wide_path(mount.file());
+            given.text = wide_path(mount.path());
             given.read_only = mount.mode() == MountMode::ReadOnly;
             if let ImageIdentifier::Index(index) = mount.image() {
                 given.index = *index;
             }
         }
-        Call::UnmountImage { path } | Call::RemountImage { path } => given.text = spelt(path),
-        Call::GetImageInfo { file } => given.text = spelt(file),
+        Call::UnmountImage { path } | Call::RemountImage { path } => given.text = wide_path(path),
+        Call::GetImageInfo { file } => given.text = wide_path(file),
         Call::Delete { memory } => {
-            // No block lies at the very end of the address space.
-            let lent = LENT.lock().unwrap().get(&memory.raw()).copied();
-            let address = if *memory == Memory::NULL { 0 } else { lent.unwrap_or(usize::MAX) };
+            // No memory is at the very end of the address space.
+            let known = ADDRESSES.lock().unwrap().get(&memory.raw()).copied();
+            let address = if *memory == Memory::NULL { 0 } else { known.unwrap_or(usize::MAX) };
             given.memory = ptr::without_provenance_mut(address);
         }
         Call::CallWithoutArgument { .. } => given = Given::null(0),
         _ => {}
     }
     let returned = code(match call {
-        // These have more to say than the table.
+        // These have arguments that the table does not pass.
         Call::OpenSession(open) => open_placed(open, &given),
         Call::MountImage(mount) => mount_named(mount, &given),
         _ => (export(function).call)(&given),
     });
     if returned.is_failure() {
-        assert!(given.are_outs_untouched(), "{call} failed and left something");
+        assert!(given.are_outs_untouched(), "{call} failed and wrote to an out-parameter");
         return Err(returned);
     }
     let value = match function {
@@ -341,33 +341,33 @@ fn make(_: &Dism, call: &Call) -> Answered {
         },
         Function::GetMountedImageInfo => {
             let (list, count) = (given.outs()[0], given.number_at(1));
-            assert_eq!(list == 0, count == 0, "a list is NULL where it is empty");
+            assert_eq!(list == 0, count == 0, "a list is NULL if and only if it is empty");
             if list != 0 {
                 keep(list);
             }
             count
         }
         function if hands_out(function) => {
-            // The driver's package is the third place, and its list of hardware is empty.
+            // The driver's package is the third out-parameter, and its list of hardware is empty.
             let at = if function == Function::GetDriverInfo { 2 } else { 0 };
             keep(given.outs()[at]);
             0
         }
         _ => 0,
     };
-    Ok(gives(value, returned))
+    Ok(pack(value, returned))
 }
 
 fn open_placed(open: &dism_emu::OpenSession, given: &Given) -> HRESULT {
-    // What is said of the placement is in the text alone; the vocabulary has no getters for it.
+    // The placement is only in the text of the call: `OpenSession` has no getters for it.
     let shown = Call::OpenSession(open.clone()).to_string();
     let (directory, drive) = (wide("Windows"), wide("S:"));
-    let said = |what: &str, text: &[u16]| {
-        if shown.ends_with(what) { text.as_ptr() } else { ptr::null() }
+    let if_shown = |part: &str, text: &[u16]| {
+        if shown.ends_with(part) { text.as_ptr() } else { ptr::null() }
     };
-    let directory = said(" windows directory \"Windows\"", &directory);
-    let drive = said(" system drive \"S:\"", &drive);
-    // SAFETY: texts and a place that live here.
+    let directory = if_shown(" windows directory \"Windows\"", &directory);
+    let drive = if_shown(" system drive \"S:\"", &drive);
+    // SAFETY: the texts and the out-parameter live until the call returns.
     unsafe { DismOpenSession(given.text(), directory, drive, given.out(0)) }
 }
 
@@ -377,7 +377,7 @@ fn mount_named(mount: &dism_emu::MountImage, given: &Given) -> HRESULT {
         ImageIdentifier::Index(_) => return (export(Function::MountImage).call)(given),
     };
     let flags = if given.read_only { DISM_MOUNT_READONLY } else { DISM_MOUNT_READWRITE };
-    // SAFETY: texts that live here.
+    // SAFETY: the texts live until the call returns.
     unsafe {
         DismMountImage(
             given.file(),
@@ -393,46 +393,47 @@ fn mount_named(mount: &dism_emu::MountImage, given: &Given) -> HRESULT {
     }
 }
 
-/// The first structure at an address that was handed out.
+/// Reads the first structure at an address that was handed out.
 ///
 /// # Safety
 ///
-/// There is one of this type, and it is not deleted.
+/// There is a structure of this type, and it is not deleted.
 pub unsafe fn first<T>(address: usize) -> T {
-    // SAFETY: the caller's; it may lie anywhere.
+    // SAFETY: the caller guarantees it; the structure need not be aligned.
     unsafe { ptr::with_exposed_provenance::<T>(address).read_unaligned() }
 }
 
-/// The text at a pointer.
+/// Reads the text at a pointer.
 ///
 /// # Safety
 ///
-/// There is one, with a 0 at its end.
+/// There is a text, with a 0 at its end.
 pub unsafe fn text_at(text: PCWSTR) -> String {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees it.
     String::from_utf16_lossy(&unsafe { units_at(text) })
 }
 
-/// The units before the 0.
+/// Reads the UTF-16 units before the 0.
 ///
 /// # Safety
 ///
-/// As above.
+/// As for [`text_at`].
 pub unsafe fn units_at(text: PCWSTR) -> Vec<u16> {
     assert!(!text.is_null(), "a text is never NULL");
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees it.
     let unit = |at| unsafe { text.add(at).read_unaligned() };
     (0..).map(unit).take_while(|unit| *unit != 0).collect()
 }
 
-/// Which code a message is about: by the sentence of the DLL's message table, or by the number that
-/// stands in it.
+/// Returns the code that a message is about. The message is the code's text in the DLL's message
+/// table, or has its number in it.
 fn code_in(message: &str) -> Hresult {
     let table = (0xC004_0001..=0xC004_000F_u32).chain([1, 0xC151_0114]).map(Hresult::new);
-    let is_it = |code: &Hresult| code.message().is_some_and(|it| message == format!("{it}.\r\n"));
+    let has_this_text =
+        |code: &Hresult| code.message().is_some_and(|it| message == format!("{it}.\r\n"));
     let number = || {
         let at = message.find("0x").unwrap_or_else(|| panic!("no number in {message:?}"));
         Hresult::new(u32::from_str_radix(&message[at + 2..at + 10], 16).unwrap())
     };
-    table.into_iter().find(is_it).unwrap_or_else(number)
+    table.into_iter().find(has_this_text).unwrap_or_else(number)
 }

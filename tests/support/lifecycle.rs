@@ -1,4 +1,4 @@
-//! What a body asks of the process it runs on, so that one that is wrong runs through it, too.
+//! The traits that the shared test bodies use, so that they also run on emulators that are wrong.
 
 use dism_emu::machine::{Config, State, Step};
 use dism_emu::{Dism, Emulator, Error, Function, Hold, HoldGuard, Hresult, Memory, Rule, Session};
@@ -7,21 +7,21 @@ use super::BUSY;
 
 pub type Answer = Result<Hresult, Error>;
 
-/// A process as its test sees it: the emulator, or one that is wrong.
+/// A process as its test sees it: the emulator, or a twin that is wrong.
 pub trait Double {
     type Dism: Lifecycle;
     type Guard: Guard;
 
     fn dism(&self) -> Self::Dism;
 
-    /// Makes one call of the function fail. Returns what tells how many did.
+    /// Makes one call of the function fail. The closure returns how many calls have failed.
     fn fail_once(&self, function: Function) -> impl Fn() -> u64;
     fn hold_before(&self, function: Function) -> Self::Guard;
     fn hold_closing(&self) -> Self::Guard;
 
     fn state(&self) -> State;
     fn config(&self) -> Config;
-    /// Its journal.
+    /// Returns the steps of its journal.
     fn steps(&self) -> Vec<Step>;
 }
 
@@ -38,7 +38,7 @@ pub trait Lifecycle: Clone + Send + 'static {
     fn delete(&self, memory: Memory) -> Answer;
 }
 
-/// A hold that is set, and released by its drop, too.
+/// A hold that is set. Dropping it releases it, too.
 pub trait Guard {
     fn wait(&self);
     fn release(self);

@@ -1,5 +1,5 @@
-//! What several test targets need: processes to begin with, the two references, of the contract and
-//! of scripted answers, the alphabet of generated calls, and a client that makes them.
+//! What several test targets share: processes to begin with, a reference for the contract and one
+//! for rules, the alphabet of generated calls, and a client that makes them.
 
 #![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
 
@@ -19,7 +19,7 @@ pub use lifecycle::*;
 pub use process::*;
 pub use rules::Fires;
 
-/// Spellings of few images, so that generated opens meet.
+/// Spellings of few images, so that generated opens often match the same one.
 pub const PATHS: &[&str] = &[
     DISM_ONLINE_IMAGE,
     "dism_{53bfae52-b167-4e2f-a258-0a37b57ff845}/",
@@ -41,12 +41,12 @@ pub const PATHS: &[&str] = &[
 /// Results of operations and answers of rules: successes of all sorts, and failures.
 pub const RESULTS: &[u32] = &[0, 0, 1, 3010, 0x800F_080C, 0x8007_06BE, 0xFFFF_FFFF, 0x7FFF_FFFF];
 
-/// Operations that are called more than others, so that generated rules and calls meet;
-/// `DismCommitImage` since it looks at what is mounted (P1).
+/// Operations that are called more often than others, so that generated rules match generated
+/// calls. `DismCommitImage` is one of them because it depends on what is mounted (P1).
 const OPERATIONS: &[Function] =
     &[Function::AddPackage, Function::GetFeatures, Function::CommitImage];
 
-/// What a rule can match beside operations.
+/// Functions that a rule can match and that are not operations.
 const OTHERS: &[Function] = &[
     Function::Initialize,
     Function::OpenSession,
@@ -62,15 +62,15 @@ const OTHERS: &[Function] = &[
     Function::CleanupMountpoints,
 ];
 
-/// In whose name memory is handed out: two of these fail without a last error (E2).
+/// Functions for which memory is handed out. Two of them fail without a last error (E2).
 const HANDING_OUT: &[Function] =
     &[Function::GetFeatures, Function::GetLastErrorMessage, Function::Shutdown];
 
-/// Files that may have images: of one without a name nobody can ask.
+/// Paths of image files, and an empty one, which is refused.
 pub const FILES: &[&str] = &[r"D:\install.wim", "install.wim", ""];
 
-/// Functions that need an argument beside a session: two of them without one, and one that is
-/// silent (E2) and there before the first initialize (E5).
+/// Functions with an argument that must not be NULL. Three of them take no session, and one of
+/// these neither sets the last error (E2) nor needs an initialize (E5).
 pub const WITH_ARGUMENT: &[Function] = &[
     Function::MountImage,
     Function::OpenSession,
@@ -79,11 +79,11 @@ pub const WITH_ARGUMENT: &[Function] = &[
     Function::AddPackage,
 ];
 
-/// Where images are mounted: spellings of two paths, the online image, and what is no path.
+/// Where images are mounted: spellings of two paths, the online image, and an empty path.
 pub const MOUNT_PATHS: &[&str] =
     &[r"C:\mount", "c:/MOUNT//", r"D:\", "d:/", r"C:\mount", DISM_ONLINE_IMAGE, "", r"C:\MOUNT"];
 
-/// Few functions half of the time, and any at all the other half.
+/// Picks one of a few functions half of the time, and any function the other half.
 fn function(few: &[Function], choice: usize) -> Function {
     let from = if choice & 1 == 0 { few } else { Function::ALL };
     from[choice / 2 % from.len()]
@@ -93,7 +93,7 @@ pub fn result(choice: usize) -> Hresult {
     Hresult::new(RESULTS[choice % RESULTS.len()])
 }
 
-/// A call in which numbers stand for choices, so that they can be drawn blindly and shrink well.
+/// A call whose arguments are numbers of choices, so that random numbers work and shrink well.
 #[derive(Clone, Debug)]
 pub enum Pick {
     Initialize,
@@ -101,7 +101,7 @@ pub enum Pick {
         path: usize,
         placed: bool,
     },
-    /// An open of a path that no list has.
+    /// An open of a path that is not in a list.
     OpenText {
         path: String,
         placed: bool,
@@ -133,7 +133,7 @@ pub enum Pick {
     Delete {
         memory: Handle,
     },
-    /// One in eight choices is of an image that no file has, and one of a file without a name.
+    /// Of eight choices, one has an image that no file has, and one has a file without a name.
     Mount {
         path: usize,
         image: usize,
@@ -168,7 +168,7 @@ fn mount(path: usize, image: usize) -> MountImage {
 pub enum Handle {
     /// This number, valid or not.
     Raw(u32),
-    /// That many before the next number that will be given out.
+    /// The latest number for 0, the one before it for 1, and so on.
     Back(u32),
 }
 
@@ -189,7 +189,7 @@ impl Handle {
     }
 }
 
-/// The numbers that will be given out next.
+/// The numbers that will be handed out next.
 #[derive(Clone, Copy, Debug)]
 pub struct Next {
     pub session: u32,
@@ -197,7 +197,7 @@ pub struct Next {
 }
 
 impl Pick {
-    /// The call that is meant.
+    /// Returns the call.
     pub fn call(&self, next: Next) -> Call {
         match *self {
             Self::Initialize => Call::Initialize,
@@ -239,7 +239,7 @@ impl Pick {
     }
 }
 
-/// What a test does next with an emulator, its client's calls among it.
+/// What a test does next with an emulator: a call of its client, or a step of its script.
 #[derive(Clone, Debug)]
 pub enum Act {
     Call(Pick),
@@ -255,19 +255,19 @@ pub enum Act {
     },
     /// Puts a rule in force.
     Script(RulePick),
-    /// Puts a dead host's rule in force.
+    /// Puts the rule of a dead host in force.
     DeadHost {
         session: Handle,
     },
-    /// Takes back what was put in force by one of the above.
+    /// Takes back what one of the two above put in force.
     TakeBack {
         at: usize,
     },
-    /// Leaves it in force for good.
+    /// Keeps what one of them put in force until the end.
     Keep {
         at: usize,
     },
-    /// A call on another thread that is stopped on its way.
+    /// Makes a call on another thread, which a hold stops.
     Held(Held),
 }
 
@@ -278,7 +278,7 @@ pub enum Ending {
     Drop,
 }
 
-/// A [`Rule`] in the making.
+/// The choices that a [`Rule`] is made from.
 #[derive(Clone, Debug)]
 pub struct RulePick {
     /// `None` for every operation.
@@ -290,7 +290,7 @@ pub struct RulePick {
     pub fires: Fires,
 }
 
-/// Which of the calls that a rule means it answers.
+/// Which of the calls that a rule matches it answers.
 #[derive(Clone, Copy, Debug)]
 pub enum Which {
     Nth(u32),
@@ -331,26 +331,26 @@ impl RulePick {
     }
 }
 
-/// One call of another thread that is stopped at a point, and what the main thread does meanwhile.
+/// A call of another thread that is stopped at a point, and what the main thread does meanwhile.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// What is called. An operation that is begun is ended, too.
+    /// The call. An operation that is begun is ended, too.
     pub call: Pick,
     pub point: Point,
-    pub names: Names,
+    pub filter: SessionFilter,
     pub meanwhile: Vec<Act>,
 }
 
-/// The session that a hold names.
+/// Which session a hold matches.
 #[derive(Clone, Copy, Debug)]
-pub enum Names {
-    Nothing,
-    /// The one that the call itself names, if it does.
-    Called,
-    Another(Handle),
+pub enum SessionFilter {
+    Any,
+    /// The session of the held call, if it has one.
+    Same,
+    Other(Handle),
 }
 
-/// Where in a call a hold stops it.
+/// The point of a call at which a hold stops it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
     Before,
@@ -359,7 +359,7 @@ pub enum Point {
     Returning,
 }
 
-/// The call with a drawn answer, if one was drawn.
+/// Returns the call with a scripted answer, if there is one.
 pub fn scripted(call: Call, answer: Option<usize>) -> Call {
     match answer {
         Some(choice) => Call::Scripted { call: Box::new(call), answer: result(choice) },
@@ -367,7 +367,7 @@ pub fn scripted(call: Call, answer: Option<usize>) -> Call {
     }
 }
 
-/// A configuration out of every disputed choice; each number is taken modulo what there is.
+/// Makes a configuration from a number for each disputed choice, modulo how many there are.
 pub fn config(contract: usize, elevated: bool, codes: [usize; 3], last_session: u32) -> Config {
     let code = |choices: &[Hresult], choice: usize| choices[choice % choices.len()];
     let mut config = Config::default();

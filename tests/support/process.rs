@@ -1,4 +1,4 @@
-//! What tests begin with, and how they read what they are told.
+//! What tests begin with, and how they read reports and panics.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -17,11 +17,11 @@ pub const OTHER: &str = r"D:\other";
 /// A path on which no session is opened, for an image that is to be remounted or unmounted.
 pub const MOUNTED: &str = r"D:\mounted";
 
-/// What a test scripts unless the number is the claim: no call answers it by itself.
+/// The answer that tests script unless they check a certain number. No call returns it by itself.
 pub const BUSY: Hresult = Hresult::DISMAPI_E_BUSY;
 pub const REBOOT: Hresult = Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
 
-/// A process whose client may make mistakes, and leave everything as it is.
+/// Builds a process whose client may make mistakes and leave sessions open.
 pub fn unverified() -> Builder {
     Emulator::builder().verify_on_drop(false)
 }
@@ -42,7 +42,7 @@ pub fn start(dism: &impl Lifecycle) -> Session {
     dism.open(IMAGE).unwrap()
 }
 
-/// A process with one session open.
+/// Starts a process with one session open.
 pub fn one_session(contract: Contract) -> (Emulator, Dism, Session) {
     let emulator = unverified().contract(contract).build();
     let dism = emulator.dism();
@@ -50,27 +50,27 @@ pub fn one_session(contract: Contract) -> (Emulator, Dism, Session) {
     (emulator, dism, session)
 }
 
-/// A client that makes no mistake, so that a verification reports what else there is.
+/// Acts as a client that makes no mistake, so that a verification reports everything else.
 pub fn blameless(dism: &Dism) {
     dism.initialize().unwrap();
     dism.shutdown().unwrap();
 }
 
-/// Waits until such a step of another thread is in the journal.
+/// Waits until another thread has taken a step that matches.
 #[track_caller]
-pub fn wait_for(emulator: &Emulator, is_it: impl Fn(&Step) -> bool) {
+pub fn wait_for(emulator: &Emulator, matches: impl Fn(&Step) -> bool) {
     let start = Instant::now();
-    while !emulator.journal().steps().iter().any(&is_it) {
+    while !emulator.journal().steps().iter().any(&matches) {
         assert!(
             start.elapsed() < Duration::from_secs(10),
-            "never happened in\n{}",
+            "no step matches in\n{}",
             emulator.journal()
         );
         thread::yield_now();
     }
 }
 
-/// The journal replays, and leads to the state that the process is in.
+/// Asserts that the journal replays, and leads to the state that the process is in.
 #[track_caller]
 pub fn replays(emulator: &impl Double) {
     let machine = Journal::from_steps(emulator.config(), emulator.steps()).replay();
@@ -78,41 +78,41 @@ pub fn replays(emulator: &impl Double) {
     assert_eq!(machine.state(), emulator.state(), "{}", shown(emulator));
 }
 
-/// The journal, a line a step.
+/// Returns the journal as text, one line for each step.
 pub fn shown(emulator: &impl Double) -> String {
     emulator.steps().iter().map(|step| format!("{step}\n")).collect()
 }
 
-/// What a verification reports, on one line however it is broken.
+/// Returns what a verification reports, as one line.
 #[track_caller]
-pub fn told(emulator: &Emulator) -> String {
+pub fn reported(emulator: &Emulator) -> String {
     let report = emulator.verify().expect_err("there is something to report").to_string();
     report.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What `test` says when it panics.
+/// Returns the message of the panic that `test` ends with.
 #[track_caller]
 pub fn failing<T>(test: impl FnOnce() -> T) -> String {
     match catch_unwind(AssertUnwindSafe(test)) {
         Ok(_) => panic!("it does not panic"),
-        Err(panic) => said(panic),
+        Err(panic) => panic_message(panic),
     }
 }
 
-/// What a thread said when it panicked.
-pub fn said(panic: Box<dyn Any + Send>) -> String {
+/// Returns the message of a panic.
+pub fn panic_message(panic: Box<dyn Any + Send>) -> String {
     match panic.downcast::<String>() {
-        Ok(said) => *said,
+        Ok(message) => *message,
         Err(panic) => panic.downcast_ref::<&str>().copied().unwrap_or_default().to_owned(),
     }
 }
 
 thread_local! {
-    /// The file and the line at which this thread panicked last.
+    /// The file and the line of this thread's last panic.
     static PANICKED_AT: Cell<Option<(String, u32)>> = const { Cell::new(None) };
 }
 
-/// The line of the caller's file at which `test` panics.
+/// Returns the line at which `test` panics, which has to be in the caller's file.
 #[track_caller]
 pub fn line_of_panic(test: impl FnOnce()) -> u32 {
     static HOOK: Once = Once::new();

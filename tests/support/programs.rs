@@ -1,5 +1,5 @@
-//! Small programs on several threads, run on an emulator inside a model checker, and what must
-//! hold of every schedule of theirs.
+//! Small programs on several threads that run on an emulator inside a model checker, and what must
+//! hold in every schedule.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -9,8 +9,8 @@ use dism_emu::{Contract, Error, Hresult, InvalidArgument, Session, ThreadNumber}
 
 use crate::support::{Answer, Double, IMAGE, Lifecycle, replays, shown, unverified};
 
-/// What a thread of a program does next. A session is the one that the thread itself opened last,
-/// or else the first that anybody opened.
+/// What a thread of a program does next. Its session is the one that the thread opened last, or
+/// else the first one that any thread opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Act {
     Initialize,
@@ -23,7 +23,7 @@ pub enum Act {
 
 pub const ACTS: [Act; 5] = [Act::Initialize, Act::Open, Act::Operate, Act::Close, Act::Shutdown];
 
-/// How things stand before the threads start.
+/// The state before the threads start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     Down,
@@ -49,8 +49,8 @@ impl fmt::Display for Program {
     }
 }
 
-/// When calls started and returned, in the order in which it really happened. A lock that the
-/// model checker does not see: it adds no schedule and takes none away.
+/// The starts and returns of calls, in the order in which they really happened. The model checker
+/// does not see this lock, so it neither adds a schedule nor removes one.
 type Clock = Arc<Mutex<Vec<(ThreadNumber, Instant)>>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,28 +59,28 @@ enum Instant {
     Returned(usize),
 }
 
-/// What one thread saw.
-pub struct Seen {
+/// What one thread observed.
+pub struct Observed {
     thread: ThreadNumber,
     answers: Vec<Answer>,
 }
 
 impl Program {
-    /// Runs the program once, each thread but the first through `spawn`, which gives what joins
-    /// it; then checks what must hold of every schedule.
-    pub fn run<J: FnOnce() -> Seen>(
+    /// Runs the program once, and checks what must hold in every schedule. The first thread is this
+    /// one; `spawn` starts each of the others and returns a closure that joins it.
+    pub fn run<J: FnOnce() -> Observed>(
         &self,
-        spawn: impl FnMut(Box<dyn FnOnce() -> Seen + Send>) -> J,
+        spawn: impl FnMut(Box<dyn FnOnce() -> Observed + Send>) -> J,
     ) {
         let emulator = unverified().contract(self.contract).build();
         self.run_on(&emulator, spawn);
     }
 
-    /// The same on a process of its contract.
-    pub fn run_on<J: FnOnce() -> Seen>(
+    /// Does the same on a process under the program's contract.
+    pub fn run_on<J: FnOnce() -> Observed>(
         &self,
         emulator: &impl Double,
-        mut spawn: impl FnMut(Box<dyn FnOnce() -> Seen + Send>) -> J,
+        mut spawn: impl FnMut(Box<dyn FnOnce() -> Observed + Send>) -> J,
     ) {
         let dism = emulator.dism();
         let opens = match self.start {
@@ -99,7 +99,7 @@ impl Program {
         let clock = Clock::default();
         let mut threads = self.threads.iter().map(|acts| {
             let (dism, clock, acts) = (dism.clone(), clock.clone(), acts.clone());
-            Box::new(move || perform(&dism, &clock, &acts)) as Box<dyn FnOnce() -> Seen + Send>
+            Box::new(move || perform(&dism, &clock, &acts)) as Box<dyn FnOnce() -> Observed + Send>
         });
         let first = threads.next().expect("a program has a thread");
         let others: Vec<J> = threads.map(&mut spawn).collect();
@@ -115,24 +115,24 @@ impl Program {
         emulator: &impl Double,
         steps: &[Step],
         before: usize,
-        seen: &[Seen],
+        seen: &[Observed],
         clock: &[(ThreadNumber, Instant)],
     ) {
         let shown = || format!("{self}\n{}", shown(emulator));
 
         replays(emulator);
 
-        // No thread ended what was not its turn yet: the machine would have refused.
+        // No thread ended an operation or a close before its turn: the machine would have refused.
         let out_of_turn = steps.iter().any(|step| {
             let refused = step.outcome.err();
             matches!(refused, Some(Error::InvalidArgument(InvalidArgument::NothingToEnd { .. })))
         });
         assert!(!out_of_turn, "out of turn in {}", shown());
 
-        // Every thread got what the journal says of it, call by call. Where in the journal each
-        // call took effect: its first and its last step.
+        // Every thread got the answers that the journal has for its calls. `effects` has the first
+        // and the last step of each call.
         let mut effects = Vec::new();
-        for Seen { thread, answers } in seen {
+        for Observed { thread, answers } in seen {
             let mine = steps.iter().enumerate().skip(before).filter(|(_, it)| it.thread == *thread);
             let mut calls: Vec<(usize, usize, Answer)> = Vec::new();
             for (at, step) in mine {
@@ -144,12 +144,12 @@ impl Program {
                     None => calls.push((at, at, answer)),
                 }
             }
-            let told: Vec<_> = calls.iter().map(|(_, _, answer)| *answer).collect();
-            assert_eq!(*answers, told, "{thread} of {}", shown());
+            let recorded: Vec<_> = calls.iter().map(|(_, _, answer)| *answer).collect();
+            assert_eq!(*answers, recorded, "{thread} of {}", shown());
             effects.extend(calls.iter().enumerate().map(|(n, call)| (*thread, n, call.0, call.1)));
         }
 
-        // X1: whoever returned before another started also took effect before it.
+        // X1: a call that returned before another one started also took effect before it.
         let when = |thread, instant| {
             clock.iter().position(|it| *it == (thread, instant)).expect("the clock saw every call")
         };
@@ -162,10 +162,10 @@ impl Program {
             }
         }
 
-        // Both contracts: initializations and shutdowns balance, and each period ends with one
-        // last shutdown while nothing is open.
-        let succeeded = |is_it: fn(&Effect) -> bool| {
-            steps.iter().filter(|step| step.outcome.is_ok_and(|effect| is_it(&effect))).count()
+        // Under both contracts initializes and shutdowns balance, and each period ends with one
+        // last shutdown while no session is open.
+        let succeeded = |matches: fn(&Effect) -> bool| {
+            steps.iter().filter(|step| step.outcome.is_ok_and(|effect| matches(&effect))).count()
         };
         let initializes = succeeded(|effect| matches!(effect, Effect::Initialized { .. }));
         let shutdowns = succeeded(|effect| matches!(effect, Effect::ShutDown { .. }));
@@ -187,7 +187,7 @@ impl Program {
     }
 }
 
-fn perform(dism: &impl Lifecycle, clock: &Clock, acts: &[Act]) -> Seen {
+fn perform(dism: &impl Lifecycle, clock: &Clock, acts: &[Act]) -> Observed {
     let thread = ThreadNumber::current();
     let tick = |instant| clock.lock().expect("no thread panicked").push((thread, instant));
     let mut session = Session::from_raw(2);
@@ -206,5 +206,5 @@ fn perform(dism: &impl Lifecycle, clock: &Clock, acts: &[Act]) -> Seen {
         });
         tick(Instant::Returned(at));
     }
-    Seen { thread, answers }
+    Observed { thread, answers }
 }

@@ -1,5 +1,5 @@
-//! What threads do at the same time, written once for every world: on plain threads it runs as it
-//! comes, under loom in every schedule, and under shuttle in many.
+//! Races between threads, written once: on plain threads they run in one schedule, under loom in
+//! every schedule, and under shuttle in many.
 
 #![allow(dead_code, unreachable_pub, reason = "each target uses its part")]
 
@@ -27,14 +27,14 @@ pub fn apart<D: Lifecycle, T: Send + 'static>(
     thread::spawn(move || call(&dism))
 }
 
-/// Makes the same call on so many threads, of which this is one.
+/// Makes the same call on so many threads at once, including this one.
 pub fn at_once<T: Send + 'static>(
     threads: usize,
     call: impl FnOnce() -> T + Clone + Send + 'static,
 ) -> Vec<T> {
     let line = Arc::new(Barrier::new(threads));
     let call = move || {
-        // A model tries every order anyway, and sees no barrier but its own.
+        // A model tries every order anyway, and does not see a barrier of std.
         if !MODEL_CHECKED {
             line.wait();
         }
@@ -46,7 +46,7 @@ pub fn at_once<T: Send + 'static>(
     results
 }
 
-/// I5: exactly one is the first; the others are refused or counted (I3).
+/// I5: exactly one initialize is the first; the others are refused or counted (I3).
 pub fn initializes_race(emulator: &impl Double, racers: u32) {
     let racer = emulator.dism();
     let results = at_once(racers as usize, move || racer.initialize());
@@ -60,7 +60,7 @@ pub fn initializes_race(emulator: &impl Double, racers: u32) {
     assert_eq!(emulator.state(), State::Up { count, open_sessions: 0 });
 }
 
-/// S5: exactly one winner, every other caller gets NOT_INITIALIZED.
+/// S5: exactly one caller succeeds, and every other one gets NOT_INITIALIZED.
 pub fn shutdowns_race(emulator: &impl Double, racers: usize) {
     let dism = emulator.dism();
     dism.initialize().unwrap();
@@ -71,7 +71,7 @@ pub fn shutdowns_race(emulator: &impl Double, racers: usize) {
     assert_eq!(emulator.state(), State::Down);
 }
 
-/// E1: another thread's failure does not show, whenever it comes.
+/// E1: a thread never sees the last error of another.
 pub fn two_threads_fail<D: Lifecycle>(dism: &D) {
     dism.initialize().unwrap();
     dism.open("").unwrap_err();
@@ -88,10 +88,10 @@ pub fn two_threads_fail<D: Lifecycle>(dism: &D) {
     assert_eq!(dism.last_error(), Ok(Some(code)));
 }
 
-/// Both ways in which a guard lets its thread go.
+/// Both ways in which a guard releases its thread.
 pub const ENDS: [fn(HoldGuard); 2] = [HoldGuard::release, drop];
 
-/// Holds a call of another thread, lets this thread act, and lets the other go.
+/// Holds a call of another thread, acts on this one, and then releases the other.
 pub fn held<D: Lifecycle, G: Guard, T: Send + 'static>(
     dism: &D,
     hold: G,
@@ -133,15 +133,15 @@ pub fn a_callback_panics(emulator: &Emulator) {
     let dism = emulator.dism();
     let session = start(&dism);
     let _fails = emulator.script(Rule::on(Function::AddPackage).times(1).answer(BUSY));
-    let said = failing(|| {
+    let message = failing(|| {
         let _refused = emulator.script(Rule::on(Function::OpenSession).answer(BUSY).optional());
         let operation = dism.operation(session, Function::AddPackage).unwrap();
         operation.run(|_| panic!("in the callback"))
     });
-    assert_eq!(said, "in the callback");
+    assert_eq!(message, "in the callback");
     let ended = emulator.journal().steps().last().unwrap().call.clone();
     assert_eq!(ended, Call::EndOperation { session, result: BUSY });
-    // It would have to wait for an operation that has not ended.
+    // If the operation had not ended, this call would wait for it.
     let other = apart(&dism, move |dism: &Dism| dism.perform(session, Function::AddPackage));
     assert_eq!(dism.open_session(IMAGE), Ok(session));
     assert_eq!(other.join().unwrap(), Ok(Hresult::S_OK));

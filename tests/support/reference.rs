@@ -1,7 +1,7 @@
-//! The contract once more, as plainly as it can be said, to be checked by eye against the rules.
+//! A second implementation of the contract, so plain that a reader can check it against the rules.
 //!
-//! It shares the vocabulary with the crate and nothing else: lists where the machine has indexes,
-//! codes where it has errors, texts where it has bytes.
+//! It shares only the vocabulary with the crate: it uses lists for the machine's indexes, codes for
+//! its errors, and texts for its bytes.
 
 use dism_emu::machine::{Call, Config, Effect, State};
 use dism_emu::{
@@ -19,9 +19,9 @@ pub struct Reference {
     up: Option<Up>,
     was_up: bool,
     last_errors: Vec<(u64, Hresult)>,
-    /// For each memory that was ever handed out, the first of which is 1, whether it was deleted.
+    /// Whether each memory that was ever handed out was deleted; the first one has the number 1.
     memory: Vec<bool>,
-    /// N4: with its path as O6 compares it; it lives through a shutdown.
+    /// N4: each mount with its path as O6 compares it. It outlives a shutdown.
     mounted: Vec<(String, MountImage)>,
 }
 
@@ -38,9 +38,9 @@ struct Open {
     image: String,
     references: u32,
     reboot: bool,
-    /// Threads with an operation; the first performs it, the others wait (P2).
+    /// The threads with an operation: the first performs it, the others wait (P2).
     operations: Vec<u64>,
-    /// Who closes it (C4).
+    /// The thread that closes it (C4).
     closer: Option<u64>,
 }
 
@@ -63,7 +63,7 @@ impl Reference {
         }
     }
 
-    /// The numbers that are given out next, for tests that want to name old ones.
+    /// Returns the numbers that come next, for tests that use earlier ones.
     pub fn next(&self) -> Next {
         Next {
             session: self.up.as_ref().map_or(2, |up| up.next as u32),
@@ -71,35 +71,35 @@ impl Reference {
         }
     }
 
-    /// The image of an open session.
+    /// Returns the image of an open session.
     pub fn image_of(&self, session: u32) -> Option<&str> {
         let open = self.up.as_ref()?.sessions.iter().find(|open| open.number == session)?;
         Some(&open.image)
     }
 
-    /// What is mounted, the oldest first (N4).
+    /// Returns what is mounted, the oldest first (N4).
     pub fn mounted(&self) -> Vec<MountImage> {
         self.mounted.iter().map(|(_, mount)| mount.clone()).collect()
     }
 
-    /// Whether the caller still has the memory (D1).
+    /// Returns whether the memory is handed out and not deleted (D1).
     pub fn is_handed_out(&self, memory: Memory) -> bool {
         let at = (memory.raw() as usize).checked_sub(1);
         at.and_then(|at| self.memory.get(at)).is_some_and(|deleted| !deleted)
     }
 
-    /// Whether the contract lets a call through, so that rules are asked for an answer.
-    pub fn lets_through(&self, thread: u64, call: &Call) -> bool {
+    /// Returns whether the contract allows a call, so that rules apply to it.
+    pub fn allows(&self, thread: u64, call: &Call) -> bool {
         !is_part_of_a_call(call) && self.clone().answer(thread, call).is_ok()
     }
 
     pub fn apply(&mut self, thread: u64, call: &Call) -> Answer {
         let asked = call.asked();
         let answer = match call.answer() {
-            // All that happens is the failure. An operation fails at its end, though (P5).
+            // A scripted failure has no other effect. An operation fails only at its end (P5).
             Some(code)
                 if code.is_failure()
-                    && self.lets_through(thread, asked)
+                    && self.allows(thread, asked)
                     && !matches!(asked, Call::BeginOperation { .. }) =>
             {
                 Err(code)
@@ -124,7 +124,7 @@ impl Reference {
     fn answer(&mut self, thread: u64, call: &Call) -> Answer {
         let config = self.config.clone();
         let recorded = config.contract == Contract::Recorded;
-        // D4: memory does not care whether the API is up, but for the time after a last shutdown.
+        // D4: memory can be used in any state except after a last shutdown.
         let is_down_again = self.up.is_none() && self.was_up;
         match call {
             Call::HandOut { .. } | Call::Delete { .. } | Call::GetLastErrorMessage
@@ -148,7 +148,7 @@ impl Reference {
                 };
             }
             Call::GetLastErrorMessage => return Ok(self.last_error(thread)), // also E5
-            // E5: it works before the first initialize, and so it can miss its argument then.
+            // E5: it works before the first initialize, so even then it can lack its argument.
             Call::CallWithoutArgument { function: Function::GetLastErrorMessage }
                 if !is_down_again =>
             {
@@ -299,7 +299,7 @@ impl Reference {
         Effect::LastError(last.map(|(_, code)| *code)) // E1, E4
     }
 
-    /// Whether the wait of a thread on a session is over.
+    /// Returns whether a thread has to wait for a session no longer.
     pub fn is_ready(&self, thread: u64, session: u32) -> bool {
         let open = |up: &Up| {
             let open = up.sessions.iter().find(|open| open.number == session)?;
@@ -317,7 +317,7 @@ impl Up {
         self.sessions.iter_mut().find(|open| open.number == number)
     }
 
-    /// N2: whether a session is open on a path, one that is being closed included.
+    /// N2: returns whether a session is open on a path, or is being closed.
     fn has(&self, image: &str) -> bool {
         self.sessions.iter().any(|open| open.image == image)
     }
@@ -331,7 +331,7 @@ impl Up {
         if image == DISM_ONLINE_IMAGE && *open != OpenSession::new(path.as_ref()) {
             return Err(Hresult::E_INVALIDARG); // O4
         }
-        // O3; C9: one that is being closed does not count.
+        // O3; C9: a session that is being closed does not count.
         let is_open = |open: &&mut Open| open.image == image && open.closer.is_none();
         if let Some(known) = self.sessions.iter_mut().find(is_open) {
             known.references += 1;
@@ -360,12 +360,12 @@ impl Up {
 /// Functions that never set the last error (E2).
 const SILENT: &[Function] = &[Function::Shutdown, Function::Delete, Function::GetLastErrorMessage];
 
-/// What no call begins with, so that no rule is asked for it.
+/// Returns whether this is a later part of a call. Rules apply only to the first part.
 fn is_part_of_a_call(call: &Call) -> bool {
     matches!(call, Call::EndOperation { .. } | Call::FinishClose { .. } | Call::HandOut { .. })
 }
 
-/// The image that a path names (O6).
+/// Returns the form of a path that is the same for all spellings of an image (O6).
 pub fn image(path: &str) -> String {
     let mut path = path.replace('/', "\\");
     let is_root = |path: &str| {

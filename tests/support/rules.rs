@@ -1,13 +1,13 @@
-//! Rules once more, as plainly as their documentation has them: data, and a number of calls seen.
+//! A second implementation of rules, as plain as their documentation: data, and a count of calls.
 
 use dism_emu::{Function, Hresult, Session};
 
 use super::Which;
 use super::reference::image;
 
-/// A rule as it is documented, without the calls that it has seen.
+/// What a rule is made of, without the calls that it has counted.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct RuleSpec {
     /// `None` for every operation.
     pub function: Option<Function>,
     pub session: Option<Session>,
@@ -15,7 +15,7 @@ pub struct Said {
     pub which: Which,
     pub answer: Hresult,
     pub fires: Fires,
-    /// The rule as it is shown.
+    /// The text that the rule is displayed as.
     pub shown: String,
 }
 
@@ -27,36 +27,36 @@ pub enum Fires {
     Times(u32),
 }
 
-/// A call that the contract has let through.
+/// What a rule is matched against: a call that the contract allows.
 #[derive(Clone, Copy, Debug)]
-pub struct Asking<'a> {
+pub struct Query<'a> {
     pub function: Function,
     pub session: Option<Session>,
-    /// Any spelling.
+    /// In any spelling.
     pub image: Option<&'a str>,
 }
 
-/// All rules that ever were in force.
+/// All rules that were ever in force.
 #[derive(Clone, Debug, Default)]
-pub struct Rules(Vec<Known>);
+pub struct Rules(Vec<ScriptedRule>);
 
 #[derive(Clone, Debug)]
-struct Known {
-    /// The place of the first of those that were put in force together.
+struct ScriptedRule {
+    /// The index of the first rule of those that were put in force together.
     id: usize,
-    said: Said,
+    spec: RuleSpec,
     in_force: bool,
-    /// The calls that it meant, from which it was not kept by a rule before it.
+    /// How many calls it matched that no earlier rule answered.
     seen: u64,
     fired: u64,
 }
 
 impl Rules {
-    /// Puts rules in force together; gives the number by which they are known.
-    pub fn put(&mut self, rules: impl IntoIterator<Item = Said>) -> usize {
+    /// Puts rules in force together and returns the id that they share.
+    pub fn put(&mut self, rules: impl IntoIterator<Item = RuleSpec>) -> usize {
         let id = self.0.len();
-        let known = |said| Known { id, said, in_force: true, seen: 0, fired: 0 };
-        self.0.extend(rules.into_iter().map(known));
+        let scripted = |spec| ScriptedRule { id, spec, in_force: true, seen: 0, fired: 0 };
+        self.0.extend(rules.into_iter().map(scripted));
         id
     }
 
@@ -64,53 +64,53 @@ impl Rules {
         self.0.iter_mut().filter(|it| it.id == id).for_each(|it| it.in_force = false);
     }
 
-    /// What the first rule that wants to answer the call answers. Whoever lets it pass has counted
-    /// it; whoever stands behind the one that answers has not.
-    pub fn fire(&mut self, asking: Asking<'_>) -> Option<Hresult> {
+    /// Returns the answer of the first rule that answers the call. Rules before it that matched the
+    /// call have counted it; rules after it have not.
+    pub fn fire(&mut self, query: Query<'_>) -> Option<Hresult> {
         for rule in &mut self.0 {
-            if rule.in_force && rule.said.means(asking) {
+            if rule.in_force && rule.spec.matches(query) {
                 rule.seen += 1;
-                if rule.said.which.includes(rule.seen) {
+                if rule.spec.which.includes(rule.seen) {
                     rule.fired += 1;
-                    return Some(rule.said.answer);
+                    return Some(rule.spec.answer);
                 }
             }
         }
         None
     }
 
-    /// How many calls were answered by what was put in force together.
+    /// Returns how many calls were answered by the rules that were put in force together.
     pub fn fired(&self, id: usize) -> u64 {
         self.0[id..].iter().take_while(|it| it.id == id).map(|it| it.fired).sum()
     }
 
-    /// The rules of which a verification reports: one of each that were put in force together, in
-    /// force or not any more.
+    /// Returns the rules that a verification reports, whether they are still in force or not. Of
+    /// those that were put in force together it reports one.
     pub fn unmet(&self) -> Vec<String> {
         let rules = self.0.iter().enumerate().filter(|(at, it)| *at == it.id);
-        let unmet = rules.filter(|(_, it)| match it.said.fires {
+        let unmet = rules.filter(|(_, it)| match it.spec.fires {
             Fires::AtLeastOnce => self.fired(it.id) == 0,
             Fires::AnyNumber => false,
             Fires::Times(times) => self.fired(it.id) != u64::from(times),
         });
-        unmet.map(|(_, it)| it.said.shown.clone()).collect()
+        unmet.map(|(_, it)| it.spec.shown.clone()).collect()
     }
 }
 
-impl Said {
-    fn means(&self, asking: Asking<'_>) -> bool {
+impl RuleSpec {
+    fn matches(&self, query: Query<'_>) -> bool {
         let function = match self.function {
-            Some(function) => function == asking.function,
-            None => asking.function.is_operation(),
+            Some(function) => function == query.function,
+            None => query.function.is_operation(),
         };
-        let session = self.session.is_none() || self.session == asking.session;
-        let named = self.image.as_deref().map(image);
-        function && session && (named.is_none() || named == asking.image.map(image))
+        let session = self.session.is_none() || self.session == query.session;
+        let own = self.image.as_deref().map(image);
+        function && session && (own.is_none() || own == query.image.map(image))
     }
 }
 
 impl Which {
-    /// Whether it is the `seen`th call that is answered, counted from 1.
+    /// Returns whether the `seen`th call is answered, counted from 1.
     fn includes(self, seen: u64) -> bool {
         match self {
             Self::Nth(n) => seen == u64::from(n),

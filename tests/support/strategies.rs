@@ -1,9 +1,11 @@
-//! What proptest draws: calls, rules, acts and configurations.
+//! Strategies of proptest: calls, rules, acts and configurations.
 
 use dism_emu::machine::Config;
 use proptest::prelude::*;
 
-use crate::support::{self, Act, Ending, Fires, Handle, Held, Names, Pick, Point, RulePick, Which};
+use crate::support::{
+    self, Act, Ending, Fires, Handle, Held, Pick, Point, RulePick, SessionFilter, Which,
+};
 
 pub fn handles() -> impl Strategy<Value = Handle> {
     prop_oneof![
@@ -83,12 +85,12 @@ pub fn acts() -> impl Strategy<Value = Act> {
 
 pub fn held() -> impl Strategy<Value = Act> {
     let point = prop_oneof![Just(Point::Before), Just(Point::Between), Just(Point::Returning)];
-    let names = prop_oneof![
-        3 => Just(Names::Nothing),
-        3 => Just(Names::Called),
-        1 => handles().prop_map(Names::Another),
+    let filter = prop_oneof![
+        3 => Just(SessionFilter::Any),
+        3 => Just(SessionFilter::Same),
+        1 => handles().prop_map(SessionFilter::Other),
     ];
-    // Those with two instants, on a session that may be there.
+    // The last two have two instants, on a session that probably exists.
     let recent = || (0..2_u32).prop_map(Handle::Back);
     let calls = prop_oneof![
         2 => picks(),
@@ -96,13 +98,12 @@ pub fn held() -> impl Strategy<Value = Act> {
         1 => (recent(), choices())
             .prop_map(|(session, function)| Pick::Begin { session, function }),
     ];
-    (calls, point, names, prop::collection::vec(acts(), 0..8)).prop_map(
-        |(call, point, names, meanwhile)| Act::Held(Held { call, point, names, meanwhile }),
+    (calls, point, filter, prop::collection::vec(acts(), 0..8)).prop_map(
+        |(call, point, filter, meanwhile)| Act::Held(Held { call, point, filter, meanwhile }),
     )
 }
 
-/// A process with an image open, so that there is something to hold; what it does, with a held
-/// call among it.
+/// Scripts that open an image first, so that there is something to hold, and have one held call.
 pub fn scripts_with_a_hold() -> impl Strategy<Value = Vec<Act>> {
     let start = [Pick::Initialize, Pick::Open { path: 0, placed: false }].map(Act::Call);
     let some = || prop::collection::vec(acts(), 0..8);

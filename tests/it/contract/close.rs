@@ -1,4 +1,4 @@
-//! Close a session: rules C1 to C9; and the session that closes itself.
+//! Close a session: rules C1 to C9, and the session that closes itself.
 
 use dism_emu::machine::Call;
 use dism_emu::{Contract, Error, Function, Hresult, MountImage, Session};
@@ -30,7 +30,7 @@ fn c2_a_number_that_is_not_an_open_session_is_invalid() {
 }
 
 #[test]
-fn c2_the_code_for_a_closed_session_is_the_tests_choice() {
+fn c2_a_test_can_choose_the_code_for_a_closed_session() {
     let dism = initialized(unverified().closed_session(Hresult::E_INVALIDARG)).dism();
     let session = dism.open_session(IMAGE).unwrap();
     dism.close_session(session).unwrap();
@@ -40,7 +40,7 @@ fn c2_the_code_for_a_closed_session_is_the_tests_choice() {
 }
 
 #[test]
-fn c3_with_references_left_the_session_stays_open() {
+fn c3_a_session_stays_open_while_it_has_references() {
     for contract in Contract::ALL {
         let emulator = up(contract);
         let dism = emulator.dism();
@@ -82,7 +82,7 @@ fn c4_the_last_close_lets_operations_complete_and_accepts_no_new_one() {
 }
 
 #[test]
-fn c5_a_second_close_while_the_first_waits_finds_it_closed() {
+fn c5_a_second_close_fails_while_the_first_waits() {
     for contract in Contract::ALL {
         let closed = Hresult::E_INVALIDARG;
         let emulator = initialized(unverified().contract(contract).closed_session(closed));
@@ -99,7 +99,7 @@ fn c5_a_second_close_while_the_first_waits_finds_it_closed() {
 }
 
 #[test]
-fn c6_a_session_that_needs_a_reboot_says_so_at_its_last_close() {
+fn c6_the_last_close_reports_that_a_reboot_is_needed() {
     for contract in Contract::ALL {
         let dism = up(contract).dism();
         let session = dism.open_session(IMAGE).unwrap();
@@ -125,7 +125,7 @@ fn c7_a_close_that_would_wait_for_its_own_thread_fails_and_changes_nothing() {
         let refused = dism.close_session(session).unwrap_err();
         assert_eq!(refused, Error::PossibleDeadlock { session });
         assert_eq!(refused.code(), Hresult::new(0x8007_046B));
-        // With a reference to spare there is nothing to wait for (C3), and so on another session.
+        // With another reference left there is nothing to wait for (C3), nor on another session.
         dism.open_session(IMAGE).unwrap();
         assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
         let other = dism.open_session(OTHER).unwrap();

@@ -44,7 +44,7 @@ fn i3_documented_a_second_initialize_fails_and_nothing_changes() {
 }
 
 #[test]
-fn i3_documented_the_number_of_already_initialized_is_the_tests_choice() {
+fn i3_documented_a_test_can_choose_the_code_of_already_initialized() {
     let chosen = Hresult::new(0xC004_0008);
     let dism = initialized(unverified().already_initialized(chosen)).dism();
     assert_eq!(dism.initialize().unwrap_err().code(), chosen);
@@ -77,7 +77,7 @@ fn i4_after_a_complete_shutdown_everything_starts_afresh() {
 }
 
 #[test]
-fn i5_of_concurrent_initializes_exactly_one_gets_s_ok() {
+fn i5_exactly_one_of_concurrent_initializes_returns_s_ok() {
     for contract in Contract::ALL {
         initializes_race(&down(contract), 8);
     }

@@ -39,7 +39,7 @@ fn e2_every_failing_function_sets_the_last_error() {
         assert_eq!(last(), Hresult::DISMAPI_E_UNKNOWN_FEATURE);
     });
     assert_eq!(closed, Ok(Hresult::S_OK));
-    // S7: but this one, and a failing last error itself, do not.
+    // S7: a failing shutdown and a failing last error do not set it.
     dism.shutdown().unwrap();
     dism.shutdown().unwrap_err();
     dism.last_error().unwrap_err();
@@ -51,7 +51,7 @@ fn e2_every_failing_function_sets_the_last_error() {
 fn e2_the_failure_of_the_first_initialize_can_be_read() {
     let dism = unverified().elevated(false).build().dism();
     dism.initialize().unwrap_err();
-    // E5: before the first initialize the last error is there to be read.
+    // E5: before the first initialize the last error can be read.
     assert_eq!(dism.last_error(), Ok(Some(Hresult::WIN32_ELEVATION_REQUIRED)));
 }
 
@@ -68,7 +68,7 @@ fn e3_a_success_does_not_clear_the_last_error() {
 }
 
 #[test]
-fn e4_without_a_failure_there_is_none() {
+fn e4_there_is_no_last_error_without_a_failure() {
     for contract in Contract::ALL {
         assert_eq!(down(contract).dism().last_error(), Ok(None));
         assert_eq!(up(contract).dism().last_error(), Ok(None));
@@ -76,7 +76,7 @@ fn e4_without_a_failure_there_is_none() {
 }
 
 #[test]
-fn e5_after_a_last_shutdown_the_last_error_is_out_of_reach() {
+fn e5_the_last_error_cannot_be_read_after_a_last_shutdown() {
     for contract in Contract::ALL {
         let dism = up(contract).dism();
         assert_eq!(dism.last_error(), Ok(None));

@@ -13,10 +13,9 @@ fn d1_memory_is_numbered_as_it_is_handed_out() {
 }
 
 #[test]
-fn d1_memory_is_deleted_once_each() {
+fn d1_memory_can_be_deleted_in_any_order() {
     let dism = up(Contract::Documented).dism();
     let memory = [(); 3].map(|()| dism.hand_out(Function::GetFeatures).unwrap());
-    // In any order.
     for memory in [memory[1], memory[2], memory[0]] {
         assert_eq!(dism.delete(memory), Ok(Hresult::S_OK));
     }
@@ -32,7 +31,7 @@ fn d1_a_number_is_not_handed_out_again() {
 
 #[test]
 fn d1_memory_can_be_handed_out_before_the_first_initialize() {
-    // E5: the message that tells why the first initialize failed has to be given back.
+    // E5: the message that says why the first initialize failed has to be deleted, too.
     let dism = unverified().elevated(false).build().dism();
     dism.initialize().unwrap_err();
     let message = dism.hand_out(Function::GetLastErrorMessage).unwrap();
@@ -69,7 +68,7 @@ fn d3_memory_cannot_be_deleted_twice() {
 }
 
 #[test]
-fn d4_after_a_last_shutdown_nothing_is_deleted_and_nothing_handed_out() {
+fn d4_after_a_last_shutdown_memory_is_neither_handed_out_nor_deleted() {
     for contract in Contract::ALL {
         let dism = up(contract).dism();
         let memory = dism.hand_out(Function::GetFeatures).unwrap();
@@ -92,7 +91,7 @@ fn d4_memory_outlives_a_shutdown() {
 }
 
 #[test]
-fn e2_a_failing_delete_is_no_last_error() {
+fn e2_a_failing_delete_does_not_set_the_last_error() {
     let dism = up(Contract::Documented).dism();
     dism.delete(Memory::from_raw(1)).unwrap_err();
     assert_eq!(dism.last_error(), Ok(None));
@@ -103,15 +102,15 @@ fn e2_a_failing_delete_is_no_last_error() {
 }
 
 #[test]
-fn e2_a_function_that_cannot_hand_out_sets_the_last_error() {
+fn e2_a_failing_hand_out_sets_the_last_error_as_its_function_does() {
     for function in [Function::GetFeatures, Function::GetLastErrorMessage] {
         let dism = up(Contract::Documented).dism();
         dism.shutdown().unwrap();
         dism.hand_out(function).unwrap_err();
         dism.initialize().unwrap();
-        let noted = Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED;
-        let noted = if function == Function::GetFeatures { Some(noted) } else { None };
-        assert_eq!(dism.last_error(), Ok(noted), "{function}");
+        let code = Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED;
+        let expected = if function == Function::GetFeatures { Some(code) } else { None };
+        assert_eq!(dism.last_error(), Ok(expected), "{function}");
     }
 }
 

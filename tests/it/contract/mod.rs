@@ -1,5 +1,5 @@
-//! The contract, rule by rule, with a file for each of its sections. The name of a test begins with
-//! the rule's id.
+//! The contract, rule by rule, with a file for each section. The name of a test begins with the id
+//! of its rule.
 
 mod close;
 mod initialize;
@@ -29,8 +29,8 @@ fn state(count: u32, open_sessions: usize) -> State {
     State::Up { count, open_sessions }
 }
 
-/// Runs `meanwhile` inside an operation on the session, while another thread's close waits for that
-/// operation to end; gives what the close answered.
+/// Runs `meanwhile` inside an operation on the session, while the close of another thread waits for
+/// that operation. Returns what the close returned.
 #[track_caller]
 fn while_closing(
     emulator: &Emulator,
@@ -42,7 +42,7 @@ fn while_closing(
         let operation = dism.operation(session, Function::AddPackage).unwrap();
         let closer = scope.spawn(|| dism.close_session(session));
         wait_for(emulator, |step| step.outcome == Ok(Effect::Closing { ready: false }));
-        // Ends the operation also where an assertion fails, so that the scope can be left.
+        // If an assertion fails, this drops the operation, so that the scope can end.
         meanwhile(operation);
         closer.join().unwrap()
     })

@@ -14,7 +14,7 @@ fn o1_open_while_not_initialized_fails() {
 }
 
 #[test]
-fn o2_handles_count_from_2_and_none_is_given_out_again() {
+fn o2_handles_count_from_2_and_are_never_reused() {
     for contract in Contract::ALL {
         let dism = up(contract).dism();
         for round in 0..40 {
@@ -26,7 +26,7 @@ fn o2_handles_count_from_2_and_none_is_given_out_again() {
 }
 
 #[test]
-fn o3_an_open_image_gets_the_same_handle_and_one_reference_more() {
+fn o3_an_open_of_an_open_image_returns_its_handle_and_adds_a_reference() {
     for contract in Contract::ALL {
         let emulator = up(contract);
         let dism = emulator.dism();
@@ -49,7 +49,7 @@ fn o4_the_online_image_takes_no_windows_directory_and_no_system_drive() {
         let online = || OpenSession::new(DISM_ONLINE_IMAGE);
         assert_eq!(dism.open_session_with(online().windows_directory("Windows")), refused);
         assert_eq!(dism.open_session_with(online().system_drive("S:")), refused);
-        // In any spelling of rule O6, and also where it is open already.
+        // In any spelling (O6), and even if the image is already open.
         let spelt = OpenSession::new(DISM_ONLINE_IMAGE.to_lowercase() + "/").system_drive("S:");
         dism.open_session(DISM_ONLINE_IMAGE).unwrap();
         assert_eq!(dism.open_session_with(spelt), refused);
@@ -69,7 +69,7 @@ fn o5_an_empty_path_is_refused() {
 }
 
 #[test]
-fn o6_paths_name_the_same_image_where_spelling_is_all_that_differs() {
+fn o6_paths_that_differ_only_in_spelling_match_the_same_image() {
     let same: &[&[&str]] = &[
         &[r"C:\mount", "C:/mount", r"c:\MOUNT", r"C:\mount\", r"C:\mount\/\"],
         &[r"C:\", "c:/", r"C:\\", r"C:\/"],
@@ -79,15 +79,15 @@ fn o6_paths_name_the_same_image_where_spelling_is_all_that_differs() {
         &[r"\\?\C:\", r"\\?\c:/"],
         &[r"\\.\C:\", r"//./c:/\"],
         &[r"\\?\C:"],
-        // Only a drive's separator is a root's own.
+        // Only the root of a drive keeps its separator.
         &[r"C:\mount\a:", r"C:\mount\a:\"],
         &["1:", r"1:\"],
         &["ab:", r"ab:\"],
-        // Eight bytes and their neighbours: the words of the hash.
+        // Around eight bytes, the length of the hash's words.
         &["abcdefg", "ABCDEFG"],
         &["abcdefgh", "ABCDEFGH", "abcdefgh/"],
         &["abcdefgh/ijklmnop", r"ABCDEFGH\IJKLMNOP"],
-        // Longer than what an entry has room for.
+        // Longer than a path that fits into an entry.
         &[
             r"C:\a path that is longer than the others\x",
             "c:/A PATH THAT IS LONGER THAN THE OTHERS/X/",
@@ -97,7 +97,7 @@ fn o6_paths_name_the_same_image_where_spelling_is_all_that_differs() {
         &["\u{10428}", "\u{10400}"],
         // One spelling is ASCII and the other is not.
         &["ma\u{17f}ke with more behind", "MASKE WITH MORE BEHIND"],
-        // What case folding in eight bytes at once could get wrong.
+        // Characters that folding case in eight bytes at once could get wrong.
         &["@"],
         &["`"],
         &["["],
@@ -130,7 +130,7 @@ fn o6_paths_name_the_same_image_where_spelling_is_all_that_differs() {
         let mut images = Vec::new();
         for spellings in same {
             let session = dism.open_session(spellings[0]).unwrap();
-            assert!(!images.contains(&session), "{spellings:?} is none of those before");
+            assert!(!images.contains(&session), "{spellings:?} is another image than those before");
             for spelling in *spellings {
                 assert_eq!(dism.open_session(spelling), Ok(session), "{spelling:?}");
             }
@@ -142,7 +142,7 @@ fn o6_paths_name_the_same_image_where_spelling_is_all_that_differs() {
 
 #[cfg(unix)]
 #[test]
-fn o6_bytes_that_are_no_text_are_a_path_too() {
+fn o6_a_path_need_not_be_valid_unicode() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
@@ -170,7 +170,7 @@ fn o7_an_open_that_fails_leaves_nothing_behind() {
 }
 
 #[test]
-fn o8_when_the_numbers_run_out_no_number_is_given_out_twice() {
+fn o8_no_number_is_reused_when_the_numbers_run_out() {
     for contract in Contract::ALL {
         let emulator = initialized(unverified().contract(contract).last_session(3));
         let dism = emulator.dism();
@@ -182,7 +182,7 @@ fn o8_when_the_numbers_run_out_no_number_is_given_out_twice() {
             assert_eq!(refused, Error::OutOfNumbers);
             assert_eq!(refused.code(), Hresult::E_OUTOFMEMORY);
         }
-        // What is open can still be opened once more (O3), and a close makes no room.
+        // An open image can still be opened again (O3), and a close frees no number.
         assert_eq!(dism.open_session(IMAGE), Ok(first));
         dism.close_session(second).unwrap();
         assert_eq!(dism.open_session(OTHER), Err(Error::OutOfNumbers));

@@ -49,12 +49,12 @@ fn p1_a_commit_is_performed_on_a_mounted_image() {
 }
 
 #[test]
-fn p1_a_commit_that_waits_for_its_turn_needs_the_image_as_it_arrives() {
+fn p1_a_commit_is_checked_before_it_waits_for_its_turn() {
     let dism = up(Contract::Documented).dism();
     let session = dism.open_session(IMAGE).unwrap();
     let _operation = dism.operation(session, Function::AddPackage).unwrap();
     thread::scope(|scope| {
-        // Were it accepted, it would wait for the operation of this thread for ever.
+        // If it were accepted, it would wait for ever for the operation of this thread.
         let commit = scope.spawn(|| dism.perform(session, Function::CommitImage).map(drop));
         let refused = InvalidArgument::NotMounted { session };
         assert_eq!(commit.join().unwrap(), Err(refused.into()));
@@ -107,13 +107,16 @@ fn p2_operations_on_one_session_run_one_at_a_time_in_the_order_of_arrival() {
                     done.send(number).unwrap();
                     operation.end().unwrap();
                 });
-                // Each stands in the queue before the next one comes.
+                // Each is in the queue before the next one comes.
                 wait_for(&emulator, |step| {
                     step.call == Call::BeginOperation { session, function }
                         && step.outcome == Ok(Effect::Begun { ready: false })
                 });
             }
-            assert!(order.try_recv().is_err(), "nobody is performed while the first one runs");
+            assert!(
+                order.try_recv().is_err(),
+                "an operation is performed while the first one runs"
+            );
             first.end().unwrap();
         });
         assert_eq!(order.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
@@ -131,7 +134,7 @@ fn p2_operations_on_different_sessions_run_in_parallel() {
             let (dism, barrier) = (&dism, &barrier);
             scope.spawn(move || {
                 let _operation = dism.operation(session, Function::GetFeatures).unwrap();
-                // Neither passes before the other's operation was begun.
+                // Neither passes the barrier before the other's operation has begun.
                 barrier.wait();
             });
         }
@@ -139,7 +142,7 @@ fn p2_operations_on_different_sessions_run_in_parallel() {
 }
 
 #[test]
-fn p3_an_operation_inside_one_of_the_same_session_and_thread_fails() {
+fn p3_a_nested_operation_on_the_same_session_and_thread_fails() {
     for contract in Contract::ALL {
         let dism = up(contract).dism();
         let session = dism.open_session(IMAGE).unwrap();
@@ -154,7 +157,7 @@ fn p3_an_operation_inside_one_of_the_same_session_and_thread_fails() {
 }
 
 #[test]
-fn p4_a_result_comes_back_unchanged_whatever_number_it_is() {
+fn p4_every_result_is_returned_unchanged() {
     for contract in Contract::ALL {
         let dism = up(contract).dism();
         let session = dism.open_session(IMAGE).unwrap();
@@ -224,10 +227,10 @@ fn x2_an_operation_ends_once() {
     assert_eq!(dism.last_error(), Ok(None));
 }
 
-/// P1: what takes a session and is not the close, told apart by name and not by the table that is
-/// tested.
+/// P1: an operation is a function that takes a session, except the close. The list of the others is
+/// by name, so that it does not depend on the table that it checks.
 #[test]
-fn p1_all_functions_are_operations_but_these() {
+fn p1_all_functions_except_these_are_operations() {
     let others: Vec<_> = (Function::ALL.iter())
         .filter(|function| !function.is_operation())
         .map(|function| function.name())

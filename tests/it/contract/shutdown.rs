@@ -51,7 +51,7 @@ fn s2_a_session_that_is_being_closed_counts_as_open() {
 }
 
 #[test]
-fn s3_recorded_a_shutdown_that_is_not_the_last_does_not_look_at_sessions() {
+fn s3_recorded_a_shutdown_that_is_not_the_last_ignores_open_sessions() {
     let emulator = up(Contract::Recorded);
     let dism = emulator.dism();
     dism.initialize().unwrap();
@@ -72,7 +72,7 @@ fn s4_after_the_last_shutdown_everything_fails_until_the_next_initialize() {
         let session = dism.open_session(IMAGE).unwrap();
         dism.close_session(session).unwrap();
         dism.shutdown().unwrap();
-        // O1, C1, P1, S1, E5: whatever the arguments are.
+        // O1, C1, P1, S1, E5: with any arguments.
         assert_eq!(dism.open_session(IMAGE), Err(Error::NotInitialized));
         assert_eq!(dism.open_session(""), Err(Error::NotInitialized));
         for session in [session, Session::DEFAULT, Session::from_raw(99)] {
@@ -90,7 +90,7 @@ fn s4_after_the_last_shutdown_everything_fails_until_the_next_initialize() {
 }
 
 #[test]
-fn s5_of_concurrent_shutdowns_exactly_one_wins() {
+fn s5_exactly_one_of_concurrent_shutdowns_succeeds() {
     for contract in Contract::ALL {
         shutdowns_race(&down(contract), 8);
     }
@@ -109,7 +109,7 @@ fn s5_recorded_shutdowns_succeed_as_often_as_initializes() {
 }
 
 #[test]
-fn s6_success_of_every_shutdown_is_exactly_s_ok() {
+fn s6_every_successful_shutdown_returns_s_ok() {
     let emulator = up(Contract::Recorded);
     let dism = emulator.dism();
     dism.initialize().unwrap();

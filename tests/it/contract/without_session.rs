@@ -21,7 +21,7 @@ fn n1_mounting_needs_an_initialized_api() {
     for contract in Contract::ALL {
         let dism = down(contract).dism();
         let refused = || {
-            // Also with arguments that would be refused.
+            // Even with arguments that would be refused.
             for path in [IMAGE, ""] {
                 assert_eq!(mounting(&dism, path), [Err(Error::NotInitialized); 3]);
             }
@@ -43,7 +43,7 @@ fn codes<const N: usize>(results: [Result<Hresult, Error>; N]) -> [u32; N] {
 }
 
 #[test]
-fn n2_a_path_with_an_open_session_is_left_alone() {
+fn n2_mounting_fails_on_a_path_with_an_open_session() {
     for contract in Contract::ALL {
         for is_mounted in [true, false] {
             let dism = up(contract).dism();
@@ -51,7 +51,7 @@ fn n2_a_path_with_an_open_session_is_left_alone() {
                 dism.mount_image(MountImage::new(IMAGE, "install.wim")).unwrap();
             }
             let session = dism.open_session("c:/MOUNT/").unwrap();
-            // Before it is asked what is mounted there (N3).
+            // The session is checked before what is mounted there (N3).
             assert_eq!(codes(mounting(&dism, IMAGE)), IN_USE);
             assert_eq!(codes(mounting(&dism, OTHER)), [0; 3]);
             assert_eq!(dism.mounted_images().unwrap().len(), usize::from(is_mounted));
@@ -63,7 +63,7 @@ fn n2_a_path_with_an_open_session_is_left_alone() {
 }
 
 #[test]
-fn n2_a_session_that_is_being_closed_is_still_on_its_path() {
+fn n2_mounting_fails_on_a_path_whose_session_is_being_closed() {
     for contract in Contract::ALL {
         let emulator = up(contract);
         let dism = emulator.dism();
@@ -77,7 +77,7 @@ fn n2_a_session_that_is_being_closed_is_still_on_its_path() {
 }
 
 #[test]
-fn n3_unmount_and_remount_of_what_is_not_mounted_fail() {
+fn n3_unmount_and_remount_fail_if_nothing_is_mounted() {
     for contract in Contract::ALL {
         let dism = up(contract).dism();
         dism.mount_image(MountImage::new(OTHER, "install.wim")).unwrap();
@@ -91,7 +91,7 @@ fn n3_unmount_and_remount_of_what_is_not_mounted_fail() {
 }
 
 #[test]
-fn n4_what_is_mounted_lives_until_it_is_unmounted() {
+fn n4_an_image_stays_mounted_until_it_is_unmounted() {
     for contract in Contract::ALL {
         let emulator = up(contract);
         let dism = emulator.dism();
@@ -143,9 +143,9 @@ fn e2_mounting_that_fails_sets_the_last_error() {
     assert_eq!(dism.last_error().unwrap().unwrap().number(), 0xC004_000B);
 }
 
-/// A null pointer of C: nothing but a failure comes of it, and not initialized comes first.
+/// A NULL pointer of C only makes the call fail. That the API is not initialized is checked first.
 #[test]
-fn n1_a_call_without_its_argument_only_fails() {
+fn n1_a_call_without_its_argument_fails() {
     for contract in Contract::ALL {
         let mut config = Config::default();
         config.contract = contract;
@@ -185,9 +185,9 @@ fn n1_a_function_without_a_session_needs_an_initialized_api() {
     }
 }
 
-/// N1 comes first.
+/// That the API is not initialized is checked first.
 #[test]
-fn n1_an_image_file_without_a_name_has_no_images() {
+fn n1_image_info_of_an_empty_path_fails() {
     let dism = unverified().build().dism();
     assert_eq!(dism.image_info(""), Err(Error::NotInitialized));
     dism.initialize().unwrap();

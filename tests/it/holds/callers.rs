@@ -1,4 +1,4 @@
-//! Whom a hold stops, and how the test learns that it has.
+//! Which thread a hold stops, and how the test waits for it.
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -11,7 +11,7 @@ use super::{SHORT, steps, while_held};
 use crate::methods::call;
 use crate::support::{IMAGE, OTHER, one_session, unverified, wait_for};
 
-/// The thread that is to be held starts late, so a wait that does not wait is through long before.
+/// The thread to be held calls late, so a wait that does not wait returns long before.
 #[test]
 fn wait_returns_when_a_thread_is_held_and_not_before() {
     let emulator = unverified().build();
@@ -32,7 +32,7 @@ fn wait_returns_when_a_thread_is_held_and_not_before() {
 }
 
 #[test]
-fn wait_returns_at_once_where_a_thread_is_held_already() {
+fn wait_returns_at_once_if_a_thread_is_already_held() {
     let (emulator, dism, _) = one_session(Contract::Documented);
     let hold = Hold::returning(Function::CleanupMountpoints);
     thread::scope(|scope| {
@@ -82,7 +82,7 @@ fn a_hold_catches_one_thread() {
 }
 
 #[test]
-fn a_hold_catches_once() {
+fn a_hold_catches_only_one_call() {
     let (emulator, dism, _) = one_session(Contract::Documented);
     thread::scope(|scope| {
         let hold = emulator.hold(Hold::before(Function::CleanupMountpoints));
@@ -110,7 +110,7 @@ fn two_holds_on_one_function_catch_two_threads_in_order() {
             });
             hold.wait();
         }
-        // The second thread first: neither hold lets the other's thread go.
+        // The second thread first: neither hold releases the thread of the other.
         let [first, second] = holds;
         let next = || results.recv_timeout(Duration::from_secs(10));
         second.release();
@@ -122,7 +122,7 @@ fn two_holds_on_one_function_catch_two_threads_in_order() {
 }
 
 #[test]
-fn a_hold_stops_calls_of_its_function_alone() {
+fn a_hold_stops_only_calls_of_its_function() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let function = Function::GetPackages;
     let holds = [Hold::before(function), Hold::performing(function), Hold::returning(function)];
@@ -130,7 +130,7 @@ fn a_hold_stops_calls_of_its_function_alone() {
     for &other in Function::ALL.iter().filter(|it| **it != function) {
         let _ = call(&dism, other, session, Memory::NULL);
     }
-    // Had one of them caught this thread, it would tell that its deadline let it go.
+    // If one had caught this thread, its release would panic, since its deadline has passed.
     holds.into_iter().for_each(HoldGuard::release);
 }
 
@@ -141,7 +141,7 @@ fn a_session_narrows_a_hold_to_its_calls() {
     let function = Function::AddPackage;
     for hold in [Hold::before(function), Hold::performing(function), Hold::returning(function)] {
         let made = || {
-            // The hold would catch this one first.
+            // Without the session, the hold would catch this call.
             dism.perform(other, function).unwrap();
             dism.perform(session, function).unwrap();
         };
@@ -169,7 +169,7 @@ fn a_session_narrows_a_hold_to_its_calls() {
 }
 
 #[test]
-fn an_open_names_no_session_to_hold() {
+fn a_hold_with_a_session_does_not_catch_an_open() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let hold = Hold::before(Function::OpenSession).session(session).deadline(SHORT);
     let hold = emulator.hold(hold);
@@ -186,7 +186,7 @@ fn a_hold_of_one_process_does_not_stop_another() {
     hold.release();
 }
 
-/// P2: a thread that was queued before anything was scripted is held, too.
+/// P2: a thread that was in the queue before anything was scripted is held, too.
 #[test]
 fn a_hold_catches_an_operation_that_was_queued_before_it_was_set() {
     let emulator = Emulator::new();

@@ -1,4 +1,4 @@
-//! Holds: where they stop a thread, whom, and how it is let go.
+//! Holds: where they stop a thread, which thread, and how it is released.
 
 mod callers;
 mod points;
@@ -13,10 +13,10 @@ use dism_emu::{Contract, DISM_ONLINE_IMAGE, Emulator, Function, Hold};
 
 use crate::support::unverified;
 
-/// For where the deadline itself is the claim.
+/// The deadline in tests that check deadlines.
 const SHORT: Duration = Duration::from_millis(30);
 
-/// Makes a call on a thread of its own, and `meanwhile` on this one while the other is held.
+/// Makes a call on a thread of its own, and runs `meanwhile` on this one while that is held.
 #[track_caller]
 fn while_held<T: Send>(
     emulator: &Emulator,
@@ -25,7 +25,7 @@ fn while_held<T: Send>(
     meanwhile: impl FnOnce(),
 ) -> T {
     thread::scope(|scope| {
-        // Inside the scope, so that the thread is let go where an assertion fails.
+        // Inside the scope, so that a failing assertion releases the thread.
         let hold = emulator.hold(hold);
         let caller = scope.spawn(call);
         hold.wait();
@@ -39,7 +39,7 @@ fn steps(emulator: &Emulator) -> Vec<Step> {
     emulator.journal().steps().to_vec()
 }
 
-/// Rounds of threads that come, are held at random points and let go from elsewhere.
+/// Threads make calls in rounds, while this thread sets and drops holds at all points.
 #[test]
 fn x1_the_journal_of_held_threads_replays() {
     let emulator = unverified().contract(Contract::Recorded).build();

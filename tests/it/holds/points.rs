@@ -1,4 +1,4 @@
-//! Where in a call a hold stops it, and what the others see meanwhile.
+//! The points at which a hold stops a call, and what other threads see meanwhile.
 
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use crate::races::shutdowns_during_a_close;
 use crate::support::{IMAGE, OTHER, line_of_panic, one_session, unverified, wait_for};
 
 #[test]
-fn before_a_call_nothing_has_happened_yet() {
+fn a_call_held_before_its_effect_has_changed_nothing() {
     for contract in Contract::ALL {
         for &function in Function::ALL {
             let (emulator, dism, session, memory) = ready_for(function, contract);
@@ -31,7 +31,7 @@ fn before_a_call_nothing_has_happened_yet() {
 }
 
 #[test]
-fn before_returning_everything_has_happened_and_the_caller_does_not_know() {
+fn a_call_held_before_it_returns_has_had_its_effect() {
     for contract in Contract::ALL {
         for &function in Function::ALL {
             let (emulator, dism, session, memory) = ready_for(function, contract);
@@ -54,10 +54,11 @@ fn before_returning_everything_has_happened_and_the_caller_does_not_know() {
 }
 
 #[test]
-fn a_refused_call_reaches_both_ends_too() {
+fn a_refused_call_can_be_held_before_and_after_its_refusal() {
     for &function in Function::ALL {
-        // Everything but a last error and a delete is refused while down: the first initialize,
-        // where the process is not elevated.
+        // While the process is down, all of these calls but the last error are refused: the
+        // initialize because the process is not elevated, the delete because nothing was handed
+        // out.
         let emulator = unverified().elevated(false).build();
         let dism = emulator.dism();
         for hold in [Hold::before(function), Hold::returning(function)] {
@@ -69,7 +70,7 @@ fn a_refused_call_reaches_both_ends_too() {
 }
 
 #[test]
-fn what_is_held_before_its_effect_finds_what_the_others_did_meanwhile() {
+fn a_call_held_before_its_effect_sees_what_others_do_meanwhile() {
     for contract in Contract::ALL {
         let (emulator, dism, session) = one_session(contract);
         let hold = Hold::before(Function::OpenSession);
@@ -87,7 +88,7 @@ fn what_is_held_before_its_effect_finds_what_the_others_did_meanwhile() {
 }
 
 #[test]
-fn a_rule_is_asked_behind_the_hold_before_a_call() {
+fn rules_apply_after_the_hold_before_a_call() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let rule = emulator.script(Rule::on(Function::AddPackage).answer(1));
     let function = Function::AddPackage;
@@ -98,7 +99,7 @@ fn a_rule_is_asked_behind_the_hold_before_a_call() {
 }
 
 #[test]
-fn p2_while_an_operation_is_performed_others_on_its_session_wait() {
+fn p2_other_operations_on_a_session_wait_while_one_is_held() {
     for contract in Contract::ALL {
         let (emulator, dism, session) = one_session(contract);
         let other = dism.open_session(OTHER).unwrap();
@@ -108,7 +109,7 @@ fn p2_while_an_operation_is_performed_others_on_its_session_wait() {
             hold.wait();
             let second = scope.spawn(|| dism.perform(session, Function::GetFeatures));
             wait_for(&emulator, |step| step.outcome == Ok(Effect::Begun { ready: false }));
-            // Other sessions have nothing to do with it.
+            // An operation on another session does not wait.
             assert_eq!(dism.perform(other, Function::AddPackage), Ok(Hresult::S_OK));
             hold.release();
             assert_eq!(first.join().unwrap(), Ok(Hresult::S_OK));
@@ -132,7 +133,7 @@ fn p2_while_an_operation_is_performed_others_on_its_session_wait() {
 }
 
 #[test]
-fn every_operation_is_held_while_it_is_performed() {
+fn every_operation_can_be_held_while_it_is_performed() {
     for &function in Function::ALL.iter().filter(|it| it.is_operation()) {
         // P1: with a mounted image, so that a commit is performed, too.
         let (emulator, dism, session, _) = ready_for(function, Contract::Documented);
@@ -145,9 +146,9 @@ fn every_operation_is_held_while_it_is_performed() {
     }
 }
 
-/// A hold that can keep nobody tells whether anybody came to it.
+/// With a deadline of zero, the release panics if a thread has reached the hold.
 #[test]
-fn p2_an_operation_that_waits_for_its_turn_is_not_being_performed() {
+fn p2_a_hold_does_not_catch_an_operation_that_waits_for_its_turn() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     thread::scope(|scope| {
         let first = dism.operation(session, Function::GetFeatures).unwrap();
@@ -161,7 +162,7 @@ fn p2_an_operation_that_waits_for_its_turn_is_not_being_performed() {
 }
 
 #[test]
-fn p2_an_operation_is_held_once_its_turn_has_come() {
+fn p2_a_hold_catches_an_operation_when_its_turn_comes() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     thread::scope(|scope| {
         let first = dism.operation(session, Function::GetFeatures).unwrap();
@@ -178,10 +179,10 @@ fn p2_an_operation_is_held_once_its_turn_has_come() {
 }
 
 #[test]
-fn an_operation_that_is_refused_is_never_performed() {
+fn a_hold_does_not_catch_a_refused_operation() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let hold = emulator.hold(Hold::performing(Function::CommitImage));
-    // P1: it would be held for ten seconds otherwise, and the release would tell.
+    // P1: if it were held, the release would panic after the deadline of ten seconds.
     dism.perform(session, Function::CommitImage).unwrap_err();
     hold.release();
 }
@@ -194,7 +195,7 @@ fn s2_a_session_between_closing_and_gone_counts_as_open() {
 }
 
 #[test]
-fn c4_a_session_between_closing_and_gone_takes_no_operation() {
+fn c4_an_operation_fails_between_closing_and_gone() {
     for contract in Contract::ALL {
         let (emulator, dism, session) = one_session(contract);
         while_held(
@@ -212,7 +213,7 @@ fn c4_a_session_between_closing_and_gone_takes_no_operation() {
 }
 
 #[test]
-fn c5_a_session_between_closing_and_gone_is_closed_for_another_close() {
+fn c5_another_close_fails_between_closing_and_gone() {
     for contract in Contract::ALL {
         let (emulator, dism, session) = one_session(contract);
         let closed = while_held(
@@ -230,7 +231,7 @@ fn c5_a_session_between_closing_and_gone_is_closed_for_another_close() {
 }
 
 #[test]
-fn c9_an_image_between_closing_and_gone_is_opened_anew() {
+fn c9_an_open_between_closing_and_gone_returns_a_new_handle() {
     for contract in Contract::ALL {
         let (emulator, dism, session) = one_session(contract);
         let anew = Session::from_raw(session.raw() + 1);
@@ -249,7 +250,7 @@ fn c9_an_image_between_closing_and_gone_is_opened_anew() {
 }
 
 #[test]
-fn c4_a_close_that_is_let_go_waits_for_the_operations_that_are_left() {
+fn c4_a_close_that_is_released_waits_for_the_remaining_operations() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     thread::scope(|scope| {
         let operation = dism.operation(session, Function::AddPackage).unwrap();
@@ -267,7 +268,7 @@ fn c4_a_close_that_is_let_go_waits_for_the_operations_that_are_left() {
 }
 
 #[test]
-fn c4_operations_go_on_while_their_close_is_held() {
+fn c4_operations_continue_while_a_close_is_held() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     thread::scope(|scope| {
         let operation = dism.operation(session, Function::AddPackage).unwrap();
@@ -275,7 +276,7 @@ fn c4_operations_go_on_while_their_close_is_held() {
         let closer = scope.spawn(|| dism.close_session(session));
         hold.wait();
         assert_eq!(operation.end(), Ok(Hresult::S_OK));
-        // All that it would wait for is over, and it is still held.
+        // The operation is over, and the close is still held.
         assert_eq!(dism.shutdown(), Err(Error::OpenSessionHandles));
         hold.release();
         assert_eq!(closer.join().unwrap(), Ok(Hresult::S_OK));
@@ -283,12 +284,12 @@ fn c4_operations_go_on_while_their_close_is_held() {
 }
 
 #[test]
-fn c3_a_close_that_is_not_the_last_is_not_held_between() {
+fn c3_only_a_last_close_is_held_between_closing_and_gone() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     dism.open_session(IMAGE).unwrap();
     let hold = emulator.hold(Hold::closing().deadline(SHORT));
     assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
-    // Had it been caught, this would tell that the deadline let it go.
+    // If it had caught the close, its release would panic, since its deadline has passed.
     hold.release();
 }
 
@@ -311,7 +312,7 @@ fn a_close_is_held_at_each_of_its_points_in_turn() {
 }
 
 #[test]
-fn an_owned_session_is_held_where_it_is_dropped() {
+fn the_drop_of_an_owned_session_can_be_held() {
     let (emulator, dism, _) = one_session(Contract::Documented);
     let session = dism.open_owned_session(OTHER).unwrap();
     while_held(
@@ -326,7 +327,7 @@ fn an_owned_session_is_held_where_it_is_dropped() {
 }
 
 #[test]
-fn an_operation_that_is_dropped_is_held_before_it_returns() {
+fn the_drop_of_an_operation_can_be_held() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let made = || drop(dism.operation(session, Function::AddPackage).unwrap());
     while_held(&emulator, Hold::returning(Function::AddPackage), made, || {
@@ -358,7 +359,7 @@ fn a_held_thread_holds_no_lock() {
 }
 
 #[test]
-fn only_an_operation_is_ever_being_performed() {
+fn only_an_operation_can_be_held_while_it_is_performed() {
     for &function in Function::ALL {
         let refused = catch_unwind(|| drop(Hold::performing(function))).is_err();
         assert_eq!(refused, !function.is_operation(), "{function}");
@@ -366,12 +367,12 @@ fn only_an_operation_is_ever_being_performed() {
 }
 
 #[test]
-fn a_hold_that_cannot_be_fails_at_the_line_of_the_test() {
+fn an_impossible_hold_panics_at_the_line_of_the_test() {
     assert_eq!(line_of_panic(|| drop(Hold::performing(Function::Initialize))), line!());
 }
 
 #[test]
-fn a_hold_says_where_it_is() {
+fn a_hold_is_shown_in_words() {
     let shown = [
         (Hold::before(Function::Initialize), "DismInitialize, before it takes effect"),
         (Hold::closing(), "DismCloseSession, between closing and gone"),

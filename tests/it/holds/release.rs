@@ -1,4 +1,4 @@
-//! How a held thread is let go: by the guard, or by the deadline, which is reported.
+//! How a held thread is released: by the guard, or by the deadline, which is reported.
 
 use std::mem;
 use std::thread;
@@ -8,10 +8,10 @@ use dism_emu::machine::{Effect, State};
 use dism_emu::{Contract, Emulator, Function, Hold, HoldGuard, Hresult};
 
 use super::{SHORT, steps, while_held};
-use crate::support::{blameless, failing, line_of_panic, one_session, told, unverified, up};
+use crate::support::{blameless, failing, line_of_panic, one_session, reported, unverified, up};
 
 #[test]
-fn a_hold_that_is_dropped_lets_its_thread_go() {
+fn a_hold_that_is_dropped_releases_its_thread() {
     let (emulator, dism, _) = one_session(Contract::Documented);
     thread::scope(|scope| {
         let hold = emulator.hold(Hold::before(Function::CleanupMountpoints));
@@ -23,7 +23,7 @@ fn a_hold_that_is_dropped_lets_its_thread_go() {
 }
 
 #[test]
-fn a_hold_that_is_released_before_anybody_came_catches_nobody() {
+fn a_hold_that_is_released_early_catches_no_thread() {
     let (emulator, dism, _) = one_session(Contract::Documented);
     let begun = Instant::now();
     emulator.hold(Hold::before(Function::CleanupMountpoints)).release();
@@ -33,10 +33,10 @@ fn a_hold_that_is_released_before_anybody_came_catches_nobody() {
 }
 
 #[test]
-fn a_test_that_panics_lets_the_held_thread_go() {
+fn a_test_that_panics_releases_the_held_thread() {
     let (emulator, dism, _) = one_session(Contract::Documented);
     let begun = Instant::now();
-    let said = failing(|| {
+    let message = failing(|| {
         thread::scope(|scope| {
             let hold = emulator.hold(Hold::before(Function::CleanupMountpoints));
             scope.spawn(|| dism.cleanup_mountpoints().unwrap());
@@ -44,8 +44,8 @@ fn a_test_that_panics_lets_the_held_thread_go() {
             panic!("the test's own");
         });
     });
-    assert_eq!(said, "the test's own");
-    // The scope was left, so the thread went on, and not only when its deadline came.
+    assert_eq!(message, "the test's own");
+    // The scope has ended, so the thread went on, and it did so before its deadline.
     assert!(begun.elapsed() < Duration::from_secs(10), "it was held until the deadline");
     assert_eq!(steps(&emulator).last().unwrap().outcome, Ok(Effect::Called));
     dism.shutdown().unwrap_err();
@@ -53,27 +53,27 @@ fn a_test_that_panics_lets_the_held_thread_go() {
 }
 
 #[test]
-fn waiting_for_a_thread_that_never_comes_fails_and_names_the_hold() {
+fn a_wait_that_times_out_fails_and_shows_the_hold() {
     let (emulator, _, session) = one_session(Contract::Documented);
     let hold = Hold::performing(Function::AddPackage).session(session).deadline(SHORT);
     let line = line!() + 1;
     let guard = emulator.hold(hold.clone());
     let begun = Instant::now();
-    let said = failing(|| guard.wait());
+    let message = failing(|| guard.wait());
     assert!(begun.elapsed() >= SHORT, "it gave up too soon");
-    assert!(said.contains(&hold.to_string()), "{said}");
-    assert!(said.contains(&format!("{}:{line}:", file!())), "{said}");
-    assert!(said.contains("30ms"), "{said}");
+    assert!(message.contains(&hold.to_string()), "{message}");
+    assert!(message.contains(&format!("{}:{line}:", file!())), "{message}");
+    assert!(message.contains("30ms"), "{message}");
 }
 
 #[test]
-fn waiting_in_vain_fails_at_the_line_of_the_wait() {
+fn a_wait_that_times_out_fails_at_its_line() {
     let (emulator, ..) = one_session(Contract::Documented);
     let guard = emulator.hold(Hold::before(Function::CleanupMountpoints).deadline(SHORT));
     assert_eq!(line_of_panic(|| guard.wait()), line!());
 }
 
-/// As a rule that never fired: the interleaving that the test wanted did not happen.
+/// The test did not get the interleaving that it wanted. A rule that never fired is reported, too.
 #[test]
 fn a_hold_that_no_thread_reached_is_reported_once() {
     for is_released in [false, true] {
@@ -82,7 +82,7 @@ fn a_hold_that_no_thread_reached_is_reported_once() {
         let guard = emulator.hold(Hold::before(Function::CleanupMountpoints));
         blameless(&emulator.dism());
         let guard = (!is_released).then_some(guard);
-        let report = told(&emulator);
+        let report = reported(&emulator);
         let remark = "no thread reached a hold of the test: DismCleanupMountpoints, before it";
         assert_eq!(report.matches(remark).count(), 1, "{report}");
         assert!(report.contains(&format!("{}:{line}", file!())), "{report}");
@@ -102,7 +102,7 @@ fn an_optional_hold_need_not_be_reached() {
 }
 
 #[test]
-fn a_guard_says_without_waiting_whether_a_thread_is_held() {
+fn is_held_returns_without_waiting() {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();
     let begun = Instant::now();
@@ -116,13 +116,13 @@ fn a_guard_says_without_waiting_whether_a_thread_is_held() {
     });
     assert!(begun.elapsed() < Duration::from_secs(10), "it waited for the deadline");
     dism.initialize().unwrap();
-    // What a deadline let go is held no longer.
+    // A thread that a deadline has released is no longer held.
     let expired = expired(&emulator, Hold::before(Function::Shutdown));
     assert!(!expired.is_held());
     failing(|| drop(expired));
 }
 
-/// A thread that was held until the deadline, and the guard that nobody has released.
+/// Holds a thread until the deadline. Returns the guard, which is not released.
 #[track_caller]
 fn expired(emulator: &Emulator, hold: Hold) -> HoldGuard {
     let dism = emulator.dism();
@@ -141,13 +141,13 @@ fn a_guard_across_a_join_holds_its_thread_until_the_deadline() {
         let emulator = up(Contract::Documented);
         let guard = expired(&emulator, hold.clone());
         assert_eq!(emulator.state(), State::Down);
-        let said = failing(|| guard.release());
-        assert!(said.contains(&hold.to_string()) && said.contains(file!()), "{said}");
+        let message = failing(|| guard.release());
+        assert!(message.contains(&hold.to_string()) && message.contains(file!()), "{message}");
     }
 }
 
 #[test]
-fn a_close_that_a_deadline_lets_go_is_finished() {
+fn a_close_that_a_deadline_releases_is_finished() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let guard = emulator.hold(Hold::closing().deadline(SHORT));
     assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
@@ -157,7 +157,7 @@ fn a_close_that_a_deadline_lets_go_is_finished() {
 }
 
 #[test]
-fn an_operation_that_a_deadline_lets_go_is_performed() {
+fn an_operation_that_a_deadline_releases_is_performed() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let guard = emulator.hold(Hold::performing(Function::AddPackage).deadline(SHORT));
     assert_eq!(dism.perform(session, Function::AddPackage), Ok(Hresult::S_OK));
@@ -166,57 +166,57 @@ fn an_operation_that_a_deadline_lets_go_is_performed() {
 }
 
 #[test]
-fn the_drop_of_a_hold_that_expired_reports_it() {
+fn dropping_an_expired_hold_reports_it() {
     let emulator = up(Contract::Documented);
     let hold = Hold::before(Function::Shutdown);
     let guard = expired(&emulator, hold.clone());
-    let said = failing(|| drop(guard));
-    assert!(said.contains(&hold.to_string()), "{said}");
+    let message = failing(|| drop(guard));
+    assert!(message.contains(&hold.to_string()), "{message}");
 }
 
 #[test]
-fn the_release_of_a_hold_that_expired_fails_at_its_line() {
+fn releasing_an_expired_hold_fails_at_its_line() {
     let emulator = up(Contract::Documented);
     let guard = expired(&emulator, Hold::before(Function::Shutdown));
     assert_eq!(line_of_panic(|| guard.release()), line!());
 }
 
 #[test]
-fn waiting_for_a_thread_that_a_deadline_let_go_fails() {
+fn a_wait_for_a_thread_that_a_deadline_released_fails() {
     let emulator = up(Contract::Documented);
     let hold = Hold::before(Function::Shutdown);
     let guard = expired(&emulator, hold.clone());
-    let said = failing(|| guard.wait());
-    assert!(said.contains(&hold.to_string()), "{said}");
+    let message = failing(|| guard.wait());
+    assert!(message.contains(&hold.to_string()), "{message}");
     failing(|| drop(guard));
 }
 
 #[test]
-fn a_hold_that_expired_and_was_not_released_is_reported_by_verify() {
+fn an_expired_hold_that_was_not_released_is_reported_by_verify() {
     let emulator = up(Contract::Documented);
     let hold = Hold::before(Function::Shutdown);
     let guard = expired(&emulator, hold.clone());
-    let report = told(&emulator);
+    let report = reported(&emulator);
     assert!(report.contains(&hold.to_string()) && report.contains(file!()), "{report}");
     failing(|| drop(guard));
 }
 
 #[test]
-fn a_hold_that_was_forgotten_holds_nobody_for_ever_and_is_reported_by_verify() {
+fn a_forgotten_hold_expires_and_is_reported_by_verify() {
     let emulator = up(Contract::Documented);
     let hold = Hold::returning(Function::Shutdown);
     mem::forget(expired(&emulator, hold.clone()));
     assert_eq!(emulator.state(), State::Down);
-    assert!(told(&emulator).contains(&hold.to_string()));
+    assert!(reported(&emulator).contains(&hold.to_string()));
 }
 
 #[test]
-fn a_hold_that_expired_catches_nobody_else() {
+fn an_expired_hold_catches_no_other_thread() {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();
     let guard = expired(&emulator, Hold::before(Function::Shutdown).deadline(SHORT));
     let steps = steps(&emulator).len();
-    // A thread that was held would not have taken its step.
+    // The new hold catches the thread before it takes its step.
     thread::scope(|scope| {
         let again = emulator.hold(Hold::before(Function::Shutdown));
         scope.spawn(|| dism.shutdown().unwrap_err());
@@ -228,13 +228,13 @@ fn a_hold_that_expired_catches_nobody_else() {
 }
 
 #[test]
-fn a_hold_that_expired_keeps_quiet_in_a_test_that_panics() {
+fn an_expired_hold_is_silent_in_a_test_that_panics() {
     let emulator = up(Contract::Documented);
-    let said = failing(|| {
+    let message = failing(|| {
         let _guard = expired(&emulator, Hold::before(Function::Shutdown));
         panic!("the test's own");
     });
-    assert_eq!(said, "the test's own");
+    assert_eq!(message, "the test's own");
 }
 
 /// A test that catches its panic still learns of the hold.
@@ -245,7 +245,7 @@ fn a_hold_that_expired_is_reported_by_verify_after_a_panic_that_the_test_catches
         let _guard = expired(&emulator, Hold::before(Function::Shutdown));
         panic!("the test's own");
     });
-    assert_eq!(told(&emulator).matches("let go by its deadline").count(), 1);
+    assert_eq!(reported(&emulator).matches("let go by its deadline").count(), 1);
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn a_hold_that_was_released_in_time_is_not_reported() {
 }
 
 #[test]
-fn a_deadline_of_nothing_holds_nobody() {
+fn a_deadline_of_zero_holds_no_thread() {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();
     let guard = emulator.hold(Hold::before(Function::Shutdown).deadline(Duration::ZERO));
@@ -267,7 +267,7 @@ fn a_deadline_of_nothing_holds_nobody() {
 }
 
 #[test]
-fn a_deadline_may_be_farther_away_than_a_clock_can_tell() {
+fn a_deadline_may_exceed_the_range_of_the_clock() {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();
     let hold = Hold::before(Function::Shutdown).deadline(Duration::MAX);

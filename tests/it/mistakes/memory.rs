@@ -19,7 +19,7 @@ fn mistake_11_never_deleted() {
     });
 }
 
-/// E5: before the first initialize, too, when somebody asks why it failed.
+/// E5: the message that says why the first initialize failed is memory, too.
 #[test]
 fn mistake_11_of_a_process_that_was_never_initialized() {
     makes(&[(11, 1, &[])], |it| {
@@ -29,7 +29,7 @@ fn mistake_11_of_a_process_that_was_never_initialized() {
 }
 
 #[test]
-fn mistake_11_given_twice_and_made_up() {
+fn mistake_11_deleted_twice_and_made_up() {
     makes(&[(11, 3, &[2]), (11, 4, &[])], |it| {
         it.initialize(1).unwrap();
         let memory = it.hand_out(1);
@@ -40,9 +40,9 @@ fn mistake_11_given_twice_and_made_up() {
     });
 }
 
-/// D4: one memory, one mistake.
+/// D4: it is one mistake for each memory.
 #[test]
-fn mistake_11_given_after_the_shutdown() {
+fn mistake_11_deleted_after_the_shutdown() {
     makes(&[(11, 3, &[1, 2])], |it| {
         it.initialize(1).unwrap();
         let memory = it.hand_out(1); // 1
@@ -54,7 +54,7 @@ fn mistake_11_given_after_the_shutdown() {
 }
 
 #[test]
-fn mistake_11_given_in_the_next_period() {
+fn mistake_11_deleted_in_the_next_period() {
     makes(&[(11, 1, &[2])], |it| {
         it.initialize(1).unwrap();
         let memory = it.hand_out(1); // 1

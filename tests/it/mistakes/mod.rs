@@ -1,5 +1,5 @@
-//! The client's mistakes: for each of the contract's list the programs that make it, under each
-//! contract in which they do; and their neighbours that make none.
+//! The client's mistakes: programs that make each mistake of the contract's list, under each
+//! contract in which they make it, and similar programs that make none.
 
 mod memory;
 mod periods;
@@ -9,7 +9,7 @@ use dism_emu::Contract;
 
 use crate::hand::Hand;
 
-/// The client makes these mistakes under both contracts.
+/// Asserts that the client makes these mistakes under both contracts.
 #[track_caller]
 pub fn makes(mistakes: &[(u32, usize, &[usize])], client: impl Fn(&mut Hand)) {
     for contract in Contract::ALL {
@@ -17,7 +17,7 @@ pub fn makes(mistakes: &[(u32, usize, &[usize])], client: impl Fn(&mut Hand)) {
     }
 }
 
-/// The client makes these mistakes under one contract.
+/// Asserts that the client makes these mistakes under one contract.
 #[track_caller]
 pub fn makes_under(
     contract: Contract,

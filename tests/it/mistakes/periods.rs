@@ -10,7 +10,7 @@ use crate::support::{BUSY, unverified};
 // 1: shutdown with a session open (S2)
 
 #[test]
-fn mistake_1_a_refused_shutdown_is_the_last_word() {
+fn mistake_1_the_last_shutdown_is_refused() {
     makes(&[(1, 3, &[1, 2])], |it| {
         it.initialize(1).unwrap(); // 0
         it.open_path(1, "one"); // 1
@@ -43,7 +43,7 @@ fn mistake_1_is_reported_once_in_a_period_at_the_last_refusal() {
 
 /// Closing the session afterwards does not end the period.
 #[test]
-fn mistake_1_stays_one_after_a_late_close() {
+fn mistake_1_remains_after_a_late_close() {
     makes(&[(1, 2, &[1])], |it| {
         it.initialize(1).unwrap();
         let session = it.open(1);
@@ -65,7 +65,7 @@ fn mistake_1_collides_with_a_close_that_is_not_over() {
     });
 }
 
-/// C7: the close from inside the operation is why the session is still open.
+/// C7: the session is still open because of the close from inside the operation.
 #[test]
 fn mistake_1_can_follow_from_another() {
     makes(&[(9, 3, &[2]), (1, 5, &[1])], |it| {
@@ -78,7 +78,7 @@ fn mistake_1_can_follow_from_another() {
     });
 }
 
-/// O3: by session they would be in another order.
+/// O3: in the order of sessions they would be 1, 3, 2.
 #[test]
 fn mistake_1_names_the_opens_in_the_order_of_the_journal() {
     makes(&[(1, 4, &[1, 2, 3])], |it| {
@@ -90,9 +90,9 @@ fn mistake_1_names_the_opens_in_the_order_of_the_journal() {
     });
 }
 
-/// C3: two references, and the test kept the client from giving back only one of them.
+/// C3: there are two references, and the script makes the close of only one of them fail.
 #[test]
-fn mistake_1_of_a_session_that_the_script_alone_does_not_keep_open() {
+fn mistake_1_if_the_script_is_not_the_only_reason() {
     makes(&[(1, 4, &[1, 2])], |it| {
         it.initialize(1).unwrap();
         let session = it.open(1); // 1
@@ -109,9 +109,9 @@ fn mistake_1_of_a_session_that_the_script_alone_does_not_keep_open() {
     });
 }
 
-/// S3: under Recorded another count lets the same shutdown pass.
+/// S3: under Recorded the same shutdown succeeds because the count is 2.
 #[test]
-fn mistake_1_is_the_other_threads_forgotten_count_under_recorded() {
+fn mistake_1_is_mistake_2_of_another_thread_under_recorded() {
     let client = |it: &mut Hand| {
         it.initialize(1).unwrap();
         let _ = it.initialize(2);
@@ -133,7 +133,7 @@ fn mistake_2_no_shutdown_at_all() {
     });
 }
 
-/// P5: an operation fails, the client returns early and leaves all behind.
+/// P5: an operation fails, and the client returns early and leaves everything open.
 #[test]
 fn mistake_2_collides_with_the_sessions_left_open() {
     makes(&[(2, 0, &[1])], |it| {
@@ -186,13 +186,13 @@ fn mistake_4_a_refused_thread_ends_the_others_initialization() {
         it.shutdown(2).unwrap();
         let _ = it.shutdown(1);
     };
-    // It shows where the other thread misses what is gone.
+    // The call of the other thread that fails after the shutdown shows it.
     makes_under(Contract::Documented, &[(4, 2, &[0, 1, 3])], client);
     makes_under(Contract::Recorded, &[], client);
 }
 
 #[test]
-fn mistake_4_a_refused_thread_loses_its_ground() {
+fn mistake_4_a_refused_thread_goes_on_after_the_shutdown() {
     let client = |it: &mut Hand| {
         it.initialize(1).unwrap();
         let _ = it.initialize(2);
@@ -204,12 +204,12 @@ fn mistake_4_a_refused_thread_loses_its_ground() {
         }
         let _ = it.shutdown(2);
     };
-    // What follows from it, the use of handle 0, is one by itself.
+    // The use of handle 0 follows from it, and is a mistake by itself.
     makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2]), (10, 4, &[3])], client);
     makes_under(Contract::Recorded, &[], client);
 }
 
-/// C2: the handle is one that it was never given, and that is not told beside it.
+/// C2: the thread never opened the handle, but that is not reported as another mistake.
 #[test]
 fn mistake_4_of_a_thread_that_closes_what_it_did_not_open() {
     makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2])], |it| {
@@ -231,7 +231,7 @@ fn mistake_4_is_reported_even_if_the_shutdown_fails() {
 }
 
 #[test]
-fn mistake_4_is_forgotten_by_a_success_of_its_own() {
+fn mistake_4_is_none_after_a_successful_initialize_of_the_thread() {
     makes_under(Contract::Documented, &[], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
@@ -243,7 +243,7 @@ fn mistake_4_is_forgotten_by_a_success_of_its_own() {
 }
 
 #[test]
-fn mistake_4_is_forgotten_by_a_later_initialize_of_its_own() {
+fn mistake_4_is_none_after_another_initialize_of_the_thread() {
     makes_under(Contract::Documented, &[], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
@@ -252,7 +252,7 @@ fn mistake_4_is_forgotten_by_a_later_initialize_of_its_own() {
         it.initialize(2).unwrap();
         it.shutdown(2).unwrap();
     });
-    // And by one that fails otherwise: a shutdown after that is harmless.
+    // Also after an initialize that fails with another code: a shutdown after that does no harm.
     makes_under(Contract::Documented, &[], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
@@ -263,7 +263,7 @@ fn mistake_4_is_forgotten_by_a_later_initialize_of_its_own() {
 }
 
 #[test]
-fn mistake_4_does_not_reach_into_the_next_period() {
+fn mistake_4_is_none_in_the_next_period() {
     makes_under(Contract::Documented, &[], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
@@ -275,15 +275,15 @@ fn mistake_4_does_not_reach_into_the_next_period() {
     });
 }
 
-/// A thread of a pool works for one task after the other: that one gave up is over when the next
-/// one shuts down what it has initialized elsewhere.
+/// A thread of a pool works for one task after another. One task gave up, and the next one shuts
+/// down what it has initialized on another thread.
 #[test]
-fn mistake_4_is_none_if_nobody_misses_what_is_shut_down() {
+fn mistake_4_is_none_if_no_thread_uses_what_was_shut_down() {
     makes_under(Contract::Documented, &[], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
         it.shutdown(2).unwrap();
-        // One knows that it is over, the other never had it.
+        // Thread 2 has shut it down itself, and thread 3 has never initialized.
         it.open(2);
         it.open(3);
     });
@@ -300,7 +300,7 @@ fn mistake_4_of_a_pair_inside_a_pair() {
 }
 
 #[test]
-fn mistake_4_where_a_third_thread_shuts_down() {
+fn mistake_4_a_third_thread_shuts_down() {
     makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2])], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
@@ -309,7 +309,7 @@ fn mistake_4_where_a_third_thread_shuts_down() {
     });
 }
 
-/// A thread that is refused because of itself overlaps with nobody.
+/// A thread that is refused because of its own initialize overlaps with no other.
 #[test]
 fn mistake_4_is_none_of_a_thread_alone() {
     makes_under(Contract::Documented, &[], |it| {
@@ -320,7 +320,7 @@ fn mistake_4_is_none_of_a_thread_alone() {
     });
 }
 
-/// Whatever it names, it opens nothing.
+/// An operation with the function of an open does not open a session.
 #[test]
 fn mistake_5_is_none_after_a_call_that_only_names_the_open() {
     let function = Function::OpenSession;
@@ -359,7 +359,7 @@ fn mistake_6_a_scripted_s_false_under_both() {
 
 // 7: failed initialize ignored (I2, O1)
 
-/// All that follows from it is one mistake.
+/// Everything that follows from it is one mistake.
 #[test]
 fn mistake_7_not_elevated_and_goes_on() {
     for contract in Contract::ALL {
@@ -394,7 +394,7 @@ fn mistake_7_takes_0xc0040001_for_initialized_already() {
 }
 
 #[test]
-fn mistake_7_is_not_that_of_another_thread_nor_of_one_that_tries_again() {
+fn mistake_7_is_none_of_another_thread_or_of_one_that_retries() {
     makes(&[], |it| {
         it.scripted(1, Call::Initialize, BUSY).unwrap_err();
         it.open(2);
@@ -406,9 +406,10 @@ fn mistake_7_is_not_that_of_another_thread_nor_of_one_that_tries_again() {
     });
 }
 
-/// E5: to ask why it failed is not to go on, and its success does not mean that the API is there.
+/// E5: asking why it failed does not count as using the API. It succeeds before the API is
+/// initialized.
 #[test]
-fn mistake_7_is_one_after_asking_for_the_message() {
+fn mistake_7_after_asking_for_the_message() {
     makes(&[(7, 2, &[0])], |it| {
         it.scripted(1, Call::Initialize, BUSY).unwrap_err(); // 0
         it.take(1, Call::GetLastErrorMessage).unwrap();
@@ -416,7 +417,7 @@ fn mistake_7_is_one_after_asking_for_the_message() {
     });
 }
 
-/// C2: it closes a handle of the period before, but that is not why the close fails.
+/// C2: the handle was closed in the period before, but the close fails for another reason.
 #[test]
 fn mistake_7_explains_the_close_of_a_closed_handle() {
     makes(&[(7, 6, &[5])], |it| {

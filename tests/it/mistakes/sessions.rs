@@ -7,7 +7,7 @@ use super::makes;
 use crate::hand::{Hand, found};
 use crate::support::{BUSY, REBOOT, unverified};
 
-/// A call that is refused while a close waits for an operation, which then ends with `result`.
+/// Makes a call that is refused while a close waits for an operation, which ends with `result`.
 fn while_a_close_waits(
     it: &mut Hand,
     result: Hresult,
@@ -55,7 +55,7 @@ fn mistake_3_after_the_shutdown_and_in_the_next_period() {
     });
 }
 
-/// The wrapper of the contract's list: a close and reopen fails at the reopen.
+/// As in the contract's list, a wrapper closes and reopens, and the reopen fails.
 #[test]
 fn mistake_3_by_a_finalizer_after_a_failed_reopen() {
     makes(&[(3, 5, &[2])], |it| {
@@ -69,7 +69,7 @@ fn mistake_3_by_a_finalizer_after_a_failed_reopen() {
     });
 }
 
-/// C3: as many closes as references is no mistake, one more is.
+/// C3: one close for each reference is no mistake, but one more is.
 #[test]
 fn mistake_3_one_close_more_than_references() {
     makes(&[(3, 6, &[4])], |it| {
@@ -95,9 +95,9 @@ fn mistake_5_a_failed_open_returns_early() {
     });
 }
 
-/// RAII closes on the way out what was opened before.
+/// On the way out, RAII closes what was opened before.
 #[test]
-fn mistake_5_where_another_session_is_closed_on_the_way_out() {
+fn mistake_5_another_session_is_closed_on_the_way_out() {
     makes(&[(5, 2, &[0])], |it| {
         it.initialize(1).unwrap();
         let session = it.open(1);
@@ -107,7 +107,7 @@ fn mistake_5_where_another_session_is_closed_on_the_way_out() {
 }
 
 #[test]
-fn mistake_5_where_all_of_it_is_tried_again() {
+fn mistake_5_the_client_starts_again() {
     let client = |it: &mut Hand| {
         it.initialize(1).unwrap();
         it.scripted(1, Call::OpenSession(OpenSession::new("image")), BUSY).unwrap_err();
@@ -120,9 +120,9 @@ fn mistake_5_where_all_of_it_is_tried_again() {
     makes(&[(5, 1, &[0])], client);
 }
 
-/// O5: the contract's own refusal is as good as a scripted one.
+/// O5: a refusal by the contract counts like a scripted failure.
 #[test]
-fn mistake_5_also_where_the_path_is_empty() {
+fn mistake_5_the_path_is_empty() {
     makes(&[(5, 1, &[0])], |it| {
         it.initialize(1).unwrap();
         it.open_path(1, "");
@@ -144,7 +144,7 @@ fn mistake_8_closes_again() {
 }
 
 #[test]
-fn mistake_8_where_another_session_is_closed_on_the_way_out() {
+fn mistake_8_another_session_is_closed_on_the_way_out() {
     makes(&[(8, 3, &[0])], |it| {
         it.initialize(1).unwrap();
         let first = it.open(1);
@@ -156,9 +156,9 @@ fn mistake_8_where_another_session_is_closed_on_the_way_out() {
     });
 }
 
-/// C4: the first close has not answered yet, so its 3010 cannot be why.
+/// C4: the first close has not returned yet, so its 3010 cannot be the reason.
 #[test]
-fn mistake_8_is_none_of_a_close_while_another_one_waits() {
+fn mistake_8_is_none_while_another_close_waits() {
     makes(&[(3, 4, &[3])], |it| while_a_close_waits(it, REBOOT, Hand::close));
 }
 
@@ -172,7 +172,7 @@ fn mistake_8_returns_early() {
     });
 }
 
-/// What a test scripts for a close stands where it begins, not where the session is gone.
+/// The journal has a close's scripted answer at its first step, not at its last.
 #[test]
 fn mistake_8_after_a_scripted_3010() {
     makes(&[(8, 2, &[0])], |it| {
@@ -255,7 +255,7 @@ fn mistake_10_before_the_open_and_made_up() {
 }
 
 #[test]
-fn mistake_10_what_a_failed_open_left() {
+fn mistake_10_the_handle_of_a_failed_open() {
     makes(&[(10, 2, &[1]), (10, 3, &[1])], |it| {
         it.initialize(1).unwrap();
         let session = it.open_path(1, "");
@@ -277,7 +277,8 @@ fn mistake_10_is_not_explained_by_any_failed_open() {
     });
 }
 
-/// P1: it has a code of its own for a handle that is not open, and for an image not mounted.
+/// P1: a commit has a code of its own for a handle that is not open or an image that is not
+/// mounted.
 #[test]
 fn mistake_10_of_commit_image_is_not_its_refusal_of_an_image() {
     makes(&[(10, 4, &[2])], |it| {

@@ -1,5 +1,5 @@
-//! What comes of a call that a rule answers: the scripted code, and all that follows from a call's
-//! success or failure.
+//! What a call that a rule answers returns and does: the scripted code, and everything that follows
+//! from success or failure.
 
 use std::thread;
 
@@ -76,19 +76,19 @@ fn a_rule_answers_s_ok_by_default() {
     let operation = dism.operation(session, Function::AddPackage).unwrap();
     assert_eq!(operation.end_with(reboot), Ok(Hresult::S_OK));
     dism.operation(session, Function::GetFeatures).unwrap().end_with(reboot).unwrap();
-    // C6 would have it 3010, but the rule wins.
+    // By C6 it would be 3010, but the rule overrides that.
     assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
 }
 
 #[test]
-fn a_failing_initialize_leaves_it_down() {
+fn a_failing_initialize_leaves_the_process_down() {
     let emulator = unverified().build();
     let dism = emulator.dism();
     let rule = emulator.script(Rule::on(Function::Initialize).nth(1).answer(BUSY));
     assert_eq!(dism.initialize(), Err(Error::Failed { code: BUSY }));
     assert_eq!(rule.fired(), 1);
     assert_eq!(emulator.state(), State::Down);
-    // E5: it was never initialized, so why can be read.
+    // E5: it was never initialized, so the last error can be read.
     assert_eq!(dism.last_error(), Ok(Some(BUSY)));
     assert_eq!(dism.initialize(), Ok(Hresult::S_OK));
 }
@@ -145,7 +145,7 @@ fn a_failing_close_keeps_its_reference() {
 }
 
 #[test]
-fn a_failing_shutdown_leaves_it_up() {
+fn a_failing_shutdown_leaves_the_process_up() {
     for contract in Contract::ALL {
         let emulator = up(contract);
         let dism = emulator.dism();
@@ -157,7 +157,7 @@ fn a_failing_shutdown_leaves_it_up() {
 }
 
 #[test]
-fn s3_a_failing_shutdown_takes_nothing_off_the_count() {
+fn s3_a_failing_shutdown_does_not_lower_the_count() {
     let emulator = up(Contract::Recorded);
     let dism = emulator.dism();
     dism.initialize().unwrap();
@@ -177,7 +177,7 @@ fn a_failing_delete_leaves_the_memory_handed_out() {
 }
 
 #[test]
-fn a_scripted_success_does_what_the_call_always_does() {
+fn a_scripted_success_has_the_usual_effect() {
     let code = Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
     for &function in &[Function::Initialize, Function::OpenSession, Function::CloseSession] {
         let (emulator, dism, session, memory) = ready_for(function, Contract::Documented);
@@ -202,7 +202,7 @@ fn a_scripted_success_does_what_the_call_always_does() {
 }
 
 #[test]
-fn p2_a_failing_operation_has_its_turn_as_any_other() {
+fn p2_a_failing_operation_takes_its_turn() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let _rule = emulator.script(Rule::on(Function::AddPackage).answer(BUSY));
     let operation = dism.operation(session, Function::AddPackage).unwrap();
@@ -239,7 +239,7 @@ fn p5_an_operation_that_is_dropped_ends_as_scripted() {
 }
 
 #[test]
-fn what_is_scripted_wins_over_what_an_adapter_ends_an_operation_with() {
+fn a_scripted_answer_overrides_the_result_of_an_adapter() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let _rule = emulator.script(Rule::on(Function::AddPackage).answer(BUSY));
     let operation = dism.operation(session, Function::AddPackage).unwrap();
@@ -277,7 +277,7 @@ fn e3_a_scripted_success_does_not_clear_the_last_error() {
         call(&dism, function, session, memory).unwrap();
         drop(rule);
         if function == Function::Shutdown {
-            // E5: out of reach until then.
+            // E5: until then the last error cannot be read.
             dism.initialize().unwrap();
         }
         assert_eq!(dism.last_error(), Ok(Some(before)), "{function}");

@@ -1,4 +1,4 @@
-//! For how long a rule is in force, and for whom.
+//! How long a rule is in force, and for which handles and threads.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! A servicing host that died: rule P5.
+//! A dead servicing host: rule P5.
 
 use dism_emu::{Contract, DISM_ONLINE_IMAGE, Error, Function, Hresult, Rule};
 
@@ -36,7 +36,7 @@ fn p5_a_dead_host_fails_every_operation() {
 }
 
 #[test]
-fn p5_the_host_of_one_session_is_not_that_of_another() {
+fn p5_a_dead_host_affects_only_its_session() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let other = dism.open_session(OTHER).unwrap();
     let dead = emulator.script(Rule::dead_host(session));

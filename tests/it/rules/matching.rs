@@ -5,7 +5,7 @@ use dism_emu::{Contract, DISM_ONLINE_IMAGE, Error, Function, Hresult, Memory, Mo
 use crate::methods::{call, ready_for};
 use crate::support::{BUSY, IMAGE, OTHER, one_session, up};
 
-/// Which of a number of equal calls a rule answers.
+/// Returns which of a number of equal calls a rule answers.
 fn answered(rule: Rule, calls: usize) -> Vec<usize> {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();
@@ -14,7 +14,7 @@ fn answered(rule: Rule, calls: usize) -> Vec<usize> {
 }
 
 #[test]
-fn a_rule_matches_its_function_alone() {
+fn a_rule_matches_only_its_function() {
     for &function in Function::ALL {
         let (emulator, dism, session, memory) = ready_for(function, Contract::Documented);
         let others = Function::ALL.iter().filter(|it| **it != function);
@@ -27,7 +27,7 @@ fn a_rule_matches_its_function_alone() {
 }
 
 #[test]
-fn a_rule_on_any_operation_matches_what_takes_a_session_but_for_the_close() {
+fn a_rule_on_any_operation_matches_exactly_the_operations() {
     for &function in Function::ALL {
         let (emulator, dism, session, memory) = ready_for(function, Contract::Documented);
         let rule = emulator.script(Rule::on_any_operation().answer(BUSY));
@@ -51,7 +51,7 @@ fn the_first_rule_in_force_answers() {
 }
 
 #[test]
-fn rules_behind_the_one_that_answers_do_not_count_the_call() {
+fn later_rules_do_not_count_a_call_that_was_answered() {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();
     let rule = || Rule::on(Function::CleanupMountpoints);
@@ -64,7 +64,7 @@ fn rules_behind_the_one_that_answers_do_not_count_the_call() {
 }
 
 #[test]
-fn a_rule_that_lets_a_call_pass_leaves_it_to_the_next() {
+fn a_call_that_a_rule_skips_goes_to_the_next_rule() {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();
     let rule = || Rule::on(Function::CleanupMountpoints);
@@ -86,7 +86,7 @@ fn nth_answers_one_call_counted_from_1() {
 }
 
 #[test]
-fn there_is_no_0th_call() {
+fn nth_0_answers_no_call() {
     assert_eq!(answered(Rule::on(Function::CleanupMountpoints).nth(0), 5), [0; 0]);
 }
 
@@ -113,7 +113,7 @@ fn nth_counts_only_the_calls_that_the_rule_matches() {
 }
 
 #[test]
-fn after_lets_calls_pass_and_answers_the_rest() {
+fn after_skips_calls_and_answers_the_rest() {
     assert_eq!(answered(Rule::on(Function::CleanupMountpoints).after(3), 5), [4, 5]);
     assert_eq!(answered(Rule::on(Function::CleanupMountpoints).after(0), 2), [1, 2]);
 }
@@ -144,7 +144,7 @@ fn a_session_narrows_a_rule_to_its_operations_and_closes() {
 }
 
 #[test]
-fn an_open_names_no_session() {
+fn a_rule_with_a_session_does_not_match_an_open() {
     let (emulator, dism, session) = one_session(Contract::Documented);
     let rule = Rule::on(Function::OpenSession).session(session).optional().answer(BUSY);
     let rule = emulator.script(rule);
@@ -175,7 +175,7 @@ fn o6_an_image_narrows_a_rule_to_its_opens_operations_and_closes_in_any_spelling
 }
 
 #[test]
-fn an_image_can_be_the_online_one() {
+fn a_rule_can_match_the_online_image() {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();
     let rule = Rule::on_any_operation().image(DISM_ONLINE_IMAGE.to_lowercase()).answer(BUSY);
@@ -205,7 +205,7 @@ fn a_rule_for_an_image_matches_its_mounting_in_any_spelling() {
 }
 
 #[test]
-fn what_has_no_image_is_not_matched_by_a_rule_for_one() {
+fn a_rule_for_an_image_does_not_match_a_function_without_one() {
     for function in
         [Function::Initialize, Function::Shutdown, Function::Delete, Function::CleanupMountpoints]
     {

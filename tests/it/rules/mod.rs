@@ -1,4 +1,4 @@
-//! Rules: which calls they answer and with what, and what is reported of those that answer none.
+//! Rules: which calls they answer, with what, and which rules are reported.
 
 mod answers;
 mod guards;
@@ -54,17 +54,18 @@ fn a_rule_is_shown_in_words() {
     assert_eq!(format!("{:?}", rule.expect(2)), format!("Rule({text}, expected 2 times)"));
 }
 
-/// Any number can be answered (P4), but only a failure fails.
+/// A rule can answer with any number (P4), but `fail` takes only a failure.
 #[test]
-fn a_rule_that_is_to_fail_with_a_success_panics_at_the_line_of_the_test() {
+fn fail_with_a_success_code_panics_at_the_line_of_the_test() {
     let rule = || Rule::on(Function::AddPackage);
     assert_eq!(rule().fail(0x800F_0902), rule().answer(BUSY));
     assert_eq!(line_of_panic(|| drop(rule().fail(5))), line!());
-    let said = failing(|| rule().fail(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED));
-    assert!(said.starts_with("0x00000BC2 (ERROR_SUCCESS_REBOOT_REQUIRED) is a success"), "{said}");
+    let message = failing(|| rule().fail(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED));
+    let expected = "0x00000BC2 (ERROR_SUCCESS_REBOOT_REQUIRED) is a success";
+    assert!(message.starts_with(expected), "{message}");
 }
 
-/// X1: everything at once that a rule can do, on several threads.
+/// X1: rules of all functions, with calls of all functions on several threads.
 #[test]
 fn x1_the_journal_of_a_scripted_run_replays() {
     for contract in Contract::ALL {

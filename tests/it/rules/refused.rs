@@ -1,14 +1,18 @@
-//! What the contract refuses asks no rule.
+//! Rules apply only to calls that the contract allows.
 
 use dism_emu::{Contract, Emulator, Error, Function, Hresult, Memory, MountImage, Rule, Session};
 
 use crate::methods::{WITHOUT_SESSION, call};
 use crate::support::{BUSY, IMAGE, OTHER, unverified, up};
 
-/// Puts a rule in force for the one call that the contract refuses, and shows that it was neither
-/// asked nor counted.
+/// Makes a call that the contract refuses while a rule for it is in force. Asserts that the call is
+/// refused as before, and that the rule does not fire.
 #[track_caller]
-fn refused_as_ever(emulator: &Emulator, function: Function, call: impl Fn() -> Option<Error>) {
+fn assert_no_rule_applies(
+    emulator: &Emulator,
+    function: Function,
+    call: impl Fn() -> Option<Error>,
+) {
     let unscripted = call().expect("the contract refuses it");
     let rule = emulator.script(Rule::on(function).nth(1).optional().answer(BUSY));
     assert_eq!(call(), Some(unscripted), "{function}");
@@ -17,97 +21,99 @@ fn refused_as_ever(emulator: &Emulator, function: Function, call: impl Fn() -> O
 }
 
 #[test]
-fn i2_an_initialize_that_the_contract_refuses_asks_no_rule() {
+fn i2_no_rule_applies_to_a_refused_initialize() {
     let emulator = unverified().elevated(false).build();
     let dism = emulator.dism();
-    refused_as_ever(&emulator, Function::Initialize, || dism.initialize().err());
+    assert_no_rule_applies(&emulator, Function::Initialize, || dism.initialize().err());
     let dism = up(Contract::Documented).dism();
-    refused_as_ever(&emulator, Function::Initialize, || dism.initialize().err());
+    assert_no_rule_applies(&emulator, Function::Initialize, || dism.initialize().err());
 }
 
 #[test]
-fn o1_an_open_that_the_contract_refuses_asks_no_rule() {
+fn o1_no_rule_applies_to_a_refused_open() {
     let emulator = unverified().last_session(2).build();
     let dism = emulator.dism();
-    refused_as_ever(&emulator, Function::OpenSession, || dism.open_session(IMAGE).err());
+    assert_no_rule_applies(&emulator, Function::OpenSession, || dism.open_session(IMAGE).err());
     dism.initialize().unwrap();
-    refused_as_ever(&emulator, Function::OpenSession, || dism.open_session("").err());
+    assert_no_rule_applies(&emulator, Function::OpenSession, || dism.open_session("").err());
     dism.open_session(IMAGE).unwrap();
     // O8: the numbers ran out.
-    refused_as_ever(&emulator, Function::OpenSession, || dism.open_session(OTHER).err());
+    assert_no_rule_applies(&emulator, Function::OpenSession, || dism.open_session(OTHER).err());
 }
 
 #[test]
-fn c2_a_close_that_the_contract_refuses_asks_no_rule() {
+fn c2_no_rule_applies_to_a_refused_close() {
     let function = Function::CloseSession;
     let emulator = unverified().build();
     let dism = emulator.dism();
-    refused_as_ever(&emulator, function, || dism.close_session(Session::from_raw(2)).err());
+    assert_no_rule_applies(&emulator, function, || dism.close_session(Session::from_raw(2)).err());
     dism.initialize().unwrap();
-    refused_as_ever(&emulator, function, || dism.close_session(Session::DEFAULT).err());
+    assert_no_rule_applies(&emulator, function, || dism.close_session(Session::DEFAULT).err());
     let session = dism.open_session(IMAGE).unwrap();
     let operation = dism.operation(session, Function::GetFeatures).unwrap();
     // C7: it would wait for its own thread.
-    refused_as_ever(&emulator, function, || dism.close_session(session).err());
+    assert_no_rule_applies(&emulator, function, || dism.close_session(session).err());
     drop(operation);
 }
 
 #[test]
-fn s2_a_shutdown_that_the_contract_refuses_asks_no_rule() {
+fn s2_no_rule_applies_to_a_refused_shutdown() {
     let emulator = unverified().build();
     let dism = emulator.dism();
-    refused_as_ever(&emulator, Function::Shutdown, || dism.shutdown().err());
+    assert_no_rule_applies(&emulator, Function::Shutdown, || dism.shutdown().err());
     dism.initialize().unwrap();
     dism.open_session(IMAGE).unwrap();
-    refused_as_ever(&emulator, Function::Shutdown, || dism.shutdown().err());
+    assert_no_rule_applies(&emulator, Function::Shutdown, || dism.shutdown().err());
 }
 
 #[test]
-fn p1_an_operation_that_the_contract_refuses_asks_no_rule() {
+fn p1_no_rule_applies_to_a_refused_operation() {
     let function = Function::AddPackage;
     let emulator = unverified().build();
     let dism = emulator.dism();
-    refused_as_ever(&emulator, function, || dism.perform(Session::from_raw(2), function).err());
+    assert_no_rule_applies(&emulator, function, || {
+        dism.perform(Session::from_raw(2), function).err()
+    });
     dism.initialize().unwrap();
-    refused_as_ever(&emulator, function, || dism.perform(Session::DEFAULT, function).err());
+    assert_no_rule_applies(&emulator, function, || dism.perform(Session::DEFAULT, function).err());
     let session = dism.open_session(IMAGE).unwrap();
     let operation = dism.operation(session, Function::GetFeatures).unwrap();
     // P3: it would wait for its own thread.
-    refused_as_ever(&emulator, function, || dism.perform(session, function).err());
+    assert_no_rule_applies(&emulator, function, || dism.perform(session, function).err());
     drop(operation);
 }
 
 #[test]
-fn e5_a_last_error_that_is_out_of_reach_asks_no_rule() {
+fn e5_no_rule_applies_to_a_refused_last_error() {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();
     dism.shutdown().unwrap();
-    refused_as_ever(&emulator, Function::GetLastErrorMessage, || dism.last_error().err());
+    assert_no_rule_applies(&emulator, Function::GetLastErrorMessage, || dism.last_error().err());
 }
 
 #[test]
-fn d3_a_delete_that_the_contract_refuses_asks_no_rule() {
+fn d3_no_rule_applies_to_a_refused_delete() {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();
-    refused_as_ever(&emulator, Function::Delete, || dism.delete(Memory::from_raw(1)).err());
+    assert_no_rule_applies(&emulator, Function::Delete, || dism.delete(Memory::from_raw(1)).err());
     let memory = dism.hand_out(Function::GetFeatures).unwrap();
     dism.shutdown().unwrap();
-    refused_as_ever(&emulator, Function::Delete, || dism.delete(memory).err());
+    assert_no_rule_applies(&emulator, Function::Delete, || dism.delete(memory).err());
 }
 
 #[test]
-fn n1_a_call_that_the_contract_refuses_asks_no_rule() {
+fn n1_no_rule_applies_to_a_refused_call_without_a_session() {
     let emulator = unverified().build();
     let dism = emulator.dism();
     for function in WITHOUT_SESSION {
-        refused_as_ever(&emulator, function, || {
+        assert_no_rule_applies(&emulator, function, || {
             call(&dism, function, Session::DEFAULT, Memory::NULL).err()
         });
     }
 }
 
 #[test]
-fn p1_a_rule_answers_a_commit_of_a_mounted_image_alone() {
+fn p1_a_rule_answers_only_a_commit_of_a_mounted_image() {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();
     dism.mount_image(MountImage::new(IMAGE, "install.wim")).unwrap();

@@ -1,8 +1,8 @@
-//! A rule that did not fire as the test expects is reported.
+//! A rule that did not fire as often as the test expects is reported.
 
 use dism_emu::{Function, Rule, Session};
 
-use crate::support::{BUSY, IMAGE, blameless, told, unverified};
+use crate::support::{BUSY, IMAGE, blameless, reported, unverified};
 
 #[test]
 fn a_rule_that_never_fired_is_reported_by_name_and_location() {
@@ -12,7 +12,7 @@ fn a_rule_that_never_fired_is_reported_by_name_and_location() {
     let line = line!() + 1;
     let guard = emulator.script(rule.clone());
     blameless(&dism);
-    let report = told(&emulator);
+    let report = reported(&emulator);
     assert!(report.contains(&rule.to_string()), "{report}");
     assert!(report.contains(file!()) && report.contains(&line.to_string()), "{report}");
     drop(guard);
@@ -24,7 +24,7 @@ fn a_rule_that_was_taken_back_without_having_fired_is_reported_once() {
     let dism = emulator.dism();
     drop(emulator.script(Rule::on(Function::AddPackage)));
     blameless(&dism);
-    assert_eq!(told(&emulator).matches("DismAddPackage").count(), 1);
+    assert_eq!(reported(&emulator).matches("DismAddPackage").count(), 1);
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_rule_that_is_kept_and_never_fired_is_reported() {
     let dism = emulator.dism();
     emulator.script(Rule::on(Function::AddPackage)).keep();
     blameless(&dism);
-    assert!(told(&emulator).contains("DismAddPackage"));
+    assert!(reported(&emulator).contains("DismAddPackage"));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn an_optional_rule_need_not_fire() {
 }
 
 #[test]
-fn a_host_that_died_unnoticed_is_reported_as_one_rule() {
+fn a_dead_host_that_no_operation_reached_is_reported_as_one_rule() {
     for is_dropped in [false, true] {
         let emulator = unverified().build();
         let dism = emulator.dism();
@@ -71,12 +71,12 @@ fn a_host_that_died_unnoticed_is_reported_as_one_rule() {
             dead.keep();
         }
         blameless(&dism);
-        assert_eq!(told(&emulator).matches("any operation on session 2").count(), 1);
+        assert_eq!(reported(&emulator).matches("any operation on session 2").count(), 1);
     }
 }
 
 #[test]
-fn a_host_that_died_is_noticed_by_one_operation() {
+fn a_dead_host_that_one_operation_reached_is_not_reported() {
     let emulator = unverified().build();
     let dism = emulator.dism();
     dism.initialize().unwrap();
@@ -98,7 +98,7 @@ fn a_rule_that_fired_another_number_of_times_than_expected_is_reported_with_both
         dism.initialize().unwrap();
         (0..calls).for_each(|_| assert!(dism.cleanup_mountpoints().is_ok()));
         dism.shutdown().unwrap();
-        let report = told(&emulator);
+        let report = reported(&emulator);
         let remark = format!("(expected {expected}, fired {calls}): {rule}, at {}:", file!());
         assert_eq!(report.matches(&remark).count(), 1, "{report}");
     }
@@ -109,7 +109,7 @@ fn a_rule_that_fired_as_often_as_expected_is_not_reported() {
     for calls in 0..3 {
         let emulator = unverified().build();
         let dism = emulator.dism();
-        // What is said last counts.
+        // The last of several such calls counts.
         let rule = Rule::on(Function::CleanupMountpoints).optional().expect(calls);
         emulator.script(rule).keep();
         emulator.script(Rule::on(Function::AddPackage).expect(5).optional()).keep();
@@ -121,7 +121,7 @@ fn a_rule_that_fired_as_often_as_expected_is_not_reported() {
 }
 
 #[test]
-fn what_was_expected_is_decided_when_the_rule_is_taken_back() {
+fn calls_after_a_rule_is_taken_back_do_not_count() {
     let emulator = unverified().build();
     let dism = emulator.dism();
     dism.initialize().unwrap();
