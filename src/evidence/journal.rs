@@ -9,8 +9,9 @@ use crate::machine::{Config, Machine, ReplayError, Step};
 
 /// What happened in an emulated process, in the order in which it took effect.
 ///
-/// Each step is written under the lock under which it is taken, so the order of the journal *is*
-/// an order that explains what every thread saw (rule X1); [`replay`](Self::replay) proves it.
+/// Each step is written while its thread holds the lock on the state. So the order of the journal
+/// *is* an order that explains what every thread saw (rule X1), and [`replay`](Self::replay) proves
+/// it.
 ///
 /// ```
 /// use dism_emu::Emulator;
@@ -38,11 +39,11 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// A journal that somebody else kept.
+    /// Creates a journal of steps that were taken without an emulator.
     ///
-    /// Whoever drives a [`Machine`] by hand gets the mistakes, the timeline and the replay of their
-    /// own steps. If the machine is behind a lock of their own, the replay checks that they wrote the
-    /// steps in the order in which they took effect.
+    /// Callers that drive a [`Machine`] by hand get the mistakes, the timeline and the replay of
+    /// their own steps. If they keep the machine behind a lock, the replay checks that they wrote
+    /// the steps in the order in which these took effect.
     ///
     /// ```
     /// use dism_emu::machine::{Call, Config, Effect, Machine, ReplayError, Step};
@@ -72,20 +73,20 @@ impl Journal {
         self.is_off
     }
 
-    /// What the process was like.
+    /// Returns the configuration of the process.
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The steps, the oldest first.
+    /// Returns the steps, the oldest first.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// How many steps are missing before the first, because the journal's limit was reached (see
-    /// [`Builder::journal_limit`](crate::Builder::journal_limit)).
+    /// Returns how many steps are missing before the first, because the journal's limit was reached
+    /// (see [`Builder::journal_limit`](crate::Builder::journal_limit)).
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.dropped
@@ -97,7 +98,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Off`] if none was kept, [`ReplayError::Incomplete`] if the beginning is
+    /// [`ReplayError::Off`] if no journal was kept, [`ReplayError::Incomplete`] if its beginning is
     /// missing, [`ReplayError::Differs`] at the first outcome that differs.
     pub fn replay(&self) -> Result<Machine, ReplayError> {
         if self.is_off {
@@ -127,7 +128,7 @@ impl fmt::Display for Journal {
     }
 }
 
-/// Who makes a call: what the journal has of it.
+/// The thread that makes a call, and the location of the call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     pub(crate) thread: ThreadNumber,
@@ -135,11 +136,11 @@ pub(crate) struct Caller {
     pub(crate) location: Option<&'static Location<'static>>,
 }
 
-/// The journal while it is written: the latest steps up to a limit.
+/// The journal while it is being written: the latest steps, up to a limit.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     steps: VecDeque<Step>,
-    /// 0 for none at all.
+    /// The most steps that are kept; 0 if the journal is off.
     limit: usize,
     /// How many steps there were, those that are not kept included.
     taken: u64,

@@ -1,4 +1,4 @@
-//! What happened, and what it says of the client.
+//! What happened, and what it shows about the client.
 
 mod audit;
 mod journal;

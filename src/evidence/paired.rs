@@ -1,14 +1,14 @@
-//! A journal's steps, put together to the calls that they are the instants of (rule X1).
+//! The calls of a journal, each put together from its one or two steps (rule X1).
 
 use std::collections::BTreeMap;
 
 use crate::call::{Call, Effect, Error, Hresult, Session, ThreadNumber};
 use crate::machine::Step;
 
-/// One call: the step at which it took effect, and for an operation or a last close the second.
+/// One call: the step at which it took effect, and the second step of an operation or a last close.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OneCall {
-    /// As people count, from 1.
+    /// Its number in reports and timelines, from 1.
     pub(super) number: usize,
     pub(super) first: usize,
     pub(super) second: Option<usize>,
@@ -45,7 +45,7 @@ impl<'a> Calls<'a> {
                     one.second = Some(at);
                     call
                 }
-                // The beginning is missing in the journal, or it is a call of one step.
+                // The journal lacks the beginning of the call, or the call has only one step.
                 None => {
                     calls.push(OneCall { number: calls.len() + 1, first: at, second: None });
                     calls.len() - 1
@@ -63,17 +63,17 @@ impl<'a> Calls<'a> {
         Self { steps, calls, of_step }
     }
 
-    /// All of them.
+    /// Returns all of them.
     pub(super) fn all(&self) -> &[OneCall] {
         &self.calls
     }
 
-    /// The index of the call that the step belongs to; `None` if there is no such step.
+    /// Returns the index of the call that the step belongs to; `None` if there is no such step.
     pub(super) fn of_step(&self, step: usize) -> Option<usize> {
         self.of_step.get(step).copied()
     }
 
-    /// The numbers of the calls that the steps belong to.
+    /// Returns the numbers of the calls that the steps belong to.
     pub(super) fn numbers(&self, steps: &[usize]) -> Vec<usize> {
         steps.iter().filter_map(|step| Some(self.by_step(*step)?.number)).collect()
     }
@@ -82,7 +82,7 @@ impl<'a> Calls<'a> {
         self.calls.get(self.of_step(step)?).copied()
     }
 
-    /// The first step of the call that the step belongs to.
+    /// Returns the first step of the call that the step belongs to.
     pub(super) fn first_of(&self, step: usize) -> usize {
         self.by_step(step).map_or(step, |call| call.first)
     }
@@ -95,13 +95,13 @@ impl<'a> Calls<'a> {
         &self.steps[call.second.unwrap_or(call.first)]
     }
 
-    /// What the call returned; `None` while it has not.
+    /// Returns what the call returned; `None` if it has not returned.
     pub(super) fn code(&self, call: OneCall) -> Option<Hresult> {
         let first = self.first(call);
         match (&first.outcome, call.second) {
             (Ok(Effect::Begun { .. } | Effect::Closing { .. }), None) => None,
-            // What is scripted for a close is what it returns, and the journal has it where it
-            // began. For an operation its end has it.
+            // A scripted close returns the scripted answer, which is in its first step. That of an
+            // operation is in its second.
             (Ok(Effect::Closing { .. }), Some(_)) if first.call.answer().is_some() => {
                 first.call.answer()
             }
@@ -109,15 +109,16 @@ impl<'a> Calls<'a> {
         }
     }
 
-    /// What the call that the step belongs to returned.
+    /// Returns what the call that the step belongs to returned.
     pub(super) fn code_of(&self, step: usize) -> Option<Hresult> {
         self.code(self.by_step(step)?)
     }
 
-    /// Whether the test chose what the call returned. If the contract refused the call, it did not.
+    /// Returns whether the test chose what the call returned. It did not if the contract refused
+    /// the call.
     pub(super) fn is_scripted(&self, call: OneCall) -> bool {
         let first = self.first(call);
-        // An operation may have been cancelled by its caller before it came to that.
+        // The caller may have cancelled the operation, which then returned another code.
         first.call.answer().is_some_and(|answer| match first.outcome {
             Ok(Effect::Begun { .. }) => call.second.is_none() || self.last(call).code() == answer,
             Ok(_) | Err(Error::Failed { .. }) => true,

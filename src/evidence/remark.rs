@@ -1,4 +1,4 @@
-//! What a report says of the test itself.
+//! Remarks in a report about the test itself.
 
 use std::collections::BTreeMap;
 use std::panic::Location;
@@ -11,7 +11,7 @@ use super::text::{LISTED, Part, WIDTH};
 #[cfg(feature = "serde")]
 use crate::machine::location_as_text;
 
-/// Something that makes a test say less than it seems to: not the client's mistake.
+/// A remark about the test, not a mistake of the client: the test may prove less than it seems to.
 ///
 /// ```
 /// use std::panic::Location;
@@ -27,7 +27,7 @@ use crate::machine::location_as_text;
 #[cfg_attr(feature = "serde", serde(tag = "kind"))]
 #[non_exhaustive]
 pub enum Remark {
-    /// What the test wanted to see handled never happened.
+    /// A rule never fired: the case that the test scripts never happened.
     #[error("a rule of the test never fired: {rule}, at {location}")]
     UnusedRule {
         /// The rule in words.
@@ -54,7 +54,7 @@ pub enum Remark {
         location: &'static Location<'static>,
     },
 
-    /// What the test wanted to stop never came.
+    /// No thread reached a hold: the call that the test wanted to stop was not stopped.
     #[error("no thread reached a hold of the test: {hold}, at {location}")]
     UnreachedHold {
         /// The hold in words.
@@ -64,8 +64,8 @@ pub enum Remark {
         location: &'static Location<'static>,
     },
 
-    /// The test held calls back and never let them go.
-    #[error("a hold was let go by its deadline: {hold}, at {location}")]
+    /// The test did not release a hold before its deadline.
+    #[error("a hold of the test was not released before its deadline: {hold}, at {location}")]
     ExpiredHold {
         /// The hold in words.
         hold: String,
@@ -74,17 +74,17 @@ pub enum Remark {
         location: &'static Location<'static>,
     },
 
-    /// The journal is incomplete, so this is what the state says of what was left behind.
+    /// The API is still initialized at the end. The state says so, since the journal is incomplete.
     #[error("still initialized at the end: count {count}, open sessions {open_sessions}")]
     StillInitialized {
-        /// Initializations that no shutdown has matched.
+        /// How many initializations no shutdown has matched.
         count: u32,
-        /// Sessions that are open.
+        /// How many sessions are open.
         open_sessions: usize,
     },
 
-    /// Code that the test has left behind can still call: the journal may miss what it does from
-    /// now on. Not a reason to fail.
+    /// Some code still has a handle and can make more calls, which this report will not have. This
+    /// is not a reason to fail.
     #[error("{}", handles_left(*handles, last_calls))]
     HandlesLeft {
         /// How many [`Dism`](crate::Dism) handles and [`OwnedSession`](crate::OwnedSession)s there
@@ -98,30 +98,35 @@ pub enum Remark {
     #[error("the journal is switched off, so no mistake can be found")]
     JournalOff,
 
-    /// The journal's limit was reached: a mistake may be missing here, or what explains it.
-    #[error("the first {dropped} steps of the journal are missing, so mistakes may be, too")]
+    /// The journal's limit was reached, so mistakes, or the calls that explain them, may be
+    /// missing.
+    #[error(
+        "the first {dropped} steps of the journal are missing, so mistakes may be missing, too"
+    )]
     JournalIncomplete {
         /// How many steps are missing.
         dropped: u64,
     },
 }
 
-/// The text of [`Remark::HandlesLeft`].
+/// Writes the text of [`Remark::HandlesLeft`].
 fn handles_left(handles: usize, last_calls: &[String]) -> String {
-    let word = if handles == 1 { "handle is" } else { "handles are" };
-    let mut text = format!("{handles} {word} left");
+    let mut text = match handles {
+        1 => "1 handle to the emulator is still alive".to_owned(),
+        _ => format!("{handles} handles to the emulator are still alive"),
+    };
     for (at, call) in last_calls.iter().take(LISTED).enumerate() {
-        text += if at == 0 { "; the last calls: " } else { "; " };
+        text += if at == 0 { "; the last call of each thread: " } else { "; " };
         text += call;
     }
     match last_calls.len().saturating_sub(LISTED) {
         0 => text,
-        more => format!("{text}; and of {more} more threads"),
+        more => format!("{text}; and those of {more} more threads"),
     }
 }
 
 impl Journal {
-    /// The last call of each thread, in words.
+    /// Returns the last call of each thread, in words.
     pub(crate) fn last_calls(&self) -> Vec<String> {
         let calls = Calls::of(self.steps());
         let last: BTreeMap<_, _> =
@@ -136,7 +141,7 @@ impl Journal {
         last.into_iter().map(in_words).collect()
     }
 
-    /// Why the journal does not have everything, if it does not.
+    /// Returns why the journal is incomplete, if it is.
     pub(crate) fn gap(&self) -> Option<Remark> {
         match (self.is_off(), self.dropped()) {
             (true, _) => Some(Remark::JournalOff),

@@ -5,12 +5,12 @@ use std::fmt;
 use super::paired::{Calls, OneCall};
 use crate::call::{Call, Effect, Hresult};
 
-/// No line of a report or a timeline is wider.
+/// The most characters that a line of a report or a timeline has.
 pub(super) const WIDTH: usize = 100;
-/// How many calls a list has before the rest is only counted.
+/// The most calls that a list shows; the rest is only counted.
 pub(super) const LISTED: usize = 8;
 
-/// Which part of a call a line has: all of it, unless other steps came between its two.
+/// The part of a call that a line shows: all of it, unless other steps came between its two steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Whole,
@@ -19,10 +19,10 @@ pub(super) enum Part {
 }
 
 impl Calls<'_> {
-    /// This part of the call in words.
+    /// Returns this part of the call in words.
     pub(super) fn text(&self, call: OneCall, part: Part) -> Text {
         let first = self.first(call);
-        // What has no second step has only begun, if it needs one.
+        // A call that needs a second step and has none has only begun.
         let part = if call.second.is_none() { Part::Begin } else { part };
         let text = match (first.call.asked(), &first.outcome, part) {
             (
@@ -51,7 +51,7 @@ impl Calls<'_> {
         Text { call: one_line(&text), answer: Some(self.answer(call)) }
     }
 
-    /// What the call answered: a code by its name, or the value that it returned.
+    /// Returns what the call answered: a code by its name, or the value that it returned.
     fn answer(&self, call: OneCall) -> String {
         let step = self.last(call);
         let scripted = if self.is_scripted(call) { ", scripted" } else { "" };
@@ -81,7 +81,7 @@ impl Calls<'_> {
     }
 }
 
-/// A success by its name alone, a failure with its number before it.
+/// Returns the name of a code, after its number if it is a failure.
 fn named(code: Hresult) -> String {
     match code.name() {
         Some(name) if code.is_success() => name.to_owned(),
@@ -90,7 +90,7 @@ fn named(code: Hresult) -> String {
     }
 }
 
-/// A call in words. No line break is in it, whatever a path has.
+/// A call in words, without a line break, even if a path has one.
 #[derive(Debug)]
 pub(super) struct Text {
     call: String,
@@ -98,7 +98,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Cut to so many characters: the call first, since the answer says more.
+    /// Returns the text, cut to this width. The call is cut first, since the answer says more.
     pub(super) fn within(&self, width: usize) -> String {
         let Some(answer) = &self.answer else { return cut(&self.call, width) };
         let needed = ARROW.len() + answer.chars().count();
@@ -109,7 +109,7 @@ impl Text {
 
 const ARROW: &str = " -> ";
 
-/// So much of a call is always shown: enough for its verb.
+/// How much of a call is always shown: enough for its verb.
 const LEAST: usize = 16;
 
 /// Writes all of it, `close session 2 -> S_OK`.
@@ -134,7 +134,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     cut
 }
 
-/// With control characters, and what else ends a line, escaped.
+/// Escapes control characters, and other characters that end a line.
 fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
@@ -147,7 +147,7 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// The numbers of a list of calls in words: `call 2`, `calls 2, 3 and 240 more`.
+/// Returns the numbers of calls in words: `call 2`, `calls 2, 3 and 240 more`.
 pub(super) fn numbers(calls: &[usize]) -> String {
     let word = if calls.len() == 1 { "call" } else { "calls" };
     let listed = calls.len().min(LISTED);

@@ -1,4 +1,4 @@
-//! A journal for people.
+//! The journal as people read it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,12 +9,13 @@ use super::text::{LISTED, Part, WIDTH, cut, numbers};
 use super::{Finding, Journal};
 use crate::call::ThreadNumber;
 
-/// A journal for people: one line a call, a column a thread, and under a mistake its name.
+/// A journal for people: a line for each call, a column for each thread, and each mistake below its
+/// call.
 ///
-/// No line is longer than 100 characters, however many threads there are and whatever their
-/// paths are; what does not fit ends in `…`. Calls are numbered as they began. An operation or a
-/// close that lets other steps in between has a line for its beginning and one for its end, with
-/// the same number. Of a journal with more than 40 calls the parts without a mistake are folded.
+/// No line is longer than 100 characters: text that does not fit ends in `…`. Calls are numbered in
+/// the order in which they began. If other steps came between the beginning and the end of an
+/// operation or a close, it has a line for each, with the same number. If a journal has more than
+/// 40 calls, the parts without a mistake are folded.
 ///
 /// ```
 /// use dism_emu::{Emulator, Timeline};
@@ -37,32 +38,32 @@ use crate::call::ThreadNumber;
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-#[must_use = "a timeline is there to be printed"]
+#[must_use = "a timeline does nothing unless it is printed"]
 pub struct Timeline<'a> {
     journal: &'a Journal,
     findings: &'a [Finding],
 }
 
 impl Journal {
-    /// The calls for people: a line each, a column for each thread.
+    /// Returns the calls for people: a line for each call, a column for each thread.
     pub const fn timeline(&self) -> Timeline<'_> {
         Timeline::new(self, &[])
     }
 }
 
-/// A journal of so many calls is not folded.
+/// The most calls that a journal shows without folding any.
 const UNFOLDED: usize = 40;
-/// So many calls on either side of what matters are shown.
+/// How many calls are shown before and after one that matters.
 const CONTEXT: usize = 3;
-/// So many at the end are shown.
+/// How many calls are shown at the end.
 const LAST: usize = 5;
-/// What the widest common call needs: a failing operation with its code.
+/// The width that the widest common call needs: a failing operation with its code.
 const ROOM: usize = 64;
-/// A column is never wider: what belongs together stays in sight.
+/// The most that a column is wide, so that related calls stay close together.
 const WIDEST: usize = 20;
 
 impl<'a> Timeline<'a> {
-    /// The journal's timeline, with these mistakes marked.
+    /// Creates the journal's timeline, with these mistakes marked.
     pub const fn new(journal: &'a Journal, findings: &'a [Finding]) -> Self {
         Self { journal, findings }
     }
@@ -90,13 +91,13 @@ impl<'a> Timeline<'a> {
             }
         }
         let write_line = |f: &mut _, line: &Line| {
-            // A call is a mistake by what it answers, so it is marked at its answer.
+            // The answer makes a call a mistake, so the line with the answer is marked.
             let found = mistakes.get(&line.call).filter(|_| line.part != Part::Begin);
             layout.write_line(f, calls, line, found.map_or(&[], Vec::as_slice))
         };
         let indent = layout.indent;
         for run in lines.chunk_by(|a, b| shown.contains(&a.call) == shown.contains(&b.call)) {
-            // To say that one line is hidden would take as much room.
+            // A note about one hidden line would need a line itself.
             if run.len() == 1 || shown.contains(&run[0].call) {
                 run.iter().try_for_each(|line| write_line(f, line))?;
                 continue;
@@ -110,14 +111,14 @@ impl<'a> Timeline<'a> {
         Ok(())
     }
 
-    /// The calls that are not folded away.
+    /// Returns the calls that are not folded.
     fn shown(&self, calls: &Calls<'_>) -> BTreeSet<usize> {
         let count = calls.all().len();
         if count <= UNFOLDED {
             return (0..count).collect();
         }
         let mut shown: BTreeSet<usize> = (count - LAST..count).collect();
-        // What a loop does again and again is seen by its first rounds.
+        // The first rounds of a loop show what it does again and again.
         let rounds =
             groups(calls, self.findings).into_iter().flat_map(|it| it.into_iter().take(LISTED));
         for finding in rounds {
@@ -145,7 +146,7 @@ struct Line {
     part: Part,
 }
 
-/// All lines, in the order of the steps.
+/// Returns all lines, in the order of the steps.
 fn lines(calls: &Calls<'_>) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for (call, one) in calls.all().iter().enumerate() {
@@ -170,8 +171,8 @@ struct Layout {
     indent: usize,
     /// How far one column is from the next.
     column: usize,
-    /// Whether columns are narrower than the threads' names: then each line has its own instead of
-    /// a head line for all.
+    /// Whether the columns are too narrow for the threads' names. Then each line has the name of
+    /// its thread, and there is no head line.
     is_narrow: bool,
 }
 
@@ -190,7 +191,8 @@ impl Layout {
         Self { threads, digits, indent, column, is_narrow }
     }
 
-    /// Where the thread's column begins, or further to the left if so much text needs it.
+    /// Returns where the thread's column begins, or a point further left if the text needs the
+    /// room.
     fn indent_of(&self, thread: ThreadNumber, needed: usize) -> usize {
         let at = self.threads.binary_search(&thread).unwrap_or(0);
         let column = self.indent + at.saturating_mul(self.column).min(WIDTH - ROOM);

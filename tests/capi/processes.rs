@@ -55,7 +55,7 @@ fn the_end_of_a_process_verifies_it_though_somebody_has_a_handle() {
     open(IMAGE);
     let report = failing(|| drop(process));
     assert!(report.contains("session 2"), "{report}");
-    assert!(report.contains("1 handle is left"), "{report}");
+    assert!(report.contains("1 handle to the emulator is still alive"), "{report}");
     assert_eq!(kept.shutdown(), Err(Error::OpenSessionHandles), "it is answered as ever");
 }
 

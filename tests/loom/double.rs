@@ -486,7 +486,7 @@ fn an_emulator_is_dropped_while_another_thread_is_in_a_call() {
         counters[usize::from(verdict.is_err())].fetch_add(1, Ordering::Relaxed);
         if let Err(report) = verdict {
             assert!(report.contains("never shut down"), "{report}");
-            assert!(report.contains("2 handles are left"), "{report}");
+            assert!(report.contains("2 handles to the emulator are still alive"), "{report}");
         }
         client.join().unwrap();
     });

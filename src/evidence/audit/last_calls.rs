@@ -8,12 +8,13 @@ use crate::evidence::Mistake;
 use crate::evidence::paired::Calls;
 use crate::machine::Step;
 
-/// What each thread did last. If it left an initialization behind, that is why: mistakes 5, 6, 8.
+/// What each thread did last. If a thread left an initialization behind, its last call tells why:
+/// mistakes 5, 6, 8.
 #[derive(Debug, Default)]
 pub(super) struct LastCalls {
-    /// Per thread the last call that says what it was about to do.
+    /// The last call of each thread that shows what the thread intended.
     last: BTreeMap<ThreadNumber, usize>,
-    /// Threads that have closed a session since.
+    /// Threads that have closed a session since that call.
     has_closed_since: BTreeSet<ThreadNumber>,
 }
 
@@ -31,7 +32,11 @@ impl LastCalls {
         }
     }
 
-    /// The mistake that a thread made if it left after this call, and the call's first step.
+    /// Returns the mistake that a thread made if it left after this call, and the first step of the
+    /// call.
+    ///
+    /// A thread that left an initialization behind may have taken the answer of its last call for
+    /// a reason to stop: a failed open (5), `S_FALSE` (6) or 3010 (8).
     ///
     /// ```text
     /// t1  initialize   ! open: busy                                    leaves   (5)
@@ -44,7 +49,8 @@ impl LastCalls {
         let first = calls.first(call);
         let mistake = match (first.call.asked(), &first.outcome, calls.code(call)) {
             (call, Err(_), _) if is_open(call) => Mistake::LeftAfterFailedOpen,
-            // A close is no last call, but a thread that took S_FALSE for a failure makes none:
+            // A close does not count as a last call. But a thread that took S_FALSE for a failure
+            // would not close anything, so one that did had another reason to leave:
             //
             //   t1  initialize   open
             //   t2                      ! initialize = S_FALSE                leaves   (6)
@@ -65,19 +71,23 @@ impl LastCalls {
     }
 }
 
-/// Whether the call says what its thread was about to do.
+/// Returns whether the call shows what its thread intended. Calls that report an error, try again
+/// or clean up do not: a thread that gives up makes them, too.
 fn is_deliberate(at: usize, step: &Step, calls: &Calls<'_>) -> bool {
     match (step.call.asked(), &step.outcome) {
-        // Who reports an error asks for its message, and frees what it has:
+        // A thread that reports an error reads its message and frees memory. The call before these
+        // was its last:
         //
         //   t1  initialize   ! open: busy   get last error   delete                leaves   (5)
         //
-        // A refused initialize is a second attempt at what failed before:
+        // A thread that is refused an initialize tries again what failed before. It left because of
+        // that failure:
         //
         //   t1  initialize   ! open: busy   initialize: already initialized        leaves   (5)
         (Call::GetLastErrorMessage | Call::HandOut { .. } | Call::Delete { .. }, _)
         | (Call::Initialize, Err(Error::AlreadyInitialized { .. })) => false,
-        // A close tidies up, in a destructor for one, unless its answer may be why the thread left:
+        // A close mostly cleans up, for example in a destructor. Only one that returned 3010 may be
+        // why the thread left:
         //
         //   t1  initialize   open A   ! open B: busy     close A                   leaves   (5)
         //   t1  initialize   open A     open B   ! close A = 3010   close B        leaves   (8)

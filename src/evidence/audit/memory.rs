@@ -13,8 +13,9 @@ pub(super) struct Allocations {
     last_shutdown: Option<usize>,
 }
 
-/// What became of it. The table has the next state by what a delete answers; `!` reports the
-/// delete, `! hand out` the call that handed out, after which it is Reported:
+/// What became of a piece of memory. In the table a row is a state, a column the answer of a
+/// delete, and an entry the next state. `!` reports the delete. `! hand out` reports the call that
+/// handed the memory out, and the next state is Reported:
 ///
 /// ```text
 ///                          success          busy       not initialized   not handed out
@@ -25,6 +26,10 @@ pub(super) struct Allocations {
 /// Reported                 Reported         Reported   Reported          Reported
 /// unknown                  Deleted          unknown    ! Reported        ! unknown
 /// ```
+///
+/// The clients below, in order: memory is deleted twice; is deleted after the last shutdown; the
+/// same, but excused, since the test scripted an earlier delete to fail; is kept across a shutdown
+/// and deleted after another initialize; is never deleted.
 ///
 /// ```text
 /// t1  initialize     hand out   delete                ! delete: not handed out
@@ -41,11 +46,11 @@ enum Allocation {
         /// The shutdown that ended its period, after which every delete is too late.
         shutdown: Option<usize>,
     },
-    /// The test made a delete fail. The client may try again, in time or not.
+    /// The test scripted a delete to fail. The client may try again, in time or not.
     Excused,
-    /// By this step.
+    /// Deleted by this step.
     Deleted(usize),
-    /// One mistake for each memory.
+    /// Each piece of memory is reported once.
     Reported,
 }
 
@@ -68,7 +73,8 @@ impl Allocations {
 
     pub(super) fn deleted(&mut self, now: Moment, memory: Memory, found: &mut Found<'_>) {
         match self.known.insert(memory, Allocation::Deleted(now.at)) {
-            // Another initialize has made the delete possible again: to blame is who kept it.
+            // Only another initialize made this delete possible. The mistake is that the memory was
+            // kept across the shutdown.
             Some(Allocation::Held { at, shutdown: Some(shutdown) }) => {
                 found.add(Mistake::MemoryMishandled, at, [shutdown]);
             }
@@ -78,7 +84,7 @@ impl Allocations {
         self.known.insert(memory, Allocation::Reported);
     }
 
-    /// The test made a delete fail.
+    /// Records a delete that the test scripted to fail.
     pub(super) fn excuse(&mut self, memory: Memory) {
         if let Some(allocation @ Allocation::Held { .. }) = self.known.get_mut(&memory) {
             *allocation = Allocation::Excused;

@@ -1,14 +1,15 @@
-//! Finds the client's mistakes in a journal: one pass over its steps, and a look at what is left.
+//! Finds the client's mistakes in a journal: passes over its steps once, then looks at what is left
+//! behind.
 //!
-//! Two things are kept apart throughout: what the emulator answered, which the journal has, and
-//! who is to blame. If a test scripted the failure of a shutdown, a close or a delete, the client
-//! has done its part, and what stays behind is excused.
+//! The journal has what the emulator answered, but not who is to blame. If a test scripted a
+//! shutdown, a close or a delete to fail, the client has done its part, and what stays behind is
+//! excused.
 //!
-//! What no step says has to be guessed: what a thread had in mind, and for whom it worked. Each
-//! guess has the clients that it is about drawn beside it, a row a thread and time from left to
-//! right. `open` succeeds, `close = 3010` succeeds with this code, and `open: busy` fails. `!` is
-//! before the call that is reported, a mistake's number behind the row. Two rows of the same thread
-//! are two clients.
+//! No step says what a thread intended, or for which thread it worked, so heuristics guess it.
+//! Beside each heuristic are drawn the clients that it is about: a row for each thread, time from
+//! left to right. `open` succeeds, `close = 3010` succeeds with this code, and `open: busy` fails.
+//! `!` marks the call that is reported. A number at the end of a row is that of the mistake. Two
+//! rows of the same thread are two clients.
 
 mod last_calls;
 mod memory;
@@ -28,7 +29,7 @@ use super::{Journal, Mistake};
 use crate::call::{Call, Effect, Error, Function, Memory, Session, ThreadNumber};
 use crate::machine::Step;
 
-/// A mistake of the client, and where in the journal it is.
+/// A mistake of the client, and its position in the journal.
 ///
 /// ```
 /// use dism_emu::{Emulator, Mistake};
@@ -53,27 +54,28 @@ use crate::machine::Step;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Finding {
-    /// Which mistake.
+    /// The mistake.
     pub mistake: Mistake,
-    /// The call that is the mistake, by its number in reports and timelines: they count calls
-    /// from 1, of which some are two steps.
+    /// The call that is the mistake, by its number in reports and timelines. They count calls from
+    /// 1, and some calls are two steps.
     pub call: usize,
     /// The same call, by the index in [`Journal::steps`] of its first step.
     pub at: usize,
-    /// What it collides with, as indices of the first steps of calls, in the journal's order: the
-    /// opens that were never closed, the first of two closes, the initialize that was left behind.
-    /// Empty if there is nothing to collide with, or if the journal's beginning is missing.
+    /// The calls that it collides with, as the indices of their first steps, in the journal's
+    /// order: the opens that were never closed, the first of two closes, the initialize that was
+    /// left behind. Empty if there is no such call, or if it is missing with the journal's
+    /// beginning.
     pub collides_with: Vec<usize>,
 }
 
 impl Journal {
-    /// The client's mistakes that these steps show, in their order.
+    /// Finds the client's mistakes that these steps show, and returns them in the steps' order.
     ///
-    /// It takes the last step for the end: what is open then was never closed. A client that
-    /// keeps the contract has none, and a failure that a test scripted is not the client's.
+    /// The last step counts as the end: a session that is open then was never closed. A client that
+    /// keeps the contract makes no mistake, and a failure that a test scripted is not the client's.
     ///
-    /// If the beginning is missing ([`dropped`](Self::dropped)), only what is certain without it is
-    /// found.
+    /// If the beginning is missing ([`dropped`](Self::dropped)), only mistakes that are certain
+    /// without it are found.
     ///
     /// ```
     /// use dism_emu::{Emulator, Mistake};
@@ -112,7 +114,7 @@ struct Moment {
     at: usize,
 }
 
-/// What was found so far.
+/// The mistakes found so far.
 struct Found<'a> {
     calls: &'a Calls<'a>,
     allowed: &'a [Mistake],
@@ -135,7 +137,7 @@ impl Found<'_> {
     }
 }
 
-/// The pass over the steps: it alone knows which topic a step concerns.
+/// The pass over the steps. Only this type knows which topic a step concerns.
 struct Audit<'a> {
     found: Found<'a>,
     last_calls: LastCalls,
@@ -164,10 +166,10 @@ impl<'a> Audit<'a> {
         self.last_calls.step(now, step, self.found.calls);
     }
 
-    /// What a success changes.
+    /// Records what a success changes.
     fn succeeded(&mut self, now: Moment, call: &Call, effect: Effect) {
         let Self { found, last_calls, periods, sessions, memory } = self;
-        // To ask for a message proves nothing (rule E5).
+        // A message can be read without an initialization, so it proves nothing (rule E5).
         if *call != Call::GetLastErrorMessage {
             periods.succeeded(now);
         }
@@ -196,7 +198,7 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// Whom a failure is held against, if anybody.
+    /// Records a failure, and reports it if it is a mistake.
     fn failed(&mut self, now: Moment, call: &Call, error: Error) {
         let Self { found, periods, sessions, memory, .. } = self;
         if is_open(call) {
@@ -236,7 +238,8 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// A close or an operation failed. If its handle is not open, the first explanation counts.
+    /// Records a failed close or operation. If its handle is not open, the first explanation
+    /// counts.
     fn use_failed(&mut self, now: Moment, call: &Call, session: Session, error: Error) {
         let Self { found, periods, sessions, .. } = self;
         let is_close = matches!(call, Call::CloseSession { .. });
@@ -266,8 +269,8 @@ impl<'a> Audit<'a> {
     }
 }
 
-/// Whether it is `DismOpenSession`, with a path or without. A call that only names that function, as
-/// an operation does that is none, is not.
+/// Returns whether the call is `DismOpenSession`, with a path or without. An operation that is
+/// begun with this function is not.
 const fn is_open(call: &Call) -> bool {
     matches!(
         call,
@@ -275,7 +278,8 @@ const fn is_open(call: &Call) -> bool {
     )
 }
 
-/// Puts together the findings of one mistake at one location: a mistake in a loop is reported once.
+/// Groups the findings of the same mistake at the same location: a mistake in a loop is reported
+/// once.
 pub(super) fn groups<'a>(calls: &Calls<'_>, mistakes: &'a [Finding]) -> Vec<Vec<&'a Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     let mut known = BTreeMap::new();

@@ -4,11 +4,12 @@ use super::{Found, Moment};
 use crate::call::ThreadNumber;
 use crate::evidence::Mistake;
 
-/// Initializations that were refused because one was in force, for mistake 4.
+/// Initializes that were refused because an initialization was in force, for mistake 4.
 ///
-/// A thread that was refused may give up, or share the initialization of the other and leave its
-/// end to that. Neither is a mistake, so overlapping pairs are reported only if somebody misses
-/// the API:
+/// A thread that was refused may give up. Or it may share the initialization of the other thread
+/// and leave the shutdown to that thread. Neither is a mistake. So overlapping pairs are reported
+/// only if a call fails because the initialization that its thread relied on is over. This client
+/// is correct:
 ///
 /// ```text
 /// t1  initialize                                      shutdown
@@ -16,7 +17,7 @@ use crate::evidence::Mistake;
 /// ```
 #[derive(Debug)]
 pub(super) struct Overlap {
-    /// The initialize that is, or was, in force.
+    /// The initialize that is in force, or was until the end of the period.
     owner: Moment,
     refused: Vec<Moment>,
     /// The shutdown that ended the period.
@@ -32,7 +33,8 @@ impl Overlap {
         self.refused.push(by);
     }
 
-    /// The thread has initialized again and knows that this failed: it relies on nothing.
+    /// Forgets that the thread was refused. Its next initialize failed for another reason, so it
+    /// relies on no initialization.
     pub(super) fn forget(&mut self, thread: ThreadNumber) {
         self.refused.retain(|it| it.thread != thread);
     }
@@ -41,17 +43,19 @@ impl Overlap {
         self.ended = Some(by);
     }
 
-    /// The last initialize of the thread that was refused.
+    /// Returns the thread's last initialize that was refused.
     fn refused(&self, thread: ThreadNumber) -> Option<usize> {
         self.refused.iter().rev().find(|it| it.thread == thread).map(|it| it.at)
     }
 
-    /// Whether the thread's shutdown, which came too late, is one too many because of the overlap.
+    /// Returns whether the thread's shutdown, which found the API not initialized, is one too many
+    /// because of the overlap.
     pub(super) fn has_surplus_shutdown(&self, thread: ThreadNumber) -> bool {
         let is_refused = |thread| self.refused(thread).is_some();
         if self.owner.thread == thread {
-            // A pair that was refused has ended its period. If a thread without one has, there were
-            // two that shut down, and this is the one that lost the race (rule S5):
+            // If a thread that was refused ended the owner's period, the pairs overlapped. If a
+            // thread that was never refused ended it, it raced the owner for the shutdown, and the
+            // owner lost. That is no mistake (rule S5):
             //
             //   t1  initialize                                      shutdown: not initialized
             //   t2               initialize: already   ! shutdown
@@ -61,7 +65,8 @@ impl Overlap {
             //   t3                                       shutdown
             self.ended.is_some_and(|end| end.thread != thread && is_refused(end.thread))
         } else {
-            // It closes a pair that it never had:
+            // A thread that was refused has no initialization to shut down. One that was never
+            // refused may have lost a race:
             //
             //   t1  initialize                           shutdown
             //   t2               initialize: already              ! shutdown: not initialized
@@ -70,13 +75,14 @@ impl Overlap {
         }
     }
 
-    /// Whether the thread, whose call failed because the period is over, relied on it.
+    /// Returns whether the thread relied on the period. Its call failed because the period is over.
     pub(super) fn is_missed_by(&self, thread: ThreadNumber) -> bool {
         let Some(end) = self.ended else { return false };
         let is_refused = self.refused(thread).is_some();
         if self.owner.thread == thread {
-            // Its own period, which another thread ended, or itself by an inner pair. Without one
-            // it knows that the period is over:
+            // The owner relied on its own period if another thread ended it, or if the owner itself
+            // did with the shutdown of an inner pair. An owner without an inner pair knows that its
+            // shutdown ended the period:
             //
             //   t1  initialize                                      open: not initialized
             //   t2               initialize: already   ! shutdown
@@ -85,7 +91,8 @@ impl Overlap {
             //   t1  initialize                           shutdown   open: not initialized
             is_refused || end.thread != thread
         } else {
-            // What it shared, unless it ended that itself:
+            // A thread that was refused relied on the period that it shared, unless it ended the
+            // period itself. A thread that was never refused relied on nothing:
             //
             //   t1  initialize                           shutdown
             //   t2               initialize: already              ! open: not initialized
@@ -101,8 +108,8 @@ impl Overlap {
         let Some(refused) = own.or(others).or(self.refused.first().map(|it| it.at)) else {
             return false;
         };
-        // To blame is the shutdown of a thread that was refused. If the owner's, or a third
-        // thread's, ended the period, it is the call that relied on it.
+        // The mistake is the shutdown of a thread that was refused. If the owner or a third thread
+        // ended the period, the mistake is the call that relied on it.
         let (mistake, by) = match end.thread != now.thread && others.is_some() {
             true => (end.at, now.at),
             false => (now.at, end.at),

@@ -9,38 +9,38 @@ use super::{Found, Moment};
 use crate::call::ThreadNumber;
 use crate::evidence::Mistake;
 
-/// The periods between a first initialize and a last shutdown, and who left one: mistakes 1, 2, 4,
-/// 7, and by a thread's last call 5, 6, 8.
+/// The periods between a first initialize and a last shutdown, for mistakes 1, 2, 4 and 7. If a
+/// thread left an initialization behind, its last call may make that mistake 5, 6 or 8.
 #[derive(Debug, Default)]
 pub(super) struct Periods {
-    /// Those of this period that no shutdown has taken back.
+    /// The initializations of this period that no shutdown has matched.
     initializations: Outstanding,
     /// The initialize with which this period began.
     beginning: Option<usize>,
     /// The last shutdown of this period that was refused because of an open session.
     refused: Option<Refused>,
-    /// Of this period, or of the one before if none has begun since.
+    /// The overlap in this period, or in the period before if none has begun since.
     overlap: Option<Overlap>,
-    /// The threads whose last initialize failed, and none of whose calls has succeeded since.
+    /// The threads whose last initialize failed and that have had no successful call since.
     failed: BTreeMap<ThreadNumber, Failed>,
 }
 
 #[derive(Debug)]
 struct Refused {
     at: usize,
-    /// What was open then.
+    /// The opens and closes that left a session open.
     left_open: Vec<usize>,
 }
 
 #[derive(Debug)]
 struct Failed {
     at: usize,
-    /// Whether it is reported already that the thread went on.
+    /// Whether the mistake of going on is reported already.
     is_reported: bool,
 }
 
 impl Periods {
-    /// `last` is the last call of the thread before this one.
+    /// Records an initialize that succeeded. `last` is the last call of the thread before it.
     pub(super) fn initialized(&mut self, now: Moment, count: u32, last: Option<usize>) {
         if count == 1 {
             self.beginning = Some(now.at);
@@ -50,10 +50,11 @@ impl Periods {
         self.overlap = None;
     }
 
-    /// An initialize failed because one is in force, as the contract Documented has it.
+    /// Records an initialize that failed because an initialization is in force, as under the
+    /// contract Documented.
     pub(super) fn refused(&mut self, now: Moment) {
         self.failed.remove(&now.thread);
-        // It is missing if it is older than the journal's beginning.
+        // The initialize in force is unknown if it is older than the journal's beginning.
         if let Some(owner) = self.initializations.latest() {
             self.overlap.get_or_insert(Overlap::new(owner)).refuse(now);
         }
@@ -66,7 +67,8 @@ impl Periods {
         self.failed.insert(now.thread, Failed { at: now.at, is_reported: false });
     }
 
-    /// A call of the thread succeeded: it is carried by somebody's initialization.
+    /// Records a success of the thread: some initialization, its own or another thread's, is in
+    /// force.
     pub(super) fn succeeded(&mut self, now: Moment) {
         self.failed.remove(&now.thread);
     }
@@ -81,10 +83,11 @@ impl Periods {
         }
     }
 
-    /// A shutdown was refused because of these sessions; `None` if the test alone keeps them open.
+    /// Records a shutdown that was refused because of these sessions; `None` if only failures that
+    /// the test scripted keep them open.
     ///
-    /// That is reported at the end if the period has none, at its last refusal. A late close does
-    /// not end a period, a late shutdown does:
+    /// If the period never ends, its last refusal is reported. A late close does not end it, a late
+    /// shutdown does:
     ///
     /// ```text
     /// t1  initialize   open   ! shutdown: open session handles   close
@@ -97,8 +100,8 @@ impl Periods {
         self.refused = left_open.map(|left_open| Refused { at: now.at, left_open });
     }
 
-    /// The test made a shutdown fail that the contract allowed: if it was the last one, no session
-    /// was open any more.
+    /// Records a shutdown that the contract allowed and the test scripted to fail. If it would have
+    /// been the last one, no session was open any more, so an earlier refusal is no mistake:
     ///
     /// ```text
     /// t1  initialize   open     shutdown: open session handles   close   shutdown: busy
@@ -110,22 +113,24 @@ impl Periods {
         self.initializations.excuse(now.thread);
     }
 
-    /// A shutdown failed because the API is not initialized. By itself that is no mistake: it may
-    /// have lost a race with another one (rule S5).
+    /// Records a shutdown that failed because the API is not initialized. That alone is no mistake:
+    /// it may have lost a race with another shutdown (rule S5).
     pub(super) fn shutdown_while_down(&mut self, now: Moment, found: &mut Found<'_>) {
         if self.overlap.as_ref().is_some_and(|it| it.has_surplus_shutdown(now.thread)) {
             self.report_overlap(now, found);
         }
     }
 
-    /// A call failed because the API is not initialized. Returns whether what the thread's own
-    /// initialize answered explains that; otherwise it may have lost a race with a shutdown.
+    /// Records a call that failed because the API is not initialized. Returns whether the thread's
+    /// own initialize explains that: it failed, or it was refused and the thread relied on another
+    /// one. Otherwise the call may have lost a race with a shutdown.
     pub(super) fn explains(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
         self.goes_on_after_failure(now, found) || self.goes_on_overlapping(now, found)
     }
 
-    /// The thread's initialize failed, and it goes on. What follows has the same cause and is not
-    /// reported again; nor is anything if another thread's initialization carries the calls:
+    /// Reports a thread that goes on although its initialize failed, at the first call that fails
+    /// because of it. Later calls fail for the same cause and are not reported. Nor is a thread
+    /// that has had a success since, thanks to another thread's initialization:
     ///
     /// ```text
     /// t1  initialize: busy   ! open: not initialized   get features on 0   close 0
@@ -142,13 +147,13 @@ impl Periods {
         true
     }
 
-    /// The period in which the thread takes itself to be has ended with another pair.
+    /// Reports a thread that relied on a period which another pair has ended.
     pub(super) fn goes_on_overlapping(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
         self.overlap.as_ref().is_some_and(|it| it.is_missed_by(now.thread))
             && self.report_overlap(now, found)
     }
 
-    /// Once for each period: what follows has the same cause.
+    /// Reports the overlap once for each period: later failures have the same cause.
     fn report_overlap(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
         self.overlap.take().is_some_and(|overlap| overlap.report(now, found))
     }
@@ -183,10 +188,10 @@ impl Periods {
         }
     }
 
-    /// Reports the thread that left because it mistook an answer. Returns whether it did.
+    /// Reports the thread if it left because it mistook an answer. Returns whether it did.
     ///
-    /// It may also have begun anew instead of leaving, so that the last call before each further
-    /// initialize counts, too:
+    /// A thread may also initialize again instead of leaving. So the last call before each further
+    /// initialize counts, too. This client lost its first initialization at the failed open:
     ///
     /// ```text
     /// t1  initialize   ! open: busy   initialize = S_FALSE   open   close   shutdown          (5)
@@ -203,7 +208,8 @@ impl Periods {
         let Some((mistake, at)) = mistake else { return false };
         let own = own.iter().map(|it| it.by.at);
         match mistake {
-            // With the initialize before it, of the thread or else of the period.
+            // It collides with an initialize before it: the thread's own, or else the first of the
+            // period.
             Mistake::SFalseTakenForFailure => {
                 let before = own.chain(self.beginning).find(|before| *before != at);
                 found.add(mistake, at, before);

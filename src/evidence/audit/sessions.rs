@@ -7,24 +7,24 @@ use super::{Found, Moment};
 use crate::call::{Hresult, Session, ThreadNumber};
 use crate::evidence::Mistake;
 
-/// What became of each handle, and of the uses of one that was not open: mistakes 3, 8, 9, 10.
+/// What became of each handle, for mistakes 3, 8, 9 and 10.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    /// Those that are not gone. No period ends before they are (rule S2).
+    /// The sessions that are open or closing. A period does not end before they are gone (rule S2).
     live: BTreeMap<Session, Live>,
-    /// By which step each number was closed last, in this period or in one before: numbers begin
-    /// anew in each.
+    /// The step that last closed each number, in this period or in one before. Each period numbers
+    /// its handles anew.
     closed: BTreeMap<Session, usize>,
-    /// The operations that threads are inside of, by their beginnings.
+    /// The step at which each thread began the operation that it is inside, by session.
     performing: BTreeMap<(ThreadNumber, Session), usize>,
     last_failed_open: BTreeMap<ThreadNumber, usize>,
 }
 
 #[derive(Debug)]
 enum Live {
-    /// With its references.
+    /// The references that are left.
     Open(Outstanding),
-    /// By the close that begins with this step.
+    /// The first step of the close.
     Closing(usize),
 }
 
@@ -54,7 +54,7 @@ impl Sessions {
         }
     }
 
-    /// The test made a close fail.
+    /// Records a close that the test scripted to fail.
     pub(super) fn excuse(&mut self, now: Moment, session: Session) {
         if let Some(Live::Open(opens)) = self.live.get_mut(&session) {
             opens.excuse(now.thread);
@@ -70,8 +70,9 @@ impl Sessions {
         self.closed.insert(session, now.at);
     }
 
-    /// What keeps a shutdown from succeeding: the opens of the sessions that are open, and the
-    /// closes of those that are closing. `None` if the test alone does:
+    /// Returns what keeps a shutdown from succeeding: the opens of the sessions that are open, and
+    /// the closes of those that are closing. Returns `None` if only failures that the test scripted
+    /// do. The first client forgot the second close; the second client did all it could:
     ///
     /// ```text
     /// t1  initialize   open   open   close: busy             shutdown: open session handles
@@ -95,7 +96,7 @@ impl Sessions {
         (!is_excused).then_some(left)
     }
 
-    /// The close that the handle has behind it, if it is not open.
+    /// Returns the last close of the handle, if the handle is not open.
     fn close_of(&self, session: Session) -> Option<usize> {
         match self.live.get(&session) {
             Some(Live::Open(_)) => None,
@@ -104,8 +105,10 @@ impl Sessions {
         }
     }
 
-    /// A close failed. Returns whether that is because of another one before it, which makes it a
-    /// mistake: 8 if the client may have taken the answer of the first for a failure, or else 3.
+    /// Reports a close that failed because of another close before it. That is mistake 8 if the
+    /// first close returned 3010, which the client may have taken for a failure, and mistake 3
+    /// otherwise. Returns whether there was a close before. The third client is correct, since two
+    /// opens of an image need two closes:
     ///
     /// ```text
     /// t1  initialize   open   close          ! close: invalid session          (3)
@@ -113,8 +116,8 @@ impl Sessions {
     /// t1  initialize   open   open   close     close                           (two references)
     /// ```
     ///
-    /// It does not matter which thread closes again, nor whether the first close still waits for
-    /// operations, nor whether its period is over.
+    /// It does not matter which thread closes again, whether the first close still waits for
+    /// operations, or whether its period is over.
     pub(super) fn closes_again(
         &self,
         now: Moment,
@@ -122,7 +125,7 @@ impl Sessions {
         found: &mut Found<'_>,
     ) -> bool {
         let Some(first) = self.close_of(session) else { return false };
-        // While it waits, it has not answered yet.
+        // A close that still waits has not answered yet.
         let code = if self.live.contains_key(&session) { None } else { found.calls.code_of(first) };
         let mistake = match code {
             Some(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED) => Mistake::RebootTakenForFailure,
@@ -132,7 +135,9 @@ impl Sessions {
         true
     }
 
-    /// An operation, or a close that is not the second one, failed because the handle is not open:
+    /// Reports an operation, or a close without one before it, that failed because the handle is
+    /// not open. It collides with the close that ended the handle; for 0 with the thread's failed
+    /// open, which left a variable at 0; for any other number with nothing:
     ///
     /// ```text
     /// t1  initialize   open   close          ! get features: invalid session   (with the close)
@@ -141,14 +146,15 @@ impl Sessions {
     /// ```
     pub(super) fn not_open(&self, now: Moment, session: Session, found: &mut Found<'_>) {
         let with = match self.close_of(session) {
-            // A variable that was 0 before a failed open of the same thread still is.
+            // A failed open leaves the variable for its handle as it was, which is mostly 0.
             None if session == Session::DEFAULT => self.last_failed_open.get(&now.thread).copied(),
             close => close,
         };
         found.add(Mistake::HandleNotOpen, now.at, with);
     }
 
-    /// A call was refused from inside an operation of the same thread on the same session:
+    /// Reports a call that was refused because its thread is inside an operation on the same
+    /// session. On another session, or from another thread, the call is allowed:
     ///
     /// ```text
     /// t1  begin on A   ! close A: possible deadlock    end on A

@@ -1,5 +1,5 @@
-//! A report as machines read it: flat, and with nothing but numbers, strings, booleans and lists of
-//! these in an entry.
+//! A report as machines read it. It is flat: an entry has only numbers, strings, booleans and lists
+//! of these.
 
 use std::panic::Location;
 
@@ -46,7 +46,7 @@ struct FlatCall {
     text: String,
     function: Option<Function>,
     session: Option<Session>,
-    /// `null` while the call has not returned.
+    /// `null` if the call has not returned.
     code: Option<Hresult>,
     scripted: bool,
 }
@@ -86,7 +86,7 @@ impl FlatCall {
     }
 }
 
-/// The session that was passed or returned.
+/// Returns the session that was passed or returned.
 fn session(first: &Step) -> Option<Session> {
     match first.outcome {
         Ok(Effect::Opened { session, .. }) => Some(session),
@@ -94,7 +94,7 @@ fn session(first: &Step) -> Option<Session> {
     }
 }
 
-/// As a map: `contract`, `mistakes`, `remarks`, `calls` and `dropped`.
+/// Writes a map: `contract`, `mistakes`, `remarks`, `calls` and `dropped`.
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let calls = Calls::of(self.journal.steps());

@@ -1,4 +1,4 @@
-//! What is wrong after a test.
+//! The report of what is wrong after a test.
 
 #[cfg(feature = "serde")]
 mod json;
@@ -10,12 +10,12 @@ use super::paired::{Calls, OneCall};
 use super::text::{LISTED, Part, WIDTH, numbers};
 use super::{Finding, Journal, Mistake, Remark, Timeline};
 
-/// What is wrong after a test: the client's mistakes, remarks about the test itself, and the
-/// journal that shows both.
+/// The report of what is wrong after a test: the client's mistakes, remarks about the test itself,
+/// and the journal that shows both.
 ///
-/// [`Display`](fmt::Display) writes all of it for people, with a [`Timeline`] at the end, and so
-/// does [`Debug`](fmt::Debug), which is what an `unwrap` prints. With the feature `serde` it is
-/// [`Serialize`](https://docs.rs/serde/1/serde/trait.Serialize.html) for machines: flat, with
+/// [`Display`](fmt::Display) writes all of it for people, with a [`Timeline`] at the end.
+/// [`Debug`](fmt::Debug) writes the same, since an `unwrap` prints it. With the feature `serde` it
+/// is [`Serialize`](https://docs.rs/serde/1/serde/trait.Serialize.html) for machines: flat, with
 /// calls numbered as in the text.
 #[derive(Clone)]
 pub struct Report {
@@ -36,36 +36,36 @@ impl Report {
         self
     }
 
-    /// Whether there is nothing to report.
+    /// Returns whether there is nothing to report.
     pub(crate) fn is_empty(&self) -> bool {
         self.mistakes.is_empty() && self.remarks.is_empty()
     }
 
-    /// The client's mistakes, in the journal's order.
+    /// Returns the client's mistakes, in the journal's order.
     #[must_use]
     pub fn mistakes(&self) -> &[Finding] {
         &self.mistakes
     }
 
-    /// Whether this mistake is among them.
+    /// Returns whether this mistake is among them.
     #[must_use]
     pub fn has(&self, mistake: Mistake) -> bool {
         self.mistakes.iter().any(|finding| finding.mistake == mistake)
     }
 
-    /// What is to be said about the test.
+    /// Returns the remarks about the test itself.
     #[must_use]
     pub fn remarks(&self) -> &[Remark] {
         &self.remarks
     }
 
-    /// What happened.
+    /// Returns the journal: what happened.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// The same for people, with the mistakes marked.
+    /// Returns the journal for people, with the mistakes marked.
     pub fn timeline(&self) -> Timeline<'_> {
         Timeline::new(&self.journal, &self.mistakes)
     }
@@ -80,14 +80,14 @@ impl fmt::Debug for Report {
     }
 }
 
-/// Writes each mistake with what it collides with and what to do instead; the remarks; and the
+/// Writes each mistake, with what it collides with and what to do instead, then the remarks and the
 /// timeline.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let calls = Calls::of(self.journal.steps());
         let under = self.journal.config().contract;
         match self.mistakes.len() {
-            0 if self.journal.is_off() => writeln!(f, "mistakes were not looked for")?,
+            0 if self.journal.is_off() => writeln!(f, "not checked for mistakes")?,
             0 => writeln!(f, "no mistakes found under the contract {under}")?,
             1 => writeln!(f, "1 mistake under the contract {under}")?,
             mistakes => writeln!(f, "{mistakes} mistakes under the contract {under}")?,
@@ -99,7 +99,7 @@ impl fmt::Display for Report {
             if !others.is_empty() {
                 let others: Vec<_> = others.iter().map(|finding| finding.at).collect();
                 let others = numbers(&calls.numbers(&others));
-                writeln!(f, "    the same, from the same place: {others}")?;
+                writeln!(f, "    the same mistake at the same location: {others}")?;
             }
         }
         if !self.remarks.is_empty() {
@@ -136,7 +136,7 @@ fn header(calls: &Calls<'_>, call: OneCall) -> String {
     format!("call {} by {}{location}", call.number, first.thread)
 }
 
-/// Breaks lines between words; each further line begins at the column of the first one's text.
+/// Breaks lines between words. Each further line begins below the text of the first.
 fn write_wrapped(f: &mut fmt::Formatter<'_>, head: &str, text: &str) -> fmt::Result {
     f.write_str(head)?;
     let indent = head.chars().count();
@@ -210,17 +210,17 @@ mod tests {
 
 mistake 2, never shut down: call 2 by t2
     initialize -> S_FALSE, count 2
-    instead: Call DismShutdown once for each DismInitialize that succeeded, one that gave S_FALSE
-             included, on every way out.
+    instead: Call DismShutdown once for each DismInitialize that succeeds, including on error paths.
+             S_FALSE is a success, too.
 
 mistake 3, close twice: call 5 by t2
     close session 2 -> 0xC0040004 DISMAPI_E_INVALID_DISM_SESSION
     collides with call 4 by t1
         close session 2 -> 0x00000005, scripted
-    instead: Forget a handle at the moment at which it is closed, before anything else can fail, and
-             let only one owner close it.
+    instead: Clear your copy of a handle as soon as you close it, before anything else can fail. Let
+             only one owner close it.
 
-remark: the first 7 steps of the journal are missing, so mistakes may be, too
+remark: the first 7 steps of the journal are missing, so mistakes may be missing, too
 
      t1                  t2
   1  initialize -> S_OK
