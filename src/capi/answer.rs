@@ -1,4 +1,4 @@
-//! How a C function answers: what the rows of the table share.
+//! What the C functions share: how each makes its call and answers.
 
 use std::ffi::c_void;
 use std::ops::ControlFlow;
@@ -15,8 +15,8 @@ use crate::emulator::{Dism, Operation, Taken};
 use crate::machine::request::Request;
 use crate::script::Progress;
 
-/// Answers a call of a C function: a failure is its code, and no panic of ours reaches the caller
-/// (rule X2).
+/// Answers a call of a C function: returns a failure as its code, and lets no panic of this crate
+/// reach the caller (rule X2).
 #[inline]
 pub(super) fn answer(
     function: Function,
@@ -30,7 +30,7 @@ pub(super) fn answer(
     })
 }
 
-/// A call of a C function, and the process that it is made in.
+/// A call of a C function, and the process in which it is made.
 pub(super) struct Invocation {
     function: Function,
     process: Arc<Loaded>,
@@ -53,7 +53,7 @@ impl Invocation {
         self.dism().take(request)
     }
 
-    /// The call lacks an argument: it fails.
+    /// Fails the call, since it lacks an argument.
     #[cold]
     pub(super) fn refuse(&self) -> Result<Hresult, Error> {
         self.take(&Call::CallWithoutArgument { function: self.function }).code()
@@ -69,10 +69,10 @@ impl Invocation {
         self.process.delete(address)
     }
 
-    /// A call that takes effect at one instant, and is reported to a callback.
+    /// Makes a call that takes effect at one instant, and reports its progress to a callback.
     ///
-    /// The caller can cancel it before that instant. The progress is reported afterwards, unless
-    /// the contract refused the call.
+    /// The caller can cancel it before that instant. Progress is reported afterwards, unless the
+    /// contract refused the call.
     ///
     /// # Safety
     ///
@@ -91,7 +91,7 @@ impl Invocation {
         if taken.outcome.is_ok() || taken.answer.is_some() {
             let scripted = taken.answer.as_ref().and_then(|answer| answer.progress.as_deref());
             for progress in scripted.unwrap_or(&Progress::UNSCRIPTED) {
-                // SAFETY: the caller's.
+                // SAFETY: guaranteed by the caller.
                 unsafe { report(*progress, callback, user) };
             }
         }
@@ -102,12 +102,12 @@ impl Invocation {
         self.dism().operation(Session::from_raw(session), self.function)
     }
 
-    /// An operation, which succeeds unless a rule says otherwise.
+    /// Performs an operation, which succeeds unless a rule says otherwise.
     pub(super) fn operate(&self, session: DismSession) -> Result<Hresult, Error> {
         self.operate_or(session, Hresult::S_OK)
     }
 
-    /// An operation, which ends with `unscripted` unless a rule says otherwise.
+    /// Performs an operation, which ends with `unscripted` unless a rule says otherwise.
     pub(super) fn operate_or(
         &self,
         session: DismSession,
@@ -116,7 +116,8 @@ impl Invocation {
         self.begin(session)?.end_with(unscripted)
     }
 
-    /// An operation with a progress callback, after each call of which the caller can cancel it.
+    /// Performs an operation with a progress callback. The caller can cancel it after each call of
+    /// the callback.
     ///
     /// # Safety
     ///
@@ -129,17 +130,18 @@ impl Invocation {
         user: *mut c_void,
     ) -> Result<Hresult, Error> {
         self.begin(session)?.run(|progress| {
-            // SAFETY: the caller's.
+            // SAFETY: guaranteed by the caller.
             unsafe { report(progress, callback, user) };
             if is_set(cancel) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
     }
 
-    /// A list of an image that is empty.
+    /// Performs an operation that lists something of an image: the list is empty, since the image
+    /// is.
     ///
     /// # Safety
     ///
-    /// Both are writable.
+    /// `list` and `count` are writable.
     pub(super) unsafe fn list<T>(
         &self,
         session: DismSession,
@@ -147,14 +149,14 @@ impl Invocation {
         count: *mut u32,
     ) -> Result<Hresult, Error> {
         let code = self.operate(session)?;
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe { write_empty(list, count) };
         Ok(code)
     }
 
-    /// Looks up what an empty image does not have: fails with `unknown`, unless a rule lets it
-    /// succeed. Then the caller gets what `make` makes of the name and an empty text, if it wants
-    /// it.
+    /// Looks up what an empty image does not have. It fails with `unknown`, unless a rule lets it
+    /// succeed. Then `make` makes the structure from the name and an empty text, and the caller
+    /// gets it through `info`, unless that is NULL.
     ///
     /// # Safety
     ///
@@ -171,15 +173,15 @@ impl Invocation {
         let is_found = operation.result_or(unknown).is_success();
         let mut address = ptr::null_mut();
         if is_found && !info.is_null() {
-            // SAFETY: the caller's.
+            // SAFETY: guaranteed by the caller.
             let name = unsafe { text(name) };
             let block = Block::of(&[[&name, &[]]], |_, [name, empty]| make(name, empty));
-            // Nobody can shut the API down before the operation ends.
+            // No thread can shut the API down before the operation ends.
             address = self.hand_out(block)?;
         }
         let code = operation.end_with(unknown)?;
         if !info.is_null() {
-            // SAFETY: the caller's, since it is not NULL.
+            // SAFETY: guaranteed by the caller, since it is not NULL.
             unsafe { write(info, address.cast()) };
         }
         Ok(code)
@@ -193,12 +195,12 @@ impl Invocation {
 /// `callback` can be called with `user`.
 unsafe fn report(progress: Progress, callback: DismProgressCallback, user: *mut c_void) {
     if let Some(callback) = callback {
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe { callback(progress.current, progress.total, user) };
     }
 }
 
-/// Whether the caller has set its cancel event.
+/// Returns whether the caller has set its cancel event.
 #[cfg(windows)]
 fn is_set(event: HANDLE) -> bool {
     #[link(name = "kernel32")]
@@ -206,11 +208,11 @@ fn is_set(event: HANDLE) -> bool {
         fn WaitForSingleObject(hHandle: HANDLE, dwMilliseconds: u32) -> u32;
     }
     const WAIT_OBJECT_0: u32 = 0;
-    // SAFETY: any value is allowed for a handle; one that is none only fails.
+    // SAFETY: any value is allowed for a handle; an invalid one only makes the call fail.
     !event.is_null() && unsafe { WaitForSingleObject(event, 0) } == WAIT_OBJECT_0
 }
 
-/// There are no events to set.
+/// Returns `false`: there are no events to set.
 #[cfg(not(windows))]
 fn is_set(_: HANDLE) -> bool {
     false

@@ -12,8 +12,8 @@ use crate::call::arguments::Placement;
 use crate::call::{Call, Function, ImageIdentifier, MountImage, MountMode, Session};
 use crate::machine::request;
 
-/// A row: the C signature, the [`Function`] that it is, the pointers that must not be NULL, and
-/// what it does with the call. An argument that it does not mention has no effect.
+/// A row has the C signature, its [`Function`], the pointers that must not be NULL, and what it
+/// does with the call. An argument that a row does not mention has no effect.
 macro_rules! exports {
     ($(
         $(#[$doc:meta])+
@@ -27,12 +27,12 @@ macro_rules! exports {
             ///
             /// # Safety
             ///
-            /// As in C: a pointer is NULL or good for what the header says of it, for as long as
-            /// the call lasts.
+            /// As in C: each pointer is NULL, or valid for what the header says about it until the
+            /// call returns.
             #[unsafe(no_mangle)]
             #[allow(
                 unsafe_op_in_unsafe_fn,
-                reason = "what a row does with a pointer, its caller vouches for, as in C"
+                reason = "as in C, the caller vouches for what a row does with a pointer"
             )]
             #[allow(unused_variables, reason = "the emulator does not look at every argument")]
             #[allow(clippy::too_many_arguments, reason = "the header's lists")]
@@ -105,7 +105,7 @@ exports! {
         as Delete
         => |call| call.delete(DismStructure);
 
-    /// `DismMountImage` (rules N1, N2, N4). The progress is reported once it is mounted.
+    /// `DismMountImage` (rules N1, N2, N4). Progress is reported after the image is mounted.
     fn DismMountImage(
         ImageFilePath: PCWSTR, MountPath: PCWSTR, ImageIndex: u32, ImageName: PCWSTR,
         ImageIdentifier: DismImageIdentifier, Flags: u32,
@@ -128,7 +128,7 @@ exports! {
             call.take_with_progress(Call::MountImage(mount), CancelEvent, Progress, UserData)
         };
 
-    /// `DismUnmountImage` (rules N1 to N3). The progress is reported once it is unmounted.
+    /// `DismUnmountImage` (rules N1 to N3). Progress is reported after the image is unmounted.
     fn DismUnmountImage(
         MountPath: PCWSTR, Flags: u32,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
@@ -370,7 +370,8 @@ exports! {
             Ok(code)
         };
 
-    /// `DismGetDriverInfo`: there is no such driver. The package is handed out if it is wanted.
+    /// `DismGetDriverInfo`: there is no such driver. The driver package is handed out unless
+    /// `DriverPackage` is NULL.
     fn DismGetDriverInfo(
         Session: DismSession, DriverPath: PCWSTR,
         Driver: *mut *mut DismDriver, Count: *mut u32,
@@ -420,12 +421,12 @@ exports! {
         => |call| call.operate(Session);
 }
 
-/// Does nothing, but no shared library has it: a linker that needs it takes the functions of this file
-/// from this crate, too, even if it has found their names in a `DismApi` library before.
+/// Does nothing, but no shared library has it. So a linker that needs it takes the functions of
+/// this file from this crate, too, even if it has already found their names in a `DismApi` library.
 #[inline(never)]
 pub(super) fn linked() {}
 
-/// What newer builds export under a second name: the same function.
+/// Functions that newer builds export under a second name, too.
 macro_rules! second_names {
     ($(
         $(#[$doc:meta])+
@@ -440,7 +441,7 @@ macro_rules! second_names {
             #[unsafe(no_mangle)]
             #[allow(clippy::too_many_arguments, reason = "the header's lists")]
             pub unsafe extern "system" fn $name($($argument: $type),*) -> HRESULT {
-                // SAFETY: the caller's.
+                // SAFETY: guaranteed by the caller.
                 unsafe { $first($($argument),*) }
             }
         )+

@@ -1,5 +1,5 @@
-//! What is handed out: messages, mounted images, and what is said of a thing that an empty image
-//! does not have.
+//! The structures that are handed out: messages, mounted images, and descriptions of things that an
+//! empty image does not have.
 
 use std::ptr;
 
@@ -7,14 +7,14 @@ use super::memory::Block;
 use super::types::*;
 use crate::call::{Hresult, ImageIdentifier, MountImage, MountMode};
 
-/// Codes for what an empty image does not have; the contract has one for features alone.
+/// Codes for things that an empty image does not have. The contract has one only for features.
 pub(super) const UNKNOWN_FEATURE: Hresult = Hresult::DISMAPI_E_UNKNOWN_FEATURE;
 pub(super) const UNKNOWN_CAPABILITY: Hresult = Hresult::DISMAPI_E_UNKNOWN_FEATURE;
 pub(super) const UNKNOWN_PACKAGE: Hresult = Hresult::CBS_E_INVALID_PACKAGE;
 pub(super) const UNKNOWN_DRIVER: Hresult = Hresult::WIN32_FILE_NOT_FOUND;
 
-/// The text of the DLL's message table, which ends in a full stop and a line break; a sentence of
-/// our own for codes that are not in it.
+/// Returns the text from the DLL's message table, which ends in a full stop and a line break. For a
+/// code that the table does not have, it is a sentence of this crate.
 pub(super) fn message(code: Hresult) -> Block {
     let text = match code.message() {
         Some(text) => format!("{text}.\r\n"),
@@ -30,7 +30,7 @@ pub(super) fn mounted_images(mounted: &[MountImage]) -> Block {
     Block::of(&rows, |at, [MountPath, ImageFilePath]| DismMountedImageInfo {
         MountPath,
         ImageFilePath,
-        // A name has no number; the first image is as good as any.
+        // An image that was mounted by its name has no number here, so it gets that of the first.
         ImageIndex: match mounted[at].image {
             ImageIdentifier::Index(index) => index,
             ImageIdentifier::Name(_) => 1,

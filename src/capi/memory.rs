@@ -1,22 +1,22 @@
-//! Memory that callers get, and memory that they pass to be written to.
+//! Memory that callers get, and memory of theirs that is written to.
 
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 
 use super::types::PCWSTR;
 
-/// One allocation that a caller gives back as a whole (rule D1): structures without padding, and
-/// behind them the texts that they point to.
+/// One allocation that a caller gives back as a whole (rule D1): packed structures, followed by the
+/// texts that they point to.
 #[derive(Debug)]
 pub(super) struct Block(NonNull<[u16]>);
 
-// SAFETY: a block owns its memory, as the box does that it comes from; nobody reads or writes
-// through it but the caller that it was handed to.
+// SAFETY: a block owns its memory, like the box that it is made from. Only the caller that it was
+// handed to reads or writes through it.
 unsafe impl Send for Block {}
 
 impl Block {
-    /// A block with one structure for each row of texts, made by `make` from the row's number and
-    /// the addresses of its texts.
+    /// Creates a block with one structure for each row of texts. `make` makes it from the row's
+    /// number and the addresses of its texts.
     pub(super) fn of<T: Copy, const TEXTS: usize>(
         rows: &[[&[u16]; TEXTS]],
         mut make: impl FnMut(usize, [PCWSTR; TEXTS]) -> T,
@@ -37,7 +37,7 @@ impl Block {
         for (at, row) in offsets.into_iter().enumerate() {
             // SAFETY: each offset lies inside the allocation.
             let structure = make(at, row.map(|offset| unsafe { base.add(offset) }.cast_const()));
-            // SAFETY: the head has room for so many structures; they need no alignment.
+            // SAFETY: the head has room for all structures, which need no alignment.
             unsafe { base.cast::<T>().add(at).write_unaligned(structure) };
         }
         Self(units)
@@ -61,17 +61,17 @@ impl Drop for Block {
 ///
 /// `pointer` points to writable memory of that size.
 pub(super) unsafe fn write<T>(pointer: *mut T, value: T) {
-    // SAFETY: the caller's; structures without padding may lie anywhere.
+    // SAFETY: guaranteed by the caller. Packed structures can be at any address.
     unsafe { ptr::write_unaligned(pointer, value) };
 }
 
-/// Writes a list without an entry.
+/// Writes an empty list.
 ///
 /// # Safety
 ///
-/// Both are writable.
+/// `list` and `count` are writable.
 pub(super) unsafe fn write_empty<T>(list: *mut *mut T, count: *mut u32) {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         write(list, ptr::null_mut());
         write(count, 0);

@@ -1,6 +1,6 @@
-//! The C functions of `DismApi.dll`, under the header's names, over the process's emulator.
+//! The C functions of `DismApi.dll`, under the header's names, as calls of an emulated process.
 
-#![expect(unsafe_code, reason = "pointers come and go; every other module is without")]
+#![expect(unsafe_code, reason = "callers pass and get pointers; no other module has unsafe code")]
 #![allow(
     non_camel_case_types,
     non_snake_case,

@@ -1,4 +1,4 @@
-//! The one process on which the C functions act, and the guard that gives a test one of its own.
+//! The one process on which the C functions act, and the guard by which a test has one of its own.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -22,11 +22,11 @@ pub(super) struct Loaded {
     allocations: Mutex<Allocations>,
 }
 
-/// What is at which address.
+/// The memory at each address.
 #[derive(Default)]
 struct Allocations {
     live: BTreeMap<usize, (Memory, Block)>,
-    /// What was there last, so that the journal can say what is deleted twice.
+    /// The memory that was last at an address, so that the journal can say what is deleted twice.
     freed: BTreeMap<usize, Memory>,
 }
 
@@ -68,7 +68,7 @@ impl Loaded {
             0 => Memory::NULL,
             _ => self.allocations.lock().find(address).unwrap_or(NEVER_HANDED_OUT),
         };
-        // Two threads may give the same one back: the emulator lets one of them win.
+        // If two threads delete the same block, the emulator allows only one of them.
         let code = self.dism.take(&Call::Delete { memory }).code()?;
         let mut allocations = self.allocations.lock();
         if allocations.live.remove(&address).is_some() {
@@ -96,7 +96,7 @@ pub(super) fn current() -> Arc<Loaded> {
     PROCESS.lock().get_or_insert_with(from_environment).clone()
 }
 
-/// Returns the process that was there before, so that it is not dropped under the lock.
+/// Replaces the process. Returns the one before, so that it is not dropped under the lock.
 fn replace(process: Option<Arc<Loaded>>) -> Option<Arc<Loaded>> {
     mem::replace(&mut *PROCESS.lock(), process)
 }
@@ -106,35 +106,35 @@ fn from_environment() -> Arc<Loaded> {
     Loaded::new(&builder_for(env::var(CONTRACT).ok()).build())
 }
 
-/// `recorded` or `documented`.
+/// The environment variable with the contract: `recorded` or `documented`.
 const CONTRACT: &str = "DISM_EMU_CONTRACT";
 
-/// A process that is not verified: it is there until the program ends.
+/// Returns the builder of a process that is not verified, since it lives until the program ends.
 fn builder_for(contract: Option<String>) -> Builder {
     let builder = Emulator::builder().verify_on_drop(false);
     let Some(contract) = contract.filter(|contract| !contract.is_empty()) else { return builder };
     match contract.parse() {
         Ok(contract) => builder.contract(contract),
         Err(_) => {
-            // There is no other way to report it: the program believes that it calls a library.
+            // There is no other way to report it: the program only calls C functions.
             let _ = writeln!(
                 io::stderr(),
-                "dism-emu: {CONTRACT} is {contract:?}, neither documented nor recorded; \
-                 documented is what it gets"
+                "dism-emu: {CONTRACT} is {contract:?}, which is neither documented nor recorded; \
+                 using documented"
             );
             builder
         }
     }
 }
 
-/// Gives a test a process of its own, on which the C functions act as long as this lives.
+/// A guard by which a test has a process of its own: the C functions act on it as long as the guard
+/// lives.
 ///
-/// There is one set of C functions in a program, and so there is one such test at a time: a second
-/// one waits for the first. All threads are in this process, also those that the code under test
-/// has started.
+/// A program has one set of C functions, so only one such test runs at a time: a second one waits
+/// for the first. All threads are in this process, including those that the code under test starts.
 ///
-/// Dropping it puts back what was there before, and drops the [`Emulator`], which verifies what was
-/// called.
+/// Dropping the guard restores the process that was there before, and drops the [`Emulator`], which
+/// verifies the calls.
 ///
 /// ```
 /// use dism_emu::capi::Process;
@@ -152,7 +152,7 @@ fn builder_for(contract: Option<String>) -> Builder {
 ///     assert_eq!(DismShutdown(), 0);
 /// }
 /// ```
-#[must_use = "the process lasts as long as this, so it needs a name"]
+#[must_use = "the process ends when this guard is dropped: bind it to a variable"]
 pub struct Process {
     emulator: Emulator,
     before: Option<Arc<Loaded>>,
@@ -160,16 +160,16 @@ pub struct Process {
 }
 
 impl Process {
-    /// Waits for its turn, and starts a process.
+    /// Waits until no other test has a guard, and starts a process.
     ///
     /// # Panics
     ///
-    /// If the calling thread has a guard already: it would wait for itself.
+    /// If the calling thread already has a guard: it would wait for itself.
     #[track_caller]
     pub fn start(builder: Builder) -> Self {
         linked();
         let thread = Some(ThreadNumber::current());
-        assert!(*HOLDER.lock() != thread, "this thread has a process already: drop that one first");
+        assert!(*HOLDER.lock() != thread, "this thread already has a process: drop that one first");
         let turn = TURNS.lock();
         *HOLDER.lock() = thread;
         let emulator = builder.build();
@@ -177,7 +177,7 @@ impl Process {
         Self { emulator, before, _turn: turn }
     }
 
-    /// The emulator behind the C functions, for rules, holds, the journal and the state.
+    /// Returns the emulator behind the C functions, for rules, holds, the journal and the state.
     #[must_use]
     pub const fn emulator(&self) -> &Emulator {
         &self.emulator
@@ -192,7 +192,8 @@ impl Drop for Process {
             ended => drop(ended),
         }
         *HOLDER.lock() = None;
-        // The emulator verifies next, and then another test has its turn.
+        // Next the emulator is dropped and verifies, and then the turn, so that another test can
+        // start.
     }
 }
 

@@ -19,7 +19,7 @@ pub type DismSession = u32;
 pub type DismProgressCallback =
     Option<unsafe extern "system" fn(Current: u32, Total: u32, UserData: *mut c_void)>;
 
-/// The one table of enumerations. They are numbers, as in C, where any number can stand in one.
+/// The one table of enumerations. They are numbers, since in C an enumeration can have any number.
 macro_rules! enumerations {
     ($($(#[$doc:meta])+ $name:ident { $($value:ident = $number:literal),+ $(,)? })+) => {
         $(
@@ -34,9 +34,9 @@ macro_rules! enumerations {
 }
 
 enumerations! {
-    /// How much is logged. Nothing is, here.
+    /// How much is logged. The emulator logs nothing.
     DismLogLevel { DismLogErrors = 0, DismLogErrorsWarnings = 1, DismLogErrorsWarningsInfo = 2 }
-    /// By what an image in a file is meant.
+    /// How an image in a file is identified.
     DismImageIdentifier { DismImageIndex = 0, DismImageName = 1 }
     /// How an image is mounted.
     DismMountMode { DismReadWrite = 0, DismReadOnly = 1 }
@@ -46,7 +46,7 @@ enumerations! {
     DismImageBootable {
         DismImageBootableYes = 0, DismImageBootableNo = 1, DismImageBootableUnknown = 2,
     }
-    /// What has become of a mounted image.
+    /// The state of a mounted image.
     DismMountStatus {
         DismMountStatusOk = 0, DismMountStatusNeedsRemount = 1, DismMountStatusInvalid = 2,
     }
@@ -54,9 +54,9 @@ enumerations! {
     DismImageHealthState {
         DismImageHealthy = 0, DismImageRepairable = 1, DismImageNonRepairable = 2,
     }
-    /// By what a package is meant.
+    /// How a package is identified.
     DismPackageIdentifier { DismPackageNone = 0, DismPackageName = 1, DismPackagePath = 2 }
-    /// Whether a package or feature is there.
+    /// The state of a package or a feature.
     DismPackageFeatureState {
         DismStateNotPresent = 0, DismStateUninstallPending = 1, DismStateStaged = 2,
         DismStateResolved = 3, DismStateRemoved = 3, DismStateInstalled = 4,
@@ -92,7 +92,7 @@ enumerations! {
     }
 }
 
-/// The session that is none.
+/// The number that is never a session.
 pub const DISM_SESSION_DEFAULT: DismSession = 0;
 
 /// The one table of flags and codes.
@@ -138,7 +138,7 @@ macro_rules! structures {
     };
 }
 
-/// A point in time of the calendar, from windows.h.
+/// A date and a time, from windows.h.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 #[allow(missing_docs, reason = "the header's fields, under the header's names")]
@@ -214,7 +214,7 @@ structures! {
         MinorVersion: u32, Build: u32, RevisionNumber: u32, Architecture: u32,
         ResourceId: PCWSTR, InstallLocation: PCWSTR, Region: PCWSTR,
     }
-    /// What a WIM file says of an image beside the rest.
+    /// What else a WIM file says about an image.
     DismWimCustomizedInfo {
         Size: u32, DirectoryCount: u32, FileCount: u32, CreatedTime: SYSTEMTIME,
         ModifiedTime: SYSTEMTIME,
@@ -230,5 +230,5 @@ structures! {
     }
 }
 
-/// A language, as its name.
+/// A language, by its name.
 pub type DismLanguage = DismString;

@@ -1,4 +1,4 @@
-//! Texts of C: 16-bit units, which become the bytes of an [`ImagePath`] and come back.
+//! Texts of C: 16-bit units, which are converted to the bytes of an [`ImagePath`] and back.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -11,10 +11,10 @@ use crate::call::ImagePath;
 ///
 /// # Safety
 ///
-/// `text` points to 16-bit units of which one is 0, which nobody changes meanwhile.
+/// `text` points to 16-bit units that end in a 0, and no code changes them while the result lives.
 pub(super) unsafe fn text<'a>(text: PCWSTR) -> Cow<'a, [u16]> {
-    // SAFETY: the caller vouches for every unit up to the 0. Structures without padding and
-    // buffers of bytes have texts at odd addresses, too.
+    // SAFETY: the caller vouches for every unit up to the 0. Packed structures and buffers of bytes
+    // can have texts at odd addresses.
     let unit = |at: usize| unsafe { text.add(at).read_unaligned() };
     let length = (0..).take_while(|at| unit(*at) != 0).count();
     if text.is_aligned() {
@@ -31,7 +31,7 @@ pub(super) unsafe fn text<'a>(text: PCWSTR) -> Cow<'a, [u16]> {
 ///
 /// That of [`text`].
 pub(super) unsafe fn path(path: PCWSTR) -> ImagePath {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     ImagePath::from_wide(&unsafe { text(path) })
 }
 
@@ -41,18 +41,18 @@ pub(super) unsafe fn path(path: PCWSTR) -> ImagePath {
 ///
 /// That of [`text`], unless it is NULL.
 pub(super) unsafe fn optional_path(text: PCWSTR) -> Option<ImagePath> {
-    // SAFETY: the caller's, since it is not NULL.
+    // SAFETY: guaranteed by the caller, since it is not NULL.
     (!text.is_null()).then(|| unsafe { path(text) })
 }
 
-/// The platform's own text with these units, unpaired surrogates included.
+/// Returns the platform's own text with these units, including unpaired surrogates.
 #[cfg(windows)]
 fn os_string(units: &[u16]) -> OsString {
     std::os::windows::ffi::OsStringExt::from_wide(units)
 }
 
-/// UTF-8, and an unpaired surrogate as the three bytes that a character of its number would have:
-/// what the standard library's strings are on Windows.
+/// Returns UTF-8, in which an unpaired surrogate has the three bytes that a character of its number
+/// would have. The standard library's strings on Windows are the same.
 #[cfg(unix)]
 fn os_string(units: &[u16]) -> OsString {
     let mut bytes = Vec::with_capacity(units.len());
@@ -71,20 +71,20 @@ fn os_string(units: &[u16]) -> OsString {
     std::os::unix::ffi::OsStringExt::from_vec(bytes)
 }
 
-/// Text; an unpaired surrogate becomes U+FFFD.
+/// Returns text in which an unpaired surrogate becomes U+FFFD.
 #[cfg(not(any(windows, unix)))]
 fn os_string(units: &[u16]) -> OsString {
     String::from_utf16_lossy(units).into()
 }
 
 impl ImagePath {
-    /// The path with these units, unpaired surrogates included.
+    /// Creates the path with these units, including unpaired surrogates.
     pub(super) fn from_wide(units: &[u16]) -> Self {
         Self::new(os_string(units))
     }
 
-    /// The path's units. What is neither Unicode nor an unpaired surrogate, which only Unix has,
-    /// becomes U+FFFD.
+    /// Returns the path's units. Bytes that are neither Unicode nor an unpaired surrogate, which
+    /// only paths on Unix can have, become U+FFFD.
     pub(super) fn to_wide(&self) -> Vec<u16> {
         let mut units = Vec::new();
         let mut rest = self.as_bytes();
@@ -93,7 +93,7 @@ impl ImagePath {
             rest = &rest[chunk.valid().len()..];
             match rest {
                 [] => {}
-                // A surrogate, as WTF-8 has it, of which UTF-8 refuses the first byte alone.
+                // A surrogate in WTF-8. As UTF-8 only its first byte is invalid.
                 [0xED, second @ 0xA0..=0xBF, third @ 0x80..=0xBF, behind @ ..] => {
                     units.push(0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F));
                     rest = behind;
@@ -123,7 +123,7 @@ mod tests {
         }
     }
 
-    /// As many as the path's text has: one for an incomplete character, too.
+    /// As many as the path's text has; an incomplete character becomes one, too.
     #[test]
     #[cfg(unix)]
     fn bytes_that_are_no_text_become_replacement_characters() {

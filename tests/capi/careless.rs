@@ -127,7 +127,7 @@ fn x1_a_look_up_succeeds_as_a_whole() {
 fn a_second_process_on_one_thread_does_not_wait_for_itself() {
     let first = process(Contract::Documented);
     let said = failing(|| drop(process(Contract::Documented)));
-    assert!(said.contains("has a process already"), "{said}");
+    assert!(said.contains("already has a process"), "{said}");
     drop(first);
     drop(process(Contract::Documented));
 }
