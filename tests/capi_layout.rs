@@ -1,7 +1,7 @@
 //! The C side of the C functions, seen from Rust: the layout of every structure, the number behind
 //! every name, the arguments of every function and the names that the library exports. Two files
-//! stand between: what they say is compared with a C compiler's view of mingw-w64's dismapi.h and
-//! with the built library by `tests/c/run`, and with the crate here.
+//! connect C and Rust: `tests/c/run` compares them with a C compiler's view of mingw-w64's
+//! dismapi.h and with the built library, and this test compares them with the crate.
 
 #![allow(missing_docs, reason = "tests")]
 // Addresses have eight bytes in the tables.
@@ -19,7 +19,7 @@ const HEADER: &str = include_str!("c/header.txt");
 /// The names that the library exports, and no others.
 const EXPORTS: &str = include_str!("c/exports.txt");
 
-/// What mingw-w64's header does not have, from the layout of the genuine one by hand.
+/// What mingw-w64's header does not have, written by hand from the layout of the genuine one.
 const NEWER: &str = "\
 structure DismAppxPackage 68
 member DismAppxPackage PackageName 0 8
@@ -49,7 +49,7 @@ function DismGetProvisionedAppxPackages 4 8 8
 function DismRemoveProvisionedAppxPackage 4 8
 ";
 
-/// The size of what a member's reader gives, which is the member's.
+/// Returns the size of a member, from the type that its reader returns.
 fn size_of_member<T, M>(_: impl Fn(&T) -> M) -> usize {
     size_of::<M>()
 }
@@ -239,7 +239,8 @@ fn functions() -> BTreeSet<String> {
     lines
 }
 
-/// The lines of the header's table, and of what it does not have, that begin so.
+/// Returns the lines of the header's table, and of what it does not have, that begin with these
+/// words.
 fn expected(kinds: &[&str]) -> BTreeSet<String> {
     let lines = HEADER.lines().chain(NEWER.lines());
     lines
@@ -263,7 +264,7 @@ fn functions_take_what_the_header_says() {
     assert_eq!(functions(), expected(&["function "]));
 }
 
-/// `#pragma pack(1)`, and no member forgotten in the tables: each begins where the last one ended.
+/// `#pragma pack(1)`, and no member is forgotten in the tables: each begins at the end of the last.
 #[test]
 fn members_leave_no_gap() {
     let lines: Vec<Vec<&str>> =
@@ -290,7 +291,7 @@ fn members_leave_no_gap() {
 #[test]
 fn exports_are_the_functions_and_three_names_more() {
     let functions = Function::ALL.iter().map(|function| function.name());
-    // Those that no header declares only stand in the DLL's log.
+    // Functions that no header declares are only in the DLL's log.
     let declared = functions.filter(|name| name.trim_start_matches('_').starts_with("Dism"));
     let without_underscore = [
         "DismAddProvisionedAppxPackage",
@@ -301,7 +302,7 @@ fn exports_are_the_functions_and_three_names_more() {
     assert_eq!(names, EXPORTS.lines().collect());
 }
 
-/// So that none is left out above.
+/// No function is left out above.
 #[test]
 fn every_export_has_its_arguments_in_a_table() {
     let lines = functions();

@@ -10,8 +10,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// One test for all claims: the heap is the whole process's, and a test beside this one would
-/// count too.
+/// One test for all claims: the heap is that of the whole process, so a second test would be
+/// counted, too.
 #[test]
 fn heap() {
     a_session_with_a_short_path_takes_at_most_96_bytes();
@@ -34,8 +34,8 @@ fn emulator() -> (Emulator, Dism) {
 
 const MANY: usize = 1_000_000;
 
-/// Bytes on the heap for each of a million open sessions, without the path that needs a place of
-/// its own.
+/// Returns the bytes on the heap for each of a million open sessions, without the bytes of a path
+/// that has an allocation of its own.
 fn bytes_per_session(path: impl Fn(usize) -> String, path_on_heap: usize) -> usize {
     let (emulator, dism) = emulator();
     let region = Region::new(HEAP);
@@ -96,7 +96,7 @@ fn the_journal_keeps_to_its_limit() {
     assert_eq!(emulator.journal().steps().len(), 100);
 }
 
-/// Only an open allocates, and only for the path that the entry has no room for.
+/// Only an open allocates, and only if its entry has no room for the path.
 fn a_call_allocates_for_nothing_but_its_session() {
     let (emulator, dism) = emulator();
     let session = dism.open_session(r"C:\mount").expect("it is up");

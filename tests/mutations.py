@@ -1,25 +1,25 @@
 #!/usr/bin/env python3
-"""Breaks a safety property at a time on purpose and shows that its test notices.
+"""Breaks one safety property at a time on purpose, and shows that its test fails.
 
     python3 tests/mutations.py                    # every row, a few minutes
     python3 tests/mutations.py --list
     python3 tests/mutations.py --kind capi
     python3 tests/mutations.py --only s2-shutdown-ignores-sessions e3-success-clears-it
-    python3 tests/mutations.py --fit              # only whether every row fits the source
-    python3 tests/mutations.py --target-dir target   # with the dependencies built there already
+    python3 tests/mutations.py --fit              # only checks that every row fits the source
+    python3 tests/mutations.py --target-dir target   # uses the dependencies already built there
 
 A row of the table is one mutation: which rule of the contract it breaks and how, the one test that
-has to fail, and the edit. The edit names the function, wherever below `src` it is, and a piece of
-its text, which is compared token by token: neither a move nor a reformatting unfits a row, but a
-rename does. A formatter may put braces behind the arrow of a match, so no piece ends there. The
-test has as much of its path as tells it from the others of its binary.
+has to fail, and the edit. The edit has the name of the function, in any file below `src`, and a
+piece of its text, which is compared token by token: a row still fits after code is moved or
+reformatted, but not after a rename. A formatter may put braces behind the arrow of a match, so no
+piece ends there. The test has enough of its path to be the only one of that name in its binary.
 
 The tree is copied, so nothing here is changed. First every row has to fit exactly once. Then the
-tests run as things stand and have to pass; then each mutant is built, its test runs alone, and has
-to fail, hang or abort. What does not build is not caught but an error.
+tests run without a mutation and have to pass. Then each mutant is built, and its test runs alone
+and has to fail, hang or abort. A mutant that does not build is an error.
 
-Not in the table are races, which `tests/loom/twins.rs` has as emulators that are wrong in one place,
-and what `cargo mutants` makes up by itself.
+Races are not in the table: for them `tests/loom/twins.rs` has emulators with one error each. Nor
+are the mutations that `cargo mutants` generates.
 """
 
 import argparse
@@ -36,8 +36,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The arguments of `cargo test` for each check, and the seconds that one test may take: far above what
-# any takes that does not hang.
+# The arguments of `cargo test` for each check, and the seconds that one test may take: far more
+# than any test needs that does not hang.
 CHECKS = {
     "it": (["--test", "it"], 15),
     "capi": (["--features", "capi", "--test", "capi"], 60),
@@ -60,7 +60,7 @@ MUTATIONS = [Mutation(*row) for row in [
     ("i1-counts-two", "I1", "the first initialize counts as two",
      "it", "i1_the_first_initialize_succeeds_with_s_ok", "Machine::initialize",
      "count: 1, sessions", "count: 2, sessions"),
-    ("i2-elevation-ignored", "I2", "a process that is not elevated is let in",
+    ("i2-elevation-ignored", "I2", "a process that is not elevated may initialize",
      "it", "i2_a_process_that_is_not_elevated_is_refused_and_nothing_changes",
      "Machine::initialize", "if !self.config.elevated {", "if false {"),
     ("i3-documented-second-succeeds", "I3 Documented", "a second initialize counts and succeeds",
@@ -69,7 +69,7 @@ MUTATIONS = [Mutation(*row) for row in [
     ("i3-recorded-second-s-ok", "I3 Recorded", "a second initialize returns S_OK",
      "it", "i3_recorded_a_second_initialize_counts_and_returns_s_false", "Effect::code",
      "Hresult::S_FALSE", "Hresult::S_OK"),
-    ("i4-handles-go-on", "I4", "handles go on where the period before ended",
+    ("i4-handles-go-on", "I4", "a new period goes on with the numbers of the one before",
      "it", "i4_after_a_complete_shutdown_everything_starts_afresh", "Sessions::new",
      "const fn new() -> Self { Self { entries: Slab::new(), by_handle: HashTable::new(), "
      "by_image: HashTable::new(), next: FIRST as u64,",
@@ -127,7 +127,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "o7_an_open_that_fails_leaves_nothing_behind", "Machine::open_session",
      "return Err(InvalidArgument::OnlineImagePlacement.into());",
      "sessions.add(image); return Err(InvalidArgument::OnlineImagePlacement.into());"),
-    ("o8-no-end", "O8", "the numbers do not run out where the test says so",
+    ("o8-no-end", "O8", "the numbers do not run out at the limit that the test sets",
      "it", "o8_no_number_is_reused_when_the_numbers_run_out", "Sessions::has_next",
      "self.next <= u64::from(last)", "{ let _ = last; true }"),
     # Close a session
@@ -152,7 +152,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "c5_a_second_close_fails_while_the_first_waits", "Machine::close_session",
      "return Err(Error::InvalidSession { session, code })",
      "return Ok(Effect::Released { references: 0 })"),
-    ("c6-reboot-forgotten", "C6", "a reboot that was asked for is not told at the close",
+    ("c6-reboot-forgotten", "C6", "a reboot that was asked for is not reported by the close",
      "it", "c6_the_last_close_reports_that_a_reboot_is_needed", "Effect::code",
      "Hresult::ERROR_SUCCESS_REBOOT_REQUIRED", "Hresult::S_OK"),
     ("c7-not-refused", "C7", "a close inside an operation of its own thread is not refused",
@@ -171,7 +171,7 @@ MUTATIONS = [Mutation(*row) for row in [
     ("p1-any-function", "P1", "a function that takes no session is performed on one",
      "it", "p1_only_operations_are_performed_on_a_session", "Machine::begin_operation",
      "!function.is_operation()", "false"),
-    ("p2-last-come-first", "P2", "who came last is served first",
+    ("p2-last-come-first", "P2", "the thread that came last is served first",
      "it", "p2_operations_on_one_session_run_one_at_a_time_in_the_order_of_arrival",
      "Entry::take_turn", "waits.push((self.handle, thread));",
      "waits.insert(0, (self.handle, thread));"),
@@ -194,7 +194,7 @@ MUTATIONS = [Mutation(*row) for row in [
     ("n1-file-without-a-name", "N1", "a file without a name has images",
      "it", "n1_image_info_of_an_empty_path_fails", "Machine::get_image_info",
      "self.check_path(file)?;", "let _ = file;"),
-    ("n2-session-on-path-ignored", "N2", "nobody asks for sessions on the path",
+    ("n2-session-on-path-ignored", "N2", "sessions on the path are not looked for",
      "it", "n2_mounting_fails_on_a_path_with_an_open_session", "Machine::check_no_session",
      "if sessions.is_on(path)", "if false"),
     ("n3-nothing-is-fine", "N3", "an unmount of what is not mounted succeeds on another image",
@@ -272,7 +272,7 @@ MUTATIONS = [Mutation(*row) for row in [
     ("rule-last-wins", "P4", "the last rule in force answers",
      "it", "the_first_rule_in_force_answers", "Rules::fire", "iter_mut().find_map",
      "iter_mut().rev().find_map"),
-    ("rule-any-function", "P4", "a rule means every function",
+    ("rule-any-function", "P4", "a rule matches every function",
      "it", "a_rule_matches_only_its_function", "Rule::matches", "query.function == Some(function)",
      "{ let _ = function; true }"),
     ("rule-guard-keeps", "P4", "a guard that is dropped leaves its rule in force",
@@ -283,13 +283,13 @@ MUTATIONS = [Mutation(*row) for row in [
      "self.active.remove(at).unmet()", "self.active.drain(..).next().and_then(|it| it.unmet())"),
     ("rule-fired-not-counted", "P4", "a rule does not count what it answered",
      "it", "every_function_can_be_made_to_fail", "ActiveRule::takes", "self.fired += 1;", ""),
-    ("rule-unused-not-told", "P4", "a rule that never fired is not told",
+    ("rule-unused-not-reported", "P4", "a rule that never fired is not reported",
      "it", "a_rule_that_never_fired_is_reported_by_name_and_location", "ActiveRule::unmet",
      "if *fired == 0", "if false"),
-    ("rule-optional-told", "P4", "a rule that need not fire is told",
+    ("rule-optional-reported", "P4", "a rule that need not fire is reported",
      "it", "an_optional_rule_need_not_fire", "Rule::optional", "Expected::AnyNumber",
      "Expected::AtLeastOnce"),
-    ("rule-expects-nothing", "P4", "a rule that fires too often or too rarely is not told",
+    ("rule-expects-nothing", "P4", "a rule that fires too often or too rarely is not reported",
      "it", "a_rule_that_fired_another_number_of_times_than_expected_is_reported_with_both",
      "ActiveRule::unmet", "if *fired != u64::from(expected)", "if false"),
     ("rule-fails-with-a-success", "P4", "a rule that is to fail answers a success",
@@ -304,10 +304,10 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "a_callback_cancels_the_operation_with_break", "Operation::run", ".is_break()",
      ".is_break() && false"),
     # Holds
-    ("hold-unreached-not-told", "X1", "a hold that no thread reached is not told",
+    ("hold-unreached-not-reported", "X1", "a hold that no thread reached is not reported",
      "it", "a_hold_that_no_thread_reached_is_reported_once", "ActiveHold::unreached",
      "self.thread.is_none()", "false"),
-    ("hold-before-is-after", "X1", "a hold before a call holds it when all has happened",
+    ("hold-before-is-after", "X1", "a hold before a call holds it after it took effect",
      "it", "a_call_held_before_its_effect_has_changed_nothing", "Hold::before", "Point::Before",
      "Point::Returning"),
     ("hold-catches-two", "X1", "a hold catches a second thread",
@@ -323,13 +323,13 @@ MUTATIONS = [Mutation(*row) for row in [
     ("hold-deadline-ignored", "X2", "a thread is held beyond the deadline",
      "it", "a_guard_across_a_join_holds_its_thread_until_the_deadline", "Shared::stop",
      "if deadline.is_past()", "if false"),
-    ("hold-patience-passes", "X2", "a wait that nobody came to succeeds",
+    ("hold-patience-passes", "X2", "a wait succeeds although no thread came",
      "it", "a_wait_that_times_out_fails_and_shows_the_hold",
      "Shared::wait_for_hold", "return Err(unreached);", "return Ok(());"),
-    ("hold-expired-not-told-by-verify", "X2", "verify does not tell of a hold that expired",
+    ("hold-expired-not-reported-by-verify", "X2", "verify does not report a hold that expired",
      "it", "a_forgotten_hold_expires_and_is_reported_by_verify",
      "Holds::remarks", "active.is_expired", "active.is_expired && false"),
-    # The mistakes of clients: each is found where it is one, and named as what it is
+    # The mistakes of clients: each is found, with its own name, and only if it is one
     ("mistake-1-not-found", "S2", "a refused shutdown is no mistake",
      "it", "mistake_1_the_last_shutdown_is_refused", "Periods::finish",
      "found.add(Mistake::ShutdownWithOpenSession, refused.at, left_open);", "let _ = left_open;"),
@@ -347,11 +347,11 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "mistake_4_a_refused_thread_ends_the_others_initialization", "Overlap::report",
      "found.add(Mistake::OverlappingPairs, mistake, [self.owner.at, refused, by]);",
      "let _ = (mistake, refused, by);"),
-    ("mistake-4-of-who-gives-up", "I3 Documented", "a refusal is a mistake in itself",
+    ("mistake-4-of-a-thread-that-gives-up", "I3 Documented", "a refusal is a mistake in itself",
      "it", "a_correct_client_gives_up_when_it_is_refused", "Audit::failed",
      "periods.refused(now)",
      "{ periods.refused(now); found.add(Mistake::OverlappingPairs, now.at, None) }"),
-    ("mistake-5-misnamed", "O7", "what a failed open left is named as never shut down",
+    ("mistake-5-misnamed", "O7", "what is left after a failed open is named as never shut down",
      "it", "mistake_5_a_failed_open_returns_early", "LastCalls::mistake",
      "Mistake::LeftAfterFailedOpen", "return None"),
     ("mistake-6-misnamed", "I3 Recorded", "S_FALSE and no shutdown is named as never shut down",
@@ -372,57 +372,57 @@ MUTATIONS = [Mutation(*row) for row in [
     ("mistake-11-never-deleted", "D1", "memory may be kept for ever",
      "it", "mistake_11_never_deleted", "Allocations::finish",
      "found.add(Mistake::MemoryMishandled, at, shutdown);", "let _ = (&found, at, shutdown);"),
-    ("mistake-11-too-late", "D4", "memory may be given after the shutdown",
+    ("mistake-11-too-late", "D4", "memory may be deleted after the shutdown",
      "it", "mistake_11_deleted_after_the_shutdown", "Allocations::delete_failed",
      "found.add(Mistake::MemoryMishandled, now.at, before.into_iter().chain(shutdown));",
      "if !is_down { found.add(Mistake::MemoryMishandled, now.at, before); }"),
-    # What a test scripted is not held against the client, nor what the journal lost
-    ("excuse-no-shutdown", "S2, S4", "a shutdown that the script failed was never made",
+    # Failures that a test scripted are not held against the client, nor steps that the journal lost
+    ("excuse-no-shutdown", "S2, S4", "a shutdown that was scripted to fail counts as never made",
      "it", "a_correct_client_is_not_to_blame_for_the_script", "Periods::excuse",
      "self.initializations.excuse(now.thread);", ""),
-    ("excuse-no-close", "C2, S2", "a close that the script failed was never made",
+    ("excuse-no-close", "C2, S2", "a close that was scripted to fail counts as never made",
      "it", "a_correct_client_is_not_to_blame_for_the_script", "Sessions::excuse",
      "opens.excuse(now.thread);", "let _ = opens;"),
-    ("lost-initializations", "S3", "an initialize that the journal lost is not reckoned with",
+    ("lost-initializations", "S3", "an initialize that the journal lost is not counted",
      "it", "without_its_beginning_a_shutdown_is_not_taken_for_anothers",
      "Outstanding::next_release", "self.unknown > 0 ||", ""),
-    # The verification at the drop of the last handle
-    ("drop-off-by-default", "X1", "nobody is told who did not ask for it",
+    # The verification when the emulator is dropped
+    ("drop-off-by-default", "X1", "a test that does not ask for it gets no verification",
      "it", "the_drop_reports_mistakes", "Builder::default",
      "verify_on_drop: true", "verify_on_drop: false"),
-    ("drop-tells-nothing", "X1", "the drop of the emulator tells nothing",
+    ("drop-reports-nothing", "X1", "the drop of the emulator reports nothing",
      "it", "the_drop_reports_mistakes", "Emulator::drop", 'panic!("{report}");',
      "drop(report);"),
     ("drop-waits-for-handles", "X1", "the drop verifies only if no handle is left",
      "it", "a_wrong_client_is_reported_though_its_handle_outlives_the_test", "Emulator::drop",
      "!self.verify_on_drop",
      "!self.verify_on_drop || std::sync::Arc::strong_count(&self.handles) > 1"),
-    ("handles-not-told", "X1", "a verification says nothing of handles that are left",
+    ("handles-not-reported", "X1", "a verification does not report handles that are left",
      "it", "a_handle_that_outlives_the_test_is_a_remark_and_no_mistake",
      "Emulator::with_handles", "(handles > 0)", "false"),
     ("handle-is-a-mistake", "X1", "a handle that is left fails the verification",
      "it", "a_handle_that_outlives_the_test_is_a_remark_and_no_mistake",
      "Emulator::verify", "if is_clean { Ok(report)",
      "if is_clean && report.is_empty() { Ok(report)"),
-    ("allowed-is-told", "", "a mistake that the test allows is reported",
+    ("allowed-is-reported", "", "a mistake that the test allows is reported",
      "it", "a_mistake_that_is_allowed_is_not_reported", "Found::allows",
-     "self.allowed.contains(&mistake)", "self.allowed.len() > usize::MAX - 1 && mistake.number() > 0"),
-    ("drop-panics-twice", "X2", "a test that panics is told, which ends the process",
+     "self.allowed.contains(&mistake)", "self.allowed.is_empty() && mistake.number() > 11"),
+    ("drop-panics-twice", "X2", "the drop panics in a test that panics, which ends the process",
      "it", "the_drop_is_silent_in_a_test_that_panics", "Emulator::drop",
      "|| std::thread::panicking()", ""),
-    ("drop-tells-twice", "X1", "what a verification told is told again",
+    ("drop-reports-twice", "X1", "mistakes that a verification reported are reported again",
      "it", "the_drop_does_not_report_a_mistake_again", "Core::unseen_evidence",
      "std::mem::replace(&mut self.verified, seen) != seen", "seen.is_some()"),
     ("drop-forgets-what-is-left", "S4, X1",
-     "what is left behind is not told where the journal lost how it came",
-     "it", "what_is_left_open_is_reported_though_the_journal_is_incomplete", "Core::evidence",
-     "journal.dropped() > 0", "false"),
-    ("report-place-in-the-emulator", "X1", "the place of an open is one in the emulator",
+     "what is left behind is not reported if the journal lost its beginning",
+     "it", "what_is_left_open_is_reported_though_the_journal_is_incomplete",
+     "Core::evidence", "journal.dropped() > 0", "false"),
+    ("report-location-in-the-emulator", "X1", "the location of an open is in the emulator",
      "it", "a_report_has_the_location_of_each_call_in_the_source_of_the_client",
      "Dism::open_session", "#[track_caller]", ""),
     # The C functions
-    ("c-missing-place-is-written", "O5",
-     "an open succeeds although the place for the handle is missing",
+    ("c-null-handle-is-accepted", "O5",
+     "an open succeeds although the pointer for the handle is NULL",
      "capi", "o5_no_argument_that_is_needed_may_be_null_alone", "DismOpenSession",
      "requires [ImagePath, Session] => |call| { let placement",
      "requires [ImagePath] => |call| { let mut spare = 0; let Session = "
@@ -435,16 +435,16 @@ MUTATIONS = [Mutation(*row) for row in [
      "capi", "p4_every_function_returns_the_success_that_a_rule_has", "DismShutdown",
      "call.take(&request::Shutdown).code()",
      "call.emulator().shutdown().map(|()| crate::call::Hresult::S_OK)"),
-    ("d3-deleted-address-forgotten", "D3", "what is given back twice is not known any more",
+    ("d3-deleted-address-forgotten", "D3", "memory that is deleted twice is not recognized",
      "capi", "d1_memory_is_given_back_once", "Loaded::delete",
      "allocations.freed.insert(address, memory);", ""),
     ("guard-does-not-verify", "", "the end of a test's process does not verify it",
-     "capi", "the_end_of_a_process_verifies_it_though_somebody_has_a_handle", "Process::start",
+     "capi", "the_end_of_a_process_verifies_it_though_a_handle_is_left", "Process::start",
      "builder.build()", "builder.verify_on_drop(false).build()"),
 ]]
 
 
-# What Rust consists of, as far as is needed to compare it.
+# The tokens of Rust, in as much detail as the comparison needs.
 TOKEN = re.compile(r"""
     (?P<comment> //[^\n]* | /\*.*?\*/ )
   | b?r(?P<hashes>\#*)".*?"(?P=hashes) | b?"(?:\\.|[^"\\])*"
@@ -460,15 +460,15 @@ class Token(NamedTuple):
 
 
 def tokens(source):
-    """Gives what a formatter keeps: no comments, and no comma before a closing bracket."""
+    """Returns what a formatter keeps: no comments, and no comma before a closing bracket."""
     found = [Token(it[0], *it.span()) for it in TOKEN.finditer(source) if not it["comment"]]
     behind = [it.text for it in found[1:]] + [""]
     return [it for it, then in zip(found, behind) if it.text != "," or then not in (")", "]", "}")]
 
 
 def items(source):
-    """Yields whatever has a name, a method's behind that of its type, and its tokens with those of
-    its attributes."""
+    """Yields the path of each item that has a name, and its tokens with those of its attributes. A
+    method's path begins with its type."""
     code = tokens(source)
     text = [it.text for it in code]
     closing, opened = {}, []
@@ -487,7 +487,7 @@ def items(source):
         is_named = word in KEYWORDS and name.isidentifier() and before not in ("*", "<", ",")
         if is_named and name != "fn" or name == "!" and text[at + 2:at + 3] == ["{"]:
             end = at
-            # The braces of a value are not its end.
+            # Braces inside a value are not the end of the item.
             while text[end] != ";" and (text[end] != "{" or word in ("const", "static")):
                 end = closing.get(end, end) + 1
             end = closing.get(end, end) + 1
@@ -501,7 +501,7 @@ def items(source):
 
 
 def self_type(header):
-    """Gives the name of the type that an `impl` is of, from what stands before its block."""
+    """Returns the name of the type that an `impl` is of, from the tokens before its block."""
     depth, name = 0, ""
     for before, it in zip(["", *header], header):
         depth += (it == "<") - (it == ">" and before != "-")
@@ -513,7 +513,7 @@ def self_type(header):
 
 
 class Sources:
-    """What is below `src`, by the names of its items."""
+    """The items below `src`, by name."""
 
     def __init__(self, tree):
         self.items = {}
@@ -522,7 +522,7 @@ class Sources:
                 self.items.setdefault(name, []).append((path, code))
 
     def fit(self, mutation):
-        """Gives the file of a mutation and where in it the old text begins and ends."""
+        """Returns the file of a mutation, and where the old text begins and ends in it."""
         old = [it.text for it in tokens(mutation.old)]
         found = [(path, code[at].start, code[at + len(old) - 1].end)
                  for path, code in self.items.get(mutation.item, [])
@@ -539,7 +539,7 @@ class Wrong(Exception):
 
 
 class Bench:
-    """A copy of the tree, and where its checks are built."""
+    """A copy of the tree, and the folder in which its checks are built."""
 
     def __init__(self, tree, target):
         self.tree = tree
@@ -553,9 +553,9 @@ class Bench:
                 shutil.copyfile(ROOT / name, tree / name)
 
     def build(self, kind):
-        """Builds a check and gives its test binary."""
+        """Builds a check and returns its test binary."""
         env = {
-            "CARGO_PROFILE_DEV_DEBUG": "0",  # unless the dependencies are there with another one
+            "CARGO_PROFILE_DEV_DEBUG": "0",  # unless the dependencies were built with another value
             **os.environ, "CARGO_TARGET_DIR": str(self.target), "CARGO_INCREMENTAL": "1",
         }
         command = ["cargo", "test", *CHECKS[kind][0], "--no-run", "--message-format=json"]
@@ -569,8 +569,8 @@ class Bench:
         return binary
 
     def run(self, binary, arguments, timeout):
-        """Gives how the tests come out, in a word, and what they print."""
-        # The same generated cases every time, and none remembered from another mutant.
+        """Runs tests. Returns how they end, in a word, and what they print."""
+        # The same generated cases every time, and none saved by another mutant.
         env = dict(os.environ, PROPTEST_RNG_SEED="1", PROPTEST_DISABLE_FAILURE_PERSISTENCE="1")
         try:
             ran = subprocess.run([binary, *arguments], cwd=self.tree, env=env, capture_output=True,
@@ -581,7 +581,7 @@ class Bench:
         return how, ran.stdout + ran.stderr
 
     def try_unmutated(self, kind, names):
-        """Runs the tests of the rows as things stand, and gives the whole path of each."""
+        """Runs the tests of the rows without a mutation, and returns the full path of each."""
         binary = self.build(kind)
         _, listed = self.run(binary, ["--list", "--format", "terse"], 60)
         paths = re.findall(r"^(\S+): test$", listed, re.MULTILINE)
@@ -596,9 +596,9 @@ class Bench:
             raise Wrong(f"{how} unmutated:\n{output}")
         return found
 
-    def try_mutation(self, mutation, place, test):
-        """Gives how the mutation is caught."""
-        path, start, end = place
+    def try_mutation(self, mutation, location, test):
+        """Returns how the mutation is caught."""
+        path, start, end = location
         source = path.read_text()
         path.write_text(source[:start] + mutation.new + source[end:])
         try:
@@ -641,10 +641,10 @@ def main():
         tree = Path(folder, "tree")
         bench = Bench(tree, (options.target_dir or Path(folder, "target")).resolve())
         sources = Sources(tree)
-        places, misfits = {}, []
+        found, misfits = {}, []
         for it in chosen:
             try:
-                places[it.id] = sources.fit(it)
+                found[it.id] = sources.fit(it)
             except Wrong as error:
                 misfits.append(str(error))
         if misfits:
@@ -663,7 +663,7 @@ def main():
             for it in rows:
                 begun = time.monotonic()
                 try:
-                    word, how = "caught", bench.try_mutation(it, places[it.id], tests[it.test])
+                    word, how = "caught", bench.try_mutation(it, found[it.id], tests[it.test])
                 except Wrong as error:
                     word, how = "FAILED", error
                     failed += 1

@@ -1,11 +1,11 @@
 /* A DISM program in C: one whole life, and the mistakes that a program can make on the way. Also valid
- * C++. It knows nothing of the emulator but that the image is empty.
+ * C++. It knows nothing of the emulator, except that the image is empty.
  *
  *     client             under the documented contract
  *     client recorded    under the recorded one: DISM_EMU_CONTRACT=recorded
  *     client careless    reads memory after its delete, for the tools that have to notice it
  *
- * Says what was not as expected, and returns 1 if anything was not. */
+ * Prints each answer that was not as expected, and returns 1 if there was one. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static void answer(int line, const char *call, HRESULT expected, HRESULT got) {
 #define IS(condition) check(__LINE__, #condition, (condition))
 #define ANSWERS(expected, call) answer(__LINE__, #call, (HRESULT)(expected), (call))
 
-/* The C library's wide functions have wide characters of their own. */
+/* The C library's wide functions expect wide characters of another size. */
 static size_t length(PCWSTR text) {
     size_t units = 0;
     while (text[units] != 0) {
@@ -73,7 +73,7 @@ static void last_message_is(int line, PCWSTR expected) {
 
 #define LAST_MESSAGE_IS(text) last_message_is(__LINE__, (text))
 
-/* Where a function writes nothing this stays. The pointer is never followed. */
+/* A pointer that a function must not change points here. It is never followed. */
 static char sentinel;
 #define UNTOUCHED(type) ((type *)(void *)&sentinel)
 
@@ -183,7 +183,8 @@ static void nothing_works(void) {
     IS(capability == UNTOUCHED(DismCapabilityInfo));
 }
 
-/* E5, D4: who reads why the first call failed needs these two before the first initialize. */
+/* E5, D4: a program that reads why its first call failed needs these two before the first
+ * initialize. */
 static void before_the_first_initialize(void) {
     DismString *message = UNTOUCHED(DismString);
     ANSWERS(S_OK, DismGetLastErrorMessage(&message));
@@ -193,7 +194,7 @@ static void before_the_first_initialize(void) {
     ANSWERS(S_OK, DismDelete(NULL));
 }
 
-/* Everything that lists: nothing is there, and no memory is handed out. */
+/* Every function that returns a list: the list is empty, and no memory is handed out. */
 static void the_image_is_empty(DismSession session) {
     UINT count = 77;
     DismPackage *packages = UNTOUCHED(DismPackage);
@@ -219,7 +220,7 @@ static void the_image_is_empty(DismSession session) {
     IS(images == NULL && count == 0);
 }
 
-/* What is not there is not found, and the place for it stays as it was. */
+/* A thing that is not there is not found, and the pointer for it stays as it was. */
 static void look_ups_fail(DismSession session) {
     UINT count = 77;
     DismFeatureInfo *feature = UNTOUCHED(DismFeatureInfo);
@@ -292,7 +293,7 @@ static void missing_arguments_are_refused(DismSession session) {
     ANSWERS(E_INVALIDARG, DismGetLastErrorMessage(NULL));
 }
 
-/* D3: neither the stack's, nor the middle of a block, nor nobody's. */
+/* D3: neither memory on the stack, nor the middle of a block, nor an address without memory. */
 static void memory_of_others_is_refused(void) {
     char ours = 0;
     DismString *message = NULL;
@@ -327,7 +328,8 @@ static void errors_belong_to_threads(void) {
     LAST_MESSAGE_IS(L"An invalid DismSession handle was passed into a DISMAPI function.\r\n");
 }
 
-/* N1 to N4, P1. A file system would not take these paths: a half of a pair, and very many units. */
+/* N1 to N4, P1. No file system would take these paths: one has half a surrogate pair, the other is
+ * very long. */
 static void mounting(void) {
     static const wchar_t odd[] = {L'C', L':', L'\\', 0xD800, L'm', 0};
     static wchar_t endless[40001];
@@ -360,7 +362,7 @@ static void mounting(void) {
         IS(same(mounted[1].MountPath, endless) && same(mounted[1].ImageFilePath, endless));
         IS(mounted[1].ImageIndex == 1);
         IS(mounted[1].MountMode == DismReadWrite);
-        /* D1: the array is one piece, of which only the beginning can be given back. */
+        /* D1: the array is one block, so only its beginning can be given back. */
         ANSWERS(E_INVALIDARG, DismDelete(&mounted[1]));
         ANSWERS(S_OK, DismDelete(mounted));
         ANSWERS(E_INVALIDARG, DismDelete(mounted));

@@ -1,5 +1,5 @@
-/* Says what dismapi.h means to a C compiler: for every structure its size and each member with its
- * offset and size, and for every name of a number the number. header.txt has the answers.
+/* Prints what a C compiler makes of dismapi.h: the size of every structure, the offset and size of
+ * each of its members, and the number behind every name. header.txt has the expected output.
  *
  * DismAppxPackage, DismStubPackageOption and the reserved storage are not in mingw-w64's header:
  * tests/capi_layout.rs has their numbers. */
@@ -10,7 +10,7 @@
 #include <dismapi.h>
 
 #define STRUCTURE(type) printf("structure %s %zu\n", #type, sizeof(type))
-/* The size by way of a pointer that nobody follows: C++ has no other way into a base. */
+/* The size through a pointer that is never followed: C++ has no other way into a base. */
 #define MEMBER(type, name)                                                                        \
     printf("member %s %s %zu %zu\n", #type, #name, offsetof(type, name),                          \
            sizeof(((type *)NULL)->name))

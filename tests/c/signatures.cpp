@@ -1,5 +1,5 @@
-// Says what the functions of dismapi.h take: the size of each argument, in order. Templates can ask a
-// function's type, which C cannot. header.txt has the answers.
+// Prints what the functions of dismapi.h take: the size of each argument, in order. A template can
+// inspect a function's type, which C cannot. header.txt has the expected output.
 #include <cstdio>
 #include <initializer_list>
 

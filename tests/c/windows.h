@@ -1,5 +1,5 @@
-/* What a DISM program needs of windows.h where there is none: names for types. Everything else a
- * program for Linux or macOS takes from its own headers.
+/* What a DISM program needs of windows.h on a system that has none: names for types. A program for
+ * Linux or macOS takes everything else from its own headers.
  *
  * Compile with `-fshort-wchar`, so that L"text" is made of 16-bit units there too, and with
  * `-fms-extensions`, which C needs for DismPackageInfoEx. Wide functions of the C library (wcslen,
@@ -10,19 +10,19 @@
 #define DISM_EMU_WINDOWS_H
 
 #ifdef _WIN32
-#error "this stands in for the system's windows.h, and Windows has one"
+#error "this replaces windows.h on systems that have none; on Windows, use the system's own"
 #endif
 
 #include <stddef.h>
 #include <stdint.h>
 
 #define VOID void
-/* One calling convention is all there is. */
+/* There is only one calling convention. */
 #define WINAPI
 #define CALLBACK
 
 typedef int32_t BOOL;
-/* As mingw-w64 calls it. */
+/* The name in mingw-w64. */
 typedef BOOL WINBOOL;
 typedef uint16_t WORD;
 typedef uint32_t DWORD;

@@ -1,4 +1,4 @@
-//! What programs in C get away with, and what they are told of.
+//! What programs in C may do, and which of their mistakes are reported.
 
 use std::ffi::c_void;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -19,7 +19,7 @@ fn found(process: &Process) -> Vec<Mistake> {
     process.emulator().journal().mistakes().iter().map(|it| it.mistake).collect()
 }
 
-/// X2: structures without padding have their texts anywhere.
+/// X2: packed structures can have texts at any address.
 #[test]
 fn x2_a_text_may_lie_at_an_odd_address() {
     let _process = up(Contract::Documented);
@@ -42,7 +42,7 @@ fn x2_a_name_that_is_not_asked_for_may_be_anything() {
     let _process = up(Contract::Documented);
     let (file, path) = (wide("a.wim"), wide(IMAGE));
     let nowhere = ptr::without_provenance(0x10);
-    // SAFETY: the texts end in a 0; the image is meant by its number.
+    // SAFETY: the texts end in a 0; the image is identified by its number.
     let mounted = unsafe {
         DismMountImage(
             file.as_ptr(),
@@ -80,9 +80,9 @@ fn mistake_7_of_a_program_that_goes_on_to_mount() {
     assert_eq!(found(&process), [Mistake::FailedInitializeIgnored]);
 }
 
-/// D3: two pointers that nobody handed out are two mistakes.
+/// D3: two pointers that no function handed out are two mistakes.
 #[test]
-fn mistake_11_of_each_pointer_that_nobody_handed_out() {
+fn mistake_11_of_each_pointer_that_was_not_handed_out() {
     let process = up(Contract::Documented);
     for address in [0x1000, 0x2000] {
         // SAFETY: any value is allowed.
@@ -94,7 +94,7 @@ fn mistake_11_of_each_pointer_that_nobody_handed_out() {
     assert!(process.emulator().journal().to_string().contains("unknown memory"));
 }
 
-/// X1: whatever others do, a look-up that has succeeded gives what it found.
+/// X1: a look-up that has succeeded returns what it found, whatever other threads do.
 #[test]
 fn x1_a_look_up_succeeds_as_a_whole() {
     let process = up(Contract::Documented);
@@ -107,7 +107,7 @@ fn x1_a_look_up_succeeds_as_a_whole() {
     thread::scope(|scope| {
         let look_up = scope.spawn(|| {
             let mut info = ptr::null_mut();
-            // SAFETY: the name ends in a 0, and the place can be written.
+            // SAFETY: the name ends in a 0, and `info` can be written.
             let code = unsafe {
                 DismGetFeatureInfo(session.raw(), name.as_ptr(), ptr::null(), 0, &mut info)
             };
@@ -132,7 +132,7 @@ fn a_second_process_on_one_thread_does_not_wait_for_itself() {
     drop(process(Contract::Documented));
 }
 
-/// A thread of the code under test that nobody joined is in a call of its own.
+/// A thread that the code under test started and never joined is still in a call.
 #[test]
 fn a_call_that_outlives_its_process_is_not_blamed_for_its_mistakes() {
     struct Meeting(Sender<()>, Receiver<()>);
@@ -159,7 +159,7 @@ fn a_call_that_outlives_its_process_is_not_blamed_for_its_mistakes() {
         unsafe { DismRestoreImageHealth(session, ptr::null(), 0, 0, none, Some(meet), user) }
     });
     is_there.recv().unwrap();
-    // The session that is open, and the rest of it, is told here and nowhere else.
+    // The open session and everything else is reported here, and nowhere else.
     assert!(process.emulator().verify().is_err());
     drop(process);
     go_on.send(()).unwrap();

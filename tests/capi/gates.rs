@@ -1,4 +1,4 @@
-//! What holds of every function of the table.
+//! What holds for every function of the table.
 
 use dism_emu::machine::Call;
 use dism_emu::{Contract, Function, Hresult, Rule};
@@ -13,7 +13,7 @@ fn mount(path: &str) {
     assert_eq!(call(Function::MountImage, &Given::new(0, path)), Hresult::S_OK);
 }
 
-/// What the function is called with where nothing but a rule can make it fail.
+/// Returns arguments with which only a rule can make the function fail.
 fn ready_for(export: &Export) -> Given {
     match export.function {
         Function::Initialize => return Given::new(0, ""),
@@ -35,7 +35,7 @@ fn ready_for(export: &Export) -> Given {
     )
 }
 
-/// Those that are there before the first initialize (I1, S1, E5, D4).
+/// Functions that work before the first initialize (I1, S1, E5, D4).
 fn works_before_initialize(function: Function) -> bool {
     matches!(function, Function::Initialize | Function::GetLastErrorMessage | Function::Delete)
 }
@@ -61,8 +61,8 @@ fn n1_every_function_fails_before_initialize_whatever_it_is_given() {
                 assert_eq!(journal.steps().len(), 1, "{}", export.name);
                 journal.replay().unwrap();
                 // E2, S7.
-                let is_told = last_error().is_some();
-                assert_eq!(is_told, export.function != Function::Shutdown, "{}", export.name);
+                let is_reported = last_error().is_some();
+                assert_eq!(is_reported, export.function != Function::Shutdown, "{}", export.name);
             }
         }
     }
@@ -84,7 +84,7 @@ fn s4_every_function_but_initialize_fails_after_the_last_shutdown() {
 }
 
 #[test]
-fn every_function_can_be_made_to_fail_and_leaves_its_places_alone() {
+fn every_function_can_be_made_to_fail_and_then_writes_nothing() {
     for contract in Contract::ALL {
         for export in EXPORTS {
             let process = process(contract);
@@ -148,15 +148,15 @@ fn o5_what_needs_an_argument_refuses_null_and_says_so() {
             let function = export.function;
             let last = &journal.steps().last().unwrap().call;
             assert_eq!(*last, Call::CallWithoutArgument { function }, "{}", export.name);
-            // E2: but for the function that reads it.
+            // E2: except for the function that reads it.
             let message = last_error();
-            let is_told = message.is_some_and(|it| it.contains("0x80070057"));
-            assert_eq!(is_told, function != Function::GetLastErrorMessage, "{}", export.name);
+            let is_reported = message.is_some_and(|it| it.contains("0x80070057"));
+            assert_eq!(is_reported, function != Function::GetLastErrorMessage, "{}", export.name);
         }
     }
 }
 
-/// Each alone, with all others good; the driver's package is the one that nobody has to want.
+/// Each is NULL alone, while all others are good. Only the driver's package is optional.
 #[test]
 fn o5_no_argument_that_is_needed_may_be_null_alone() {
     for export in EXPORTS.iter().filter(|it| it.needs) {

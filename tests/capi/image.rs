@@ -1,4 +1,4 @@
-//! An empty image, what a rule lets be found in it, mounted images, and strings.
+//! An empty image, what a rule lets look-ups find in it, mounted images, and texts.
 
 use std::ptr;
 
@@ -10,7 +10,7 @@ use crate::c::{call, last_error, open, process, up};
 use crate::exports::{EXPORTS, Given, code, first, text_at, units_at, unscripted, wide};
 use crate::support::IMAGE;
 
-/// Operations that give a list: their names begin so, and they have a count.
+/// Operations that return a list and its count.
 const LISTS: &[Function] = &[
     Function::GetCapabilities,
     Function::GetDrivers,
@@ -64,7 +64,7 @@ fn an_empty_image_is_healthy_and_reserves_nothing() {
     assert_eq!(given.number_at(0), DISM_RESERVED_STORAGE_DISABLED);
 }
 
-/// The name in the structure that a look-up has put at the place.
+/// Returns the name in the structure that a look-up hands out, through the pointer number `at`.
 fn found<T>(function: Function, at: usize, name: fn(T) -> PCWSTR) -> String {
     let process = up(Contract::Documented);
     let session = open(IMAGE);
@@ -72,7 +72,7 @@ fn found<T>(function: Function, at: usize, name: fn(T) -> PCWSTR) -> String {
     let mut given = Given::new(session, "Bücher");
     assert_eq!(call(function, &given), Hresult::S_OK, "{function}");
     let address = given.outs()[at];
-    // SAFETY: it was just handed out, with one structure of the type that the function gives.
+    // SAFETY: it was just handed out, with one structure of the type that the function returns.
     let text = unsafe { text_at(name(first::<T>(address))) };
     given.memory = ptr::with_exposed_provenance_mut(address);
     assert_eq!(call(Function::Delete, &given), Hresult::S_OK, "{function}");
@@ -91,16 +91,16 @@ fn a_rule_lets_a_look_up_find_what_it_was_asked_for() {
     assert_eq!(names, ["Bücher"; 5]);
 }
 
-/// What is mounted, by the structures: path, file, number, mode and status.
+/// Returns what is mounted, from the structures: path, file, number, mode and status.
 fn mounted() -> Vec<(String, String, u32, i32, i32)> {
     let mut given = Given::new(0, "");
     assert_eq!(call(Function::GetMountedImageInfo, &given), Hresult::S_OK);
     let (address, count) = (given.outs()[0], given.number_at(1) as usize);
     let size = size_of::<DismMountedImageInfo>();
     let list = (0..count).map(|at| {
-        // SAFETY: so many were handed out in a row.
+        // SAFETY: this many structures were handed out in a row.
         let it = unsafe { first::<DismMountedImageInfo>(address + at * size) };
-        // SAFETY: both are texts behind them.
+        // SAFETY: both are texts that follow the structures.
         let texts = unsafe { (text_at(it.MountPath), text_at(it.ImageFilePath)) };
         (texts.0, texts.1, it.ImageIndex, it.MountMode, it.MountStatus)
     });
@@ -183,7 +183,7 @@ fn an_image_is_named_by_what_the_identifier_says() {
     assert_eq!(mounted[0].image().to_string(), "image \"Pro\"");
 }
 
-/// Opens units; gives the handle.
+/// Opens the path with these units. Returns the handle.
 fn open_units(units: &[u16]) -> u32 {
     let mut given = Given::new(0, "");
     given.text = units.iter().copied().chain([0]).collect();
@@ -209,7 +209,7 @@ fn o6_unpaired_surrogates_are_letters_like_others() {
     let others = [&[0x61, low][..], &[0x61, high + 1], &[0x61, 0xFFFD], &[0x61]];
     let mut handles: Vec<_> = others.iter().map(|units| open_units(units)).collect();
     handles.push(one);
-    // Two halves that meet are one letter.
+    // Both halves of a pair, side by side, are one letter.
     handles.push(open_units(&[0x61, high, low]));
     handles.sort_unstable();
     handles.dedup();
@@ -251,7 +251,7 @@ fn o4_the_online_image_takes_no_placement() {
     let _process = up(Contract::Documented);
     let open = |path: &str, directory: PCWSTR, drive: PCWSTR| {
         let (path, mut session) = (wide(path), 0_u32);
-        // SAFETY: texts and a place that live here, or NULL.
+        // SAFETY: texts and a variable that live here, or NULL.
         code(unsafe { DismOpenSession(path.as_ptr(), directory, drive, &raw mut session) })
     };
     let (text, none) = (wide("Windows"), ptr::null());

@@ -75,7 +75,7 @@ fn e2_a_delete_that_fails_is_no_last_error() {
 }
 
 #[test]
-fn memory_of_one_process_is_nobodys_in_the_next() {
+fn memory_of_one_process_is_unknown_in_the_next() {
     let before = up(Contract::Documented);
     let address = message_of_a_failure();
     let given = Given::new(0, IMAGE);

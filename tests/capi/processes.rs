@@ -1,4 +1,4 @@
-//! The guard that gives a test a process of its own, and the process that is there without it.
+//! The guard by which a test has a process of its own, and the process without a guard.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -41,14 +41,15 @@ fn the_end_of_a_process_verifies_it() {
     let report = failing(|| test(Emulator::builder()));
     assert!(report.contains("session 2"), "{report}");
     test(unverified());
-    // And the next one has its turn, and nothing of it.
+    // The next test has its turn, and a fresh process.
     let process = process(Contract::Documented);
     assert_eq!(process.emulator().state(), State::Down);
 }
 
-/// A thread that is still in a call has a handle, too: it is the end of the test that counts.
+/// A thread that is still in a call has a handle, too. The end of the test counts, not that of the
+/// call.
 #[test]
-fn the_end_of_a_process_verifies_it_though_somebody_has_a_handle() {
+fn the_end_of_a_process_verifies_it_though_a_handle_is_left() {
     let process = Process::start(Emulator::builder());
     let kept = process.emulator().dism();
     assert_eq!(initialize(), Hresult::S_OK);
@@ -127,7 +128,7 @@ fn calls_through_the_c_functions_have_no_location_in_the_journal() {
     assert_eq!(locations, [false, true]);
 }
 
-/// Runs one of the functions below in a program of its own, where no other test has its turn.
+/// Runs one of the functions below in a program of its own, in which no other test has its turn.
 fn in_a_child(test: &str, contract: Option<&str>) {
     let mut child = Command::new(env::current_exe().unwrap());
     child.args([&format!("processes::{test}"), "--exact", "--nocapture"]);
@@ -136,20 +137,20 @@ fn in_a_child(test: &str, contract: Option<&str>) {
         child.env("DISM_EMU_CONTRACT", contract);
     }
     let output = child.output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && told.contains("1 passed"), "{told}");
-    // It has been there: a test that is not asked for by name in this way does nothing.
-    assert!(told.contains("in the child"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
+    // Otherwise the test would pass without having run as the child.
+    assert!(printed.contains("in the child"), "{printed}");
 }
 
 const CHILD: &str = "DISM_EMU_TEST_CHILD";
 
 fn is_child(test: &str) -> bool {
-    let is_it = env::var(CHILD).is_ok_and(|it| it == test);
-    if is_it {
+    let is_child = env::var(CHILD).is_ok_and(|it| it == test);
+    if is_child {
         println!("in the child");
     }
-    is_it
+    is_child
 }
 
 #[test]

@@ -19,7 +19,7 @@ struct Seen {
     session: u32,
 }
 
-/// Notes what it is told, and calls back into the API.
+/// Notes the progress, and calls back into the API.
 unsafe extern "system" fn note(current: u32, total: u32, user: *mut c_void) {
     // SAFETY: each test passes a `Seen` of its own that outlives the call.
     let seen = unsafe { &mut *user.cast::<Seen>() };

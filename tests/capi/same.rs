@@ -1,5 +1,5 @@
-//! One suite, two ways: what the references and the recordings say of the methods holds of the C
-//! functions, step by step of the journal.
+//! What the references and the recordings say about the methods holds for the C functions, too, at
+//! every step of the journal.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -84,7 +84,7 @@ fn play_in_c(contract: Contract, lines: &[Line]) -> Journal {
                 };
                 let (function, session) = (exported(function), Session::from_raw(session));
                 for time in 1..=times {
-                    // What the image was like is for a rule to say.
+                    // Here the image is empty, so a rule has to answer as the recorded image did.
                     let result = if time == times { last } else { Hresult::S_OK };
                     let _rule = emulator.script(Rule::on(function).optional().answer(result));
                     make(&Call::BeginOperation { session, function });
@@ -111,7 +111,8 @@ fn give_back(memory: Memory, make: &impl Fn(&Call)) {
     make(&Call::Delete { memory });
 }
 
-/// Three functions of the recordings are in no header; each is an operation like another.
+/// Returns the function to call. Three functions of the recordings are in no header; another
+/// operation takes the part of each.
 fn exported(function: Function) -> Function {
     match function {
         Function::GetOsInfo | Function::GetUsedSpace | Function::EnableDisableFeature => {
@@ -121,8 +122,9 @@ fn exported(function: Function) -> Function {
     }
 }
 
-/// Threads in the order of their first calls, calls and outcomes, without memory and without what
-/// was scripted: the methods take results as arguments.
+/// Returns the thread, call and outcome of each step. Threads are numbered in the order of their
+/// first calls. Steps with memory and scripted answers are left out, since the methods take results
+/// as arguments.
 fn normal(journal: &Journal) -> Vec<(usize, Call, Outcome)> {
     let mut threads = BTreeMap::new();
     let steps = journal.steps().iter().filter_map(|step| {

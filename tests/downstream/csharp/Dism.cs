@@ -50,7 +50,7 @@ internal sealed class DismException : Exception
         HResult = code;
     }
 
-    /// <summary>Throws for a failure; 1 and 3010 are none.</summary>
+    /// <summary>Throws for a failure; 1 and 3010 are successes.</summary>
     internal static int Check(int code)
     {
         if (code < 0)
@@ -106,8 +106,8 @@ internal sealed class SafeSession : SafeHandleZeroOrMinusOneIsInvalid
 }
 
 /// <summary>
-/// A session with mistake 3 in it: Reload closes it and opens it again, and if the second half fails
-/// the number is kept, so that the finalizer closes it a second time.
+/// A session with mistake 3 in it: Reload closes it and opens it again. If the open fails, the old
+/// number is kept, and the finalizer closes it a second time.
 /// </summary>
 internal sealed class CarelessSession
 {

@@ -20,7 +20,7 @@ internal static class Tests
             ASessionIsOpenedAndClosed,
             AFailureHasTheMessageOfDism,
             AnUnknownFeatureIsRefusedAndNothingIsHandedOut,
-            ProgressIsToldFrom0To100,
+            ProgressIsReportedFrom0To100,
             ASafeHandleThatIsForgottenIsClosedByItsFinalizer,
             ASafeHandleThatIsDisposedIsClosedOnce,
             AHandleThatIsKeptAfterAFailedReloadIsClosedTwice,
@@ -40,7 +40,7 @@ internal static class Tests
             {
                 failed++;
                 Console.WriteLine("FAILED " + test.Method.Name + ": " + reason);
-                // What it left behind would fail all tests after it.
+                // What it left behind would make all tests after it fail.
                 for (uint session = 2; session < 100; session++)
                 {
                     NativeMethods.DismCloseSession(session);
@@ -80,7 +80,7 @@ internal static class Tests
         }
     }
 
-    private static void ProgressIsToldFrom0To100()
+    private static void ProgressIsReportedFrom0To100()
     {
         using (var session = SafeSession.Open(NativeMethods.OnlineImage))
         {
@@ -123,8 +123,8 @@ internal static class Tests
     }
 
     /// <summary>
-    /// Runs it on a thread that then ends, so that nothing is left of it on a stack, and waits for the
-    /// finalizers of what it has made.
+    /// Runs an action on a thread that then ends, so that no stack keeps its objects alive, and
+    /// waits for their finalizers.
     /// </summary>
     private static void Forget(Action make)
     {

@@ -1,4 +1,4 @@
-"""A small tool that asks DISM whether features are enabled, by ctypes.
+"""A small tool that asks DISM whether features are enabled, with ctypes.
 
 It is here as an example of a program that is tested against dism-emu as it is: the loader finds the
 emulator's shared library in place of DismApi.dll.
@@ -85,12 +85,12 @@ class DismError(Exception):
 
 
 def wide(text):
-    """A text as DISM takes it."""
+    """Returns a text as DISM takes it."""
     return ctypes.create_string_buffer(text.encode("utf-16-le", "surrogatepass") + b"\0\0")
 
 
 def narrow(address):
-    """A text as DISM gives it."""
+    """Returns a text that DISM has at this address."""
     length = 0
     while ctypes.string_at(address + length, 2) != b"\0\0":
         length += 2
@@ -98,7 +98,7 @@ def narrow(address):
 
 
 def last_error_message():
-    """What DISM has to say of this thread's last failure, or None."""
+    """Returns DISM's message about this thread's last failure, or None."""
     message = POINTER(DismString)()
     if DismGetLastErrorMessage(byref(message)) < 0 or not message:
         return None
@@ -109,7 +109,7 @@ def last_error_message():
 
 
 def check(function, code):
-    """The number of a success, which need not be 0."""
+    """Returns the number of a success, which need not be 0; raises a failure."""
     if code < 0:
         raise DismError(function, code & 0xFFFFFFFF, last_error_message())
     return code
@@ -143,7 +143,7 @@ class Session:
         check("DismCloseSession", DismCloseSession(self.number))
 
     def feature_state(self, name):
-        """Where a feature is between not present and installed; None for one that is unknown."""
+        """Returns the state of a feature, such as installed, or None if it is unknown."""
         info = POINTER(DismFeatureInfo)()
         code = DismGetFeatureInfo(self.number, wide(name), None, 0, byref(info))
         if code & 0xFFFFFFFF == 0x800F080C:
@@ -155,8 +155,8 @@ class Session:
             DismDelete(info)
 
     def check_health(self, on_progress):
-        """0 for an image that is healthy. `on_progress` is told how much of how much is done."""
-        # It has to live as long as the call.
+        """Returns 0 if the image is healthy. `on_progress` gets how much of how much is done."""
+        # The callback has to live as long as the call.
         callback = ProgressCallback(lambda current, total, _: on_progress(current, total))
         health = c_int32(-1)
         code = DismCheckImageHealth(self.number, 1, None, callback, None, byref(health))

@@ -37,7 +37,7 @@ def initialize_twice(**contract):
 
 class Lifecycle(unittest.TestCase):
     def setUp(self):
-        # Whatever a failing test has left behind.
+        # A failing test may have left the API initialized.
         self.addCleanup(self.shut_down)
 
     def shut_down(self):
@@ -87,7 +87,7 @@ class Lifecycle(unittest.TestCase):
         with dism.Dism(), dism.Session(dism.ONLINE_IMAGE) as session:
             self.assertIsNone(session.feature_state("NoSuchFeature"))
 
-    def test_progress_is_told_from_0_to_100_on_the_calling_thread(self):
+    def test_progress_is_reported_from_0_to_100_on_the_calling_thread(self):
         seen = []
 
         def on_progress(current, total):

@@ -30,7 +30,7 @@ pub struct Plan {
     pub flaw: Flaw,
 }
 
-/// What a deployment that succeeded has to tell.
+/// The result of a deployment that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployed {
     /// Whether the changes need a reboot.
@@ -52,7 +52,7 @@ pub fn deploy<S: Servicing>(
     plan: &Plan,
     mut on_progress: impl FnMut(u32, u32) -> ControlFlow<()>,
 ) -> Result<Deployed, Failed> {
-    // Declared in this order, they are dropped in the other: first the session, then the API.
+    // They are dropped in the reverse order: first the session, then the API.
     let api = Api::start(dism, plan.flaw)?;
     let mut session = api.open(&plan.image)?;
     for package in &plan.packages {
@@ -67,7 +67,7 @@ pub fn deploy<S: Servicing>(
     Ok(Deployed { reboot_required, features })
 }
 
-/// DISM, initialized; shut down at the latest where this is dropped.
+/// DISM, initialized. It is shut down when this is dropped, if not before.
 struct Api<'a, S: Servicing> {
     dism: &'a S,
     flaw: Flaw,
@@ -80,8 +80,8 @@ impl<'a, S: Servicing> Api<'a, S> {
             Ok(S_FALSE) if flaw == Flaw::SFalseTakenForFailure => {
                 return Err(Failed { step: Step::Initialize, code: S_FALSE as i32 });
             }
-            // 1 says that somebody else in this process has initialized DISM before. It counts:
-            // one shutdown is due for this call, too.
+            // 1 says that other code in this process has initialized DISM before. The call counts:
+            // it needs its own shutdown.
             Ok(_) => {}
             Err(ALREADY_INITIALIZED) if flaw == Flaw::OverlappingPairs => {}
             Err(_) if flaw == Flaw::FailedInitializeIgnored => {}
@@ -100,7 +100,7 @@ impl<'a, S: Servicing> Api<'a, S> {
     }
 
     fn shut_down(self) -> Result<(), Failed> {
-        // From here on it is not for the drop to do, even if it fails: nobody would do better.
+        // From here on the drop does not shut down, even if this call fails: it could do no better.
         self.is_up.set(false);
         if self.flaw == Flaw::NeverShutDown {
             return Ok(());
@@ -123,7 +123,7 @@ impl<S: Servicing> Drop for Api<'_, S> {
     }
 }
 
-/// An image that is open; closed at the latest where this is dropped.
+/// An image that is open. It is closed when this is dropped, if not before.
 struct Session<'a, S: Servicing> {
     api: &'a Api<'a, S>,
     handle: u32,
@@ -148,7 +148,7 @@ impl<S: Servicing> Session<'_, S> {
         let mut retries = plan.retries;
         let code = loop {
             match dism.add_package(handle, package, &mut on_progress) {
-                // Another program services the image: this is the one failure that passes.
+                // Another program services the image. No other failure goes away by itself.
                 Err(DISMAPI_E_BUSY) if retries > 0 => {
                     retries -= 1;
                     thread::sleep(plan.pause);
@@ -171,15 +171,15 @@ impl<S: Servicing> Session<'_, S> {
     fn list_features(&self) -> Result<Vec<String>, Failed> {
         let failed = |code| Failed { step: Step::ListFeatures, code };
         let features = self.api.dism.features(self.handle).map_err(failed)?;
-        // The names are the tool's own copy, so the array goes back at once: nothing that fails
-        // later can get in between.
+        // The names are the tool's own copy, so the array is deleted at once, before anything else
+        // can fail.
         if self.api.flaw != Flaw::MemoryKept {
             self.api.dism.delete(features.memory).map_err(failed)?;
         }
         Ok(features.names)
     }
 
-    /// Closes the image, and tells whether the changes need a reboot.
+    /// Closes the image, and returns whether the changes need a reboot.
     fn close(mut self) -> Result<bool, Failed> {
         // Before anything can fail: a handle that was passed to a close is never passed again.
         self.is_open = self.api.flaw == Flaw::CloseTwice;
@@ -199,7 +199,7 @@ impl<S: Servicing> Session<'_, S> {
         Ok(self.reboot_required)
     }
 
-    /// 3010 is a success that has something to tell; every other success is just one.
+    /// Notes whether a success is 3010, which asks for a reboot.
     fn note(&mut self, code: u32) {
         self.reboot_required |= code == ERROR_SUCCESS_REBOOT_REQUIRED;
     }

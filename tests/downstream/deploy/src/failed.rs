@@ -20,7 +20,7 @@ pub enum Step {
     Shutdown,
 }
 
-/// Why a deployment did not succeed: the first step that failed, and with what.
+/// Why a deployment did not succeed: the first step that failed, and its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failed {
     /// The step.
@@ -33,7 +33,7 @@ impl Failed {
     /// `HRESULT_FROM_WIN32(ERROR_REQUEST_ABORTED)`.
     const REQUEST_ABORTED: i32 = 0x8007_04D3_u32 as i32;
 
-    /// Whether the user cancelled the deployment.
+    /// Returns whether the user cancelled the deployment.
     pub fn is_cancelled(&self) -> bool {
         self.code == Self::REQUEST_ABORTED
     }

@@ -11,7 +11,7 @@ pub enum Flaw {
     NeverShutDown,
     /// 3: closes the session, and closes it again on the way out.
     CloseTwice,
-    /// 4: takes "already initialized" for its own initialization, and ends somebody else's.
+    /// 4: takes "already initialized" for its own initialization, and ends that of other code.
     OverlappingPairs,
     /// 5: returns early when the open fails, and leaves the initialization behind.
     LeftAfterFailedOpen,

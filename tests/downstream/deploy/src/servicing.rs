@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-/// What the tool needs of DISM: one method a function, in plain numbers.
+/// What the tool needs of DISM: a method for each function, in plain numbers.
 ///
 /// `Ok` has the number that the function returned, since not every success is 0; `Err` has the
 /// failing `HRESULT`. In production this is implemented by calls of `DismApi.dll`, in the tests by
@@ -17,7 +17,7 @@ pub trait Servicing {
     #[track_caller]
     fn open_session(&self, image: &str) -> Result<u32, i32>;
 
-    /// `DismAddPackage`. The callback is told how much of how much is done, and cancels with
+    /// `DismAddPackage`. The callback gets how much of how much is done, and cancels with
     /// [`ControlFlow::Break`].
     #[track_caller]
     fn add_package(
@@ -53,6 +53,6 @@ pub trait Servicing {
 pub struct Features {
     /// The features' names, copied out of the array.
     pub names: Vec<String>,
-    /// The array itself, a number here as everything is: to be given to [`Servicing::delete`].
+    /// The array itself, which is a number here: to be passed to [`Servicing::delete`].
     pub memory: u32,
 }

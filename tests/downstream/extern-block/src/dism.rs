@@ -56,7 +56,7 @@ unsafe extern "system" {
     pub fn DismDelete(dism_structure: *mut c_void) -> Hresult;
 }
 
-/// UTF-16 with a 0 behind it.
+/// Returns the text as UTF-16 that ends in a 0.
 pub fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }

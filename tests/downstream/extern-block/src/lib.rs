@@ -1,9 +1,9 @@
 //! A small tool that enables features of the running system, by functions of DismApi.dll that it
 //! declares itself.
 //!
-//! It is here as an example of a program that is tested against `dism-emu` as it is, without a seam:
-//! the same names are exported by the emulator, and a test binary is linked with those. `build.rs`
-//! has what the linker needs for that, the tests below and in `tests` the rest.
+//! It is here as an example of a program that is tested against `dism-emu` as it is, without a
+//! seam: the emulator exports the same names, and a test binary is linked with those. `build.rs`
+//! has what the linker needs for that. The tests are below and in `tests`.
 
 pub mod dism;
 
@@ -13,7 +13,7 @@ use std::ptr::{null, null_mut};
 
 use dism::Hresult;
 
-/// What went wrong, in DISM's words where it has any.
+/// What went wrong, with DISM's message if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
     /// Which function failed.
@@ -32,16 +32,16 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// Enables a feature of the running system, and tells whether a restart is needed.
+/// Enables a feature of the running system, and returns whether a restart is needed.
 ///
 /// # Errors
 ///
-/// The first failure; what was open is closed all the same.
+/// The first failure. What was open is closed in any case.
 pub fn enable_feature(name: &str, mut on_progress: impl FnMut(u32, u32)) -> Result<bool, Failed> {
     let api = Api::start()?;
     let session = api.open(dism::ONLINE_IMAGE)?;
     let needs_restart = session.enable_feature(name, &mut on_progress)?;
-    // A close has a say in this, too.
+    // A close can ask for a restart, too.
     Ok(needs_restart | session.close()?)
 }
 
@@ -61,7 +61,7 @@ impl Api {
 
     fn open(&self, image: &str) -> Result<Session<'_>, Failed> {
         let (image, mut number) = (dism::wide(image), 0);
-        // SAFETY: a text with its 0, and a place for the number.
+        // SAFETY: a text with its 0, and a variable for the number.
         let code = unsafe { dism::DismOpenSession(image.as_ptr(), null(), null(), &mut number) };
         check("DismOpenSession", code)?;
         Ok(Session { number, api: self })
@@ -78,7 +78,7 @@ impl Drop for Api {
 /// A session, which cannot outlive the API.
 struct Session<'a> {
     number: u32,
-    #[allow(dead_code, reason = "for the lifetime alone")]
+    #[allow(dead_code, reason = "only its lifetime is used")]
     api: &'a Api,
 }
 
@@ -129,7 +129,7 @@ impl Drop for Session<'_> {
     }
 }
 
-/// Whether a restart is needed, or why the function failed.
+/// Returns whether a restart is needed, or why the function failed.
 fn check(function: &'static str, code: Hresult) -> Result<bool, Failed> {
     if code < 0 {
         return Err(Failed { function, code, message: last_error_message() });
@@ -139,7 +139,7 @@ fn check(function: &'static str, code: Hresult) -> Result<bool, Failed> {
 
 fn last_error_message() -> String {
     let mut message = null_mut();
-    // SAFETY: a place for the pointer.
+    // SAFETY: a variable for the pointer.
     if unsafe { dism::DismGetLastErrorMessage(&mut message) } != 0 || message.is_null() {
         return String::new();
     }
@@ -168,7 +168,7 @@ mod tests {
         let _unknown = process.emulator().script(unknown);
 
         let api = Api::start().unwrap();
-        let Err(failed) = api.open(r"C:\mount") else { panic!("the rule was not asked") };
+        let Err(failed) = api.open(r"C:\mount") else { panic!("the rule did not fire") };
         assert_eq!(failed.code as u32, 0xC151_0114);
         assert!(failed.message.contains("needs to be remounted"), "{failed}");
     }

@@ -1,4 +1,4 @@
-//! The tool's own binary, which no emulator is linked into: it loads the shared library.
+//! The tool's own binary. No emulator is linked into it: it loads the shared library.
 
 // With the empty archives of build.rs it has no functions to call.
 #![cfg(not(feature = "emulated"))]

@@ -67,7 +67,7 @@ fn a_shutdown_while_the_tool_closes_its_session_is_refused() {
 fn a_handle_that_is_closed_twice_is_named() {
     let process = Process::start(Emulator::builder());
     let (image, mut session) = (dism::wide(dism::ONLINE_IMAGE), 0);
-    // SAFETY: NULL where it is allowed, a text with its 0, a place for the number.
+    // SAFETY: every NULL is allowed, the text has its 0, and the number has a variable.
     unsafe {
         assert_eq!(dism::DismInitialize(0, null(), null()), 0);
         assert_eq!(dism::DismOpenSession(image.as_ptr(), null(), null(), &mut session), 0);

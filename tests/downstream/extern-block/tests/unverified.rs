@@ -1,4 +1,4 @@
-//! The shortest test there is: the functions are linked, and work without a guard.
+//! The shortest possible test: the functions are linked, and work without a guard.
 
 use dism_emu as _;
 use extern_block::enable_feature;

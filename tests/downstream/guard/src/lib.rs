@@ -17,10 +17,10 @@
 //! RUSTFLAGS="--cfg shuttle" cargo test --features shuttle --target-dir target/shuttle
 //! ```
 //!
-//! A target directory of its own keeps the flags of one mode from rebuilding the others.
+//! Each mode has its own target directory, so that its flags do not rebuild what the others need.
 //!
-//! Forgetting the feature does not compile. That matters, since a model over an emulator that the
-//! checker cannot see would explore next to nothing and be green:
+//! If the feature is forgotten, the tests do not compile. That matters: a model with an emulator
+//! that the checker cannot see would explore next to nothing, and pass:
 //!
 //! ```
 //! # #[cfg(any(loom, shuttle))]
@@ -61,19 +61,19 @@ struct State {
 }
 
 impl<D: Dism> Guard<D> {
-    /// A guard without users. Nothing else in the process may initialize DISM.
+    /// Creates a guard without users. Nothing else in the process may initialize DISM.
     pub fn new(dism: D) -> Self {
         Self { dism, state: Mutex::new(State::default()) }
     }
 
-    /// Comes in. The first one initializes DISM, and all others wait for that.
+    /// Adds a user. The first one initializes DISM, and all others wait for that.
     ///
     /// # Errors
     ///
-    /// What `DismInitialize` fails with; the next one to come in tries again.
+    /// The code with which `DismInitialize` fails; the next user tries again.
     pub fn enter(&self) -> Result<User<'_, D>, i32> {
-        // The lock is held during the call. Without that, somebody who comes second could go on
-        // before the first one's initialize has taken effect.
+        // The lock is held during the call. Without that, a second user could go on before the
+        // first one's initialize has taken effect.
         let mut state = self.lock();
         if !state.is_up {
             self.dism.initialize()?;
@@ -84,7 +84,7 @@ impl<D: Dism> Guard<D> {
     }
 
     fn leave(&self) -> Result<(), i32> {
-        // As above: somebody who comes now has to wait and to initialize anew.
+        // As above: a user that enters now has to wait, and to initialize again.
         let mut state = self.lock();
         state.users -= 1;
         if state.users == 0 {
@@ -100,24 +100,24 @@ impl<D: Dism> Guard<D> {
     }
 }
 
-/// Somebody who is in: DISM is initialized as long as this lives.
-#[must_use = "DISM may be shut down where this is dropped"]
+/// A user of DISM, which is initialized as long as this lives.
+#[must_use = "DISM may be shut down when this is dropped"]
 #[derive(Debug)]
 pub struct User<'a, D: Dism> {
     guard: &'a Guard<D>,
 }
 
 impl<D: Dism> User<'_, D> {
-    /// DISM, which is initialized.
+    /// Returns DISM, which is initialized.
     pub fn dism(&self) -> &D {
         &self.guard.dism
     }
 
-    /// Goes out. The last one shuts DISM down.
+    /// Removes the user. The last one shuts DISM down.
     ///
     /// # Errors
     ///
-    /// What `DismShutdown` fails with; the next last one tries again.
+    /// The code with which `DismShutdown` fails; the next user that is the last tries again.
     pub fn leave(self) -> Result<(), i32> {
         let guard = self.guard;
         mem::forget(self);
@@ -127,7 +127,7 @@ impl<D: Dism> User<'_, D> {
 
 impl<D: Dism> Drop for User<'_, D> {
     fn drop(&mut self) {
-        // There is nobody to tell.
+        // A drop cannot report a failure.
         let _ = self.guard.leave();
     }
 }

@@ -1,7 +1,7 @@
-//! What the guard is built of: the standard library, or a model checker in its place.
+//! What the guard is built on: the standard library, or a model checker instead.
 //!
-//! The only file that knows which. A cfg without its feature does not compile, since the checker
-//! is no dependency then.
+//! Only this file knows which. A cfg without its feature does not compile, since then the checker
+//! is no dependency.
 
 #[cfg(loom)]
 pub use loom::{
@@ -19,6 +19,6 @@ pub use std::{
     thread,
 };
 
-// The same in every mode: the checkers' locks are poisoned with the type of the standard library,
-// and counting references is nothing that the models are about.
+// The same in every mode: the checkers' locks use the standard library's type for poisoning, and
+// the models do not check reference counts.
 pub use std::sync::{Arc, PoisonError};

@@ -1,8 +1,8 @@
 //! A small tool that counts the packages of the running system, by functions of DismApi.dll that it
 //! looks up when it runs.
 //!
-//! It is here as an example of a program that is tested against `dism-emu` as it is. What it looked
-//! up stands in a structure of function pointers, and there are two ways to fill that with the
+//! It is here as an example of a program that is tested against `dism-emu` as it is. It keeps what
+//! it looked up in a structure of function pointers. There are two ways to fill that with the
 //! emulator: from the shared library (`tests/shared.rs`), and with the crate's own functions, which
 //! needs no library (`tests/functions.rs`).
 
@@ -30,7 +30,7 @@ pub struct DismApi {
     /// The list is an array of `DismPackage`, which this tool does not look into.
     pub get_packages: unsafe extern "system" fn(u32, *mut *mut c_void, *mut u32) -> Hresult,
     pub delete: unsafe extern "system" fn(*mut c_void) -> Hresult,
-    /// Where the functions are from, if it has to stay loaded for them.
+    /// The library that the functions are from, if it has to stay loaded.
     pub library: Option<Library>,
 }
 
@@ -45,9 +45,9 @@ impl DismApi {
     ///
     /// The library is DismApi.dll, or exports functions of the same types under its names.
     pub unsafe fn load(library: impl AsRef<Path>) -> Result<Self, Error> {
-        // SAFETY: the caller's, for the library and for the types. The library is kept beside the
-        // pointers; a call through a copy of one that outlives it is unsafe, so whoever makes it has to
-        // keep the library.
+        // SAFETY: guaranteed by the caller, for the library and for the types. The library is kept
+        // beside the pointers. A call through a copy of a pointer is unsafe, so code that makes
+        // such a call has to keep the library.
         unsafe {
             let library = Library::new(library.as_ref())?;
             Ok(Self {
@@ -62,15 +62,15 @@ impl DismApi {
         }
     }
 
-    /// How many packages the running system has.
+    /// Returns how many packages the running system has.
     ///
     /// # Errors
     ///
-    /// The code of the first call that failed; what was open is closed all the same.
+    /// The code of the first call that failed. What was open is closed in any case.
     pub fn count_packages(&self) -> Result<u32, Hresult> {
         let image: Vec<u16> = ONLINE_IMAGE.encode_utf16().chain([0]).collect();
         let (mut session, mut packages, mut count) = (0, null_mut(), 0);
-        // SAFETY: NULL where it is allowed, a text with its 0, places for what is handed out.
+        // SAFETY: every NULL is allowed, the text has its 0, and variables take what is handed out.
         unsafe {
             check((self.initialize)(1, null(), null()))?;
             let opened = check((self.open_session)(image.as_ptr(), null(), null(), &mut session));

@@ -17,7 +17,7 @@ fn emulated() -> DismApi {
         packages: *mut *mut c_void,
         count: *mut u32,
     ) -> i32 {
-        // SAFETY: the caller's; only what the pointer points to has another name.
+        // SAFETY: guaranteed by the caller; the structures only have another name.
         unsafe { DismGetPackages(session, packages.cast(), count) }
     }
     DismApi {

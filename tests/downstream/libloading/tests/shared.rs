@@ -5,7 +5,7 @@ use std::process::Command;
 use libloading::{Library, Symbol, library_filename};
 use libloading_client::DismApi;
 
-/// The one test that calls anything: the library has one process, and no guard.
+/// The only test that calls functions, since the library has one process and no guard.
 #[test]
 fn an_empty_image_has_no_packages() {
     // SAFETY: the shared library of dism-emu.

@@ -14,7 +14,7 @@ pub struct Client<D> {
 }
 
 impl<D: Dism + Send + Sync + 'static> Client<D> {
-    /// A client without a job. Nothing else in the process may initialize DISM.
+    /// Creates a client without a job. Nothing else in the process may initialize DISM.
     pub fn new(dism: D) -> Self {
         Self { core: Arc::new(Core::new(dism)) }
     }
@@ -23,7 +23,8 @@ impl<D: Dism + Send + Sync + 'static> Client<D> {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] while a job that was given up goes on; [`Error::TimedOut`] where this one is.
+    /// [`Error::Busy`] if another job is not over yet; [`Error::TimedOut`] if this one takes too
+    /// long.
     pub async fn check_health(&self, image: &str, patience: Duration) -> Result<(), Error> {
         let core = self.core.clone();
         let image = image.to_owned();
@@ -35,7 +36,7 @@ impl<D: Dism + Send + Sync + 'static> Client<D> {
     }
 }
 
-/// A job that nobody waits for any more. It goes on all the same.
+/// A job that the client no longer waits for. It goes on all the same.
 #[derive(Debug)]
 pub struct Abandoned {
     job: JoinHandle<Result<Result<(), i32>, Busy>>,
@@ -46,7 +47,7 @@ impl Abandoned {
     ///
     /// # Errors
     ///
-    /// What the job failed with.
+    /// The error of the job.
     pub async fn finish(self) -> Result<(), Error> {
         self.job.await.expect("no call of DISM panics")?.map_err(Error::Dism)
     }

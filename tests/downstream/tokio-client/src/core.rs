@@ -29,7 +29,7 @@ pub struct Core<D> {
     is_taken: AtomicBool,
 }
 
-/// Another job is not over yet, be it that nobody waits for it any more.
+/// Another job is not over yet, even if the client no longer waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
@@ -42,12 +42,12 @@ impl fmt::Display for Busy {
 impl Error for Busy {}
 
 impl<D: Dism> Core<D> {
-    /// A core without a job. Nothing else in the process may initialize DISM.
+    /// Creates a core without a job. Nothing else in the process may initialize DISM.
     pub fn new(dism: D) -> Self {
         Self { dism, is_taken: AtomicBool::new(false) }
     }
 
-    /// DISM itself.
+    /// Returns DISM itself.
     pub fn dism(&self) -> &D {
         &self.dism
     }
@@ -58,7 +58,7 @@ impl<D: Dism> Core<D> {
     ///
     /// [`Busy`] at once, without a call of DISM; inside, the first failing `HRESULT`.
     pub fn check_health(&self, image: &str) -> Result<Result<(), i32>, Busy> {
-        // Looks and takes in one step: in two, somebody else could take it in between.
+        // Checks and takes in one step: in two, another thread could take it in between.
         if self.is_taken.swap(true, Ordering::Acquire) {
             return Err(Busy);
         }
@@ -81,7 +81,7 @@ impl<D: Dism> Core<D> {
     }
 }
 
-/// Frees the core also where a call of DISM panics.
+/// Frees the core even if a call of DISM panics.
 struct FreeOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for FreeOnDrop<'_> {

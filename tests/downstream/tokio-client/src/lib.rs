@@ -1,9 +1,10 @@
 //! A client of DISM on tokio, which gives up on calls that take too long.
 //!
-//! A call of DISM blocks, so it runs on a thread for blocking work, and nobody can stop it there: who
-//! gives up on it only stops waiting. If the client then simply starts over, two pairs of
-//! `DismInitialize` and `DismShutdown` overlap, and one ends the other's ground: mistake 4 of
-//! `dism_emu::docs::mistakes`. This client starts over only when the call that it abandoned is over.
+//! A call of DISM blocks, so it runs on a thread for blocking work, and cannot be stopped there: a
+//! caller that gives up on it only stops waiting. If the client then simply starts over, two pairs
+//! of `DismInitialize` and `DismShutdown` overlap, and one ends the initialization that the other
+//! relies on: mistake 4 of `dism_emu::docs::mistakes`. This client starts over only when the call
+//! that it abandoned is over.
 //!
 //! It is here as an example of testing such a client with `dism-emu`:
 //!

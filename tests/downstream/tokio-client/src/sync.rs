@@ -1,4 +1,4 @@
-//! What the core is built of: the standard library, or a model checker in its place.
+//! What the core is built on: the standard library, or a model checker instead.
 
 #[cfg(dism_loom)]
 use loom as world;

@@ -5,8 +5,8 @@ use dism_emu::{Dism, Function, Memory, Progress, Session};
 
 /// An emulated process, as the tool sees it.
 ///
-/// A newtype, since the trait is the tool's and [`Dism`] the emulator's: a test is a crate of its
-/// own, and may implement the one only for a type that it has itself.
+/// A newtype, since the trait is the tool's and [`Dism`] the emulator's. A test is a crate of its
+/// own, which can implement the trait only for its own types.
 pub struct Emulated(pub Dism);
 
 impl Servicing for Emulated {

@@ -50,7 +50,7 @@ fn progress_reaches_the_user() {
     assert_eq!(seen, [(0, 100), (25, 100), (50, 100), (75, 100), (100, 100)]);
 }
 
-/// C6 has it that the close says so, too. No page does, so here the close says nothing.
+/// By rule C6 the close says so, too. No page has that rule, so here the close says nothing.
 #[test]
 fn a_package_that_needs_a_reboot_is_a_success_that_says_so() {
     for contract in Contract::ALL {
@@ -64,7 +64,7 @@ fn a_package_that_needs_a_reboot_is_a_success_that_says_so() {
     }
 }
 
-/// C6, where no operation said anything.
+/// C6, although no operation asked for a reboot.
 #[test]
 fn a_close_that_needs_a_reboot_is_a_success_that_says_so() {
     for contract in Contract::ALL {

@@ -9,7 +9,7 @@ use crate::{Emulated, plan, process, quiet};
 
 const E_ACCESSDENIED: Hresult = Hresult::new(0x8007_0005);
 
-/// What the tool calls, and what it calls that step.
+/// The functions that the tool calls, and its names for these steps.
 const STEPS: [(Function, Step); 8] = [
     (Function::Initialize, Step::Initialize),
     (Function::OpenSession, Step::OpenSession),
@@ -89,7 +89,7 @@ fn an_image_that_stays_busy_is_given_up() {
     let busy = emulator.script(Rule::on(Function::AddPackage).fail(Hresult::DISMAPI_E_BUSY));
     let failed = deploy(&dism, &plan(), quiet).unwrap_err();
     assert_eq!(failed.to_string(), "adding a package failed with 0x800F0902");
-    // Once, and three times more.
+    // The first try and three retries.
     assert_eq!(busy.fired(), 4);
 }
 

@@ -1,9 +1,9 @@
 //! The tool on an emulated process: when all goes well, when a call fails, and with a mistake
 //! planted in it.
 //!
-//! Every test has a process of its own. Where its emulator is dropped it panics with a report if the
-//! tool made one of the mistakes of `dism_emu::docs::mistakes`, so the tests of the sound tool all
-//! say that it made none, and need not say so.
+//! Every test has a process of its own. When its emulator is dropped, it panics with a report if
+//! the tool made one of the mistakes of `dism_emu::docs::mistakes`. So each test of the correct
+//! tool also checks that it made none.
 
 mod adapter;
 mod all_goes_well;

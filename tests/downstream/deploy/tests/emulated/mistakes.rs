@@ -1,4 +1,4 @@
-//! Each mistake is planted in the tool, and the report has to name it, where it happened.
+//! Each mistake is planted in the tool, and the report has to name it and its location.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ fn flawed(flaw: Flaw) -> Plan {
     Plan { flaw, ..plan() }
 }
 
-/// The report has this mistake and no other, and shows the line of the tool on which it calls this
+/// Checks that the report has this mistake and no other, and the line of the tool that calls this
 /// method of the seam.
 #[track_caller]
 fn assert_found(emulator: &Emulator, mistake: Mistake, method: &str) {
@@ -22,7 +22,7 @@ fn assert_found(emulator: &Emulator, mistake: Mistake, method: &str) {
     assert_eq!(finding.mistake, mistake);
 
     let step = &report.journal().steps()[finding.at];
-    let location = step.location.expect("the emulator knows who calls it");
+    let location = step.location.expect("the emulator knows the location of each call");
     assert!(location.file().ends_with("deploy.rs"), "found at {location}");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(location.file());
     let source = fs::read_to_string(source).expect("a file of this package");
@@ -30,7 +30,7 @@ fn assert_found(emulator: &Emulator, mistake: Mistake, method: &str) {
     assert!(line.contains(&format!(".{method}(")), "found at {location}: {line}");
 }
 
-/// For flaws that show under both contracts, without further ado.
+/// Checks a flaw that shows under both contracts, without rules or holds.
 #[track_caller]
 fn assert_flaw_found(flaw: Flaw, mistake: Mistake, call: &str) {
     for contract in Contract::ALL {
@@ -69,8 +69,8 @@ fn mistake_3_a_second_close_is_found() {
     assert_flaw_found(Flaw::CloseTwice, Mistake::CloseTwice, "close_session");
 }
 
-/// Two runs of the tool overlap: the first hangs before it opens its image and was given up, so
-/// the user has started the second, which ends before the first goes on.
+/// Two runs of the tool overlap. The first hangs before it opens its image, so the user abandons it
+/// and starts the second, which ends before the first goes on.
 fn two_runs_overlap(contract: Contract) -> Emulator {
     let emulator = process(contract);
     let dism = Emulated(emulator.dism());
@@ -124,7 +124,7 @@ fn run_inside_a_host(contract: Contract, flaw: Flaw) -> Emulator {
     emulator
 }
 
-/// I3 Recorded: the second initialize of a process gives 1, a success that was counted.
+/// I3 Recorded: the second initialize of a process returns 1, a success that counts.
 #[test]
 fn mistake_6_s_false_taken_for_a_failure_is_found() {
     let emulator = run_inside_a_host(Contract::Recorded, Flaw::SFalseTakenForFailure);
@@ -164,7 +164,7 @@ fn mistake_8_3010_taken_for_a_failure_is_found() {
     }
 }
 
-/// P3. The plan has one package, since each would be a place of the mistake.
+/// P3. The plan has one package, since each would make the mistake once.
 #[test]
 fn mistake_9_an_operation_from_a_progress_callback_is_found() {
     for contract in Contract::ALL {
@@ -181,7 +181,7 @@ fn mistake_10_a_handle_used_after_its_close_is_found() {
     assert_flaw_found(Flaw::HandleNotOpen, Mistake::HandleNotOpen, "enable_feature");
 }
 
-/// D1: the call that handed the memory out is the place that is shown.
+/// D1: the report has the call that handed the memory out.
 #[test]
 fn mistake_11_memory_that_is_kept_is_found() {
     assert_flaw_found(Flaw::MemoryKept, Mistake::MemoryMishandled, "features");

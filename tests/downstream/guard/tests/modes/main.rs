@@ -5,7 +5,7 @@ mod process;
 mod twin;
 mod users;
 
-// Without this, a forgotten feature would make the models empty, and green.
+// Without this, the models would explore nothing and pass if the feature is forgotten.
 #[cfg(any(loom, shuttle))]
 const _: () = assert!(dism_emu::MODEL_CHECKED);
 
@@ -13,12 +13,12 @@ const _: () = assert!(dism_emu::MODEL_CHECKED);
 #[cfg(loom)]
 fn explore(body: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
-    // Not what the environment says.
+    // The environment cannot set a bound.
     model.preemption_bound = None;
     model.check(body);
 }
 
-/// Runs a test body in many schedules. The seed is fixed: a failure comes again.
+/// Runs a test body in many schedules. The seed is fixed, so that a failure can be repeated.
 #[cfg(shuttle)]
 fn explore(body: impl Fn() + Send + Sync + 'static) {
     use shuttle::{Config, Runner, scheduler::RandomScheduler};
@@ -26,7 +26,7 @@ fn explore(body: impl Fn() + Send + Sync + 'static) {
     Runner::new(RandomScheduler::new_from_seed(1, 2_000), Config::new()).run(body);
 }
 
-/// Runs a test body once, in the schedule that comes.
+/// Runs a test body once, in any schedule.
 #[cfg(not(any(loom, shuttle)))]
 fn explore(body: impl Fn() + Send + Sync + 'static) {
     body();

@@ -1,7 +1,7 @@
 use dism_emu::{Contract, DISM_ONLINE_IMAGE, Emulator};
 use guard::Dism;
 
-/// Microsoft's pages and the genuine DLL disagree; who passes under both is safe.
+/// Microsoft's pages and the genuine DLL disagree; a client that passes under both is safe.
 pub fn process(contract: Contract) -> Emulator {
     Emulator::builder().contract(contract).build()
 }
@@ -11,7 +11,7 @@ pub fn process(contract: Contract) -> Emulator {
 pub struct Emulated(pub dism_emu::Dism);
 
 impl Emulated {
-    /// What everybody who is in wants: an image of their own, for a moment.
+    /// Does what each user does: opens an image for a moment.
     pub fn work(&self) -> Result<(), i32> {
         let session = self.0.open_session(DISM_ONLINE_IMAGE).map_err(i32::from)?;
         self.0.close_session(session).map_err(i32::from)?;

@@ -1,4 +1,4 @@
-//! The guard as it is often written: it checks first, and acts later. Nothing here is to be copied.
+//! The guard as it is often written: it checks first, and acts later. Do not copy it.
 
 use dism_emu::Contract;
 #[cfg(not(any(loom, shuttle)))]
@@ -9,7 +9,7 @@ use guard::sync::{Arc, thread};
 
 use crate::process::{Emulated, process};
 
-/// Wrong: between the count and the call that follows from it there is room for another thread.
+/// Wrong: another thread can come between the count and the call that follows from it.
 struct RacyGuard {
     dism: Emulated,
     users: AtomicUsize,
@@ -34,14 +34,14 @@ impl RacyGuard {
         Ok(())
     }
 
-    /// One user from coming in to going out: whether all of it succeeded.
+    /// Runs one user, from enter to leave. Returns whether all of it succeeded.
     fn is_served(&self) -> bool {
         self.enter().and_then(|()| self.dism.work()).and_then(|()| self.leave()).is_ok()
     }
 }
 
-/// What people write: everybody is busy at the same time, and the first one in is the last one out.
-/// It passes in every schedule, and says nothing of those that matter.
+/// A test as people write it: all users are in at the same time, and the first one in is the last
+/// one out. It passes in every schedule, but has none of those that matter.
 #[test]
 fn a_plain_test_finds_nothing_wrong_with_the_twin() {
     for contract in Contract::ALL {
@@ -54,17 +54,17 @@ fn a_plain_test_finds_nothing_wrong_with_the_twin() {
                 move || guard.is_served()
             });
             assert!(guard.dism.work().is_ok());
-            assert!(other.join().unwrap(), "somebody was not served");
+            assert!(other.join().unwrap(), "a user was not served");
             guard.leave().unwrap();
         });
     }
 }
 
-/// The same for users that come and go as they please. On plain threads it would nearly always
-/// pass, so there it is not run.
+/// The same for users that come and go at any time. On plain threads it would nearly always pass,
+/// so it does not run there.
 #[cfg(any(loom, shuttle))]
 #[test]
-#[should_panic(expected = "somebody was not served")]
+#[should_panic(expected = "a user was not served")]
 fn a_checker_catches_the_twin() {
     crate::explore(|| {
         let emulator = process(Contract::Documented);
@@ -74,12 +74,12 @@ fn a_checker_catches_the_twin() {
             move || guard.is_served()
         });
         let served = [guard.is_served(), other.join().unwrap()];
-        assert_eq!(served, [true, true], "somebody was not served");
+        assert_eq!(served, [true, true], "a user was not served");
     });
 }
 
-/// What the checkers have found, made to happen on plain threads: somebody comes in after the last
-/// one has counted itself out, and before it shuts down.
+/// The schedule that the checkers find, made to happen on plain threads: a user enters after the
+/// last one has counted itself out, and before it shuts down.
 #[cfg(not(any(loom, shuttle)))]
 #[test]
 fn a_hold_shows_what_is_wrong_with_the_twin() {

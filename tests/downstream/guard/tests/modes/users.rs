@@ -1,5 +1,5 @@
-//! What holds of the guard. Every emulator verifies what was done to its process where it is
-//! dropped, so each test also says that the guard made no mistake.
+//! What holds for the guard. Every emulator verifies its process when it is dropped, so each test
+//! also checks that the guard made no mistake.
 
 use dism_emu::machine::State;
 use dism_emu::{Contract, Function, Rule};
@@ -9,7 +9,7 @@ use guard::sync::{Arc, thread};
 use crate::explore;
 use crate::process::{Emulated, process};
 
-/// One user from coming in to going out, for whom everything has to succeed.
+/// Runs one user, from enter to leave. Everything has to succeed.
 fn use_it(guard: &Guard<Emulated>) {
     let user = guard.enter().expect("DISM is free");
     user.dism().work().expect("DISM is initialized");
@@ -34,7 +34,7 @@ fn two_users_are_served_and_the_last_one_shuts_down() {
 }
 
 #[test]
-fn who_leaves_takes_nothing_from_those_who_stay() {
+fn a_user_that_leaves_takes_nothing_from_one_that_stays() {
     explore(|| {
         let emulator = process(Contract::Documented);
         let guard = Guard::new(Emulated(emulator.dism()));
@@ -65,7 +65,7 @@ fn a_user_may_come_again() {
 }
 
 #[test]
-fn nobody_is_in_after_a_failed_initialize() {
+fn a_failed_initialize_adds_no_user() {
     explore(|| {
         let emulator = process(Contract::Documented);
         let denied = emulator.script(Rule::on(Function::Initialize).nth(1).fail(0x8007_0005));
@@ -75,14 +75,14 @@ fn nobody_is_in_after_a_failed_initialize() {
             move || guard.enter().is_ok()
         });
         let entered = [guard.enter().is_ok(), other.join().unwrap()];
-        // Whoever comes second tries again, and gets in.
+        // The second user tries again, and gets in.
         assert_eq!(entered.iter().filter(|it| **it).count(), 1);
         assert_eq!(denied.fired(), 1);
         assert_eq!(emulator.state(), State::Down);
     });
 }
 
-/// S2 for one reason why a shutdown can fail: nothing has changed, so there is nothing to initialize.
+/// S2, for example: a shutdown that fails changes nothing, so there is nothing to initialize.
 #[test]
 fn a_failed_shutdown_is_made_up_for_by_the_next_user() {
     explore(|| {

@@ -11,7 +11,7 @@ use crate::twin::{check_health_regardless, pairs_overlap};
 
 const IMAGE: &str = r"C:\mount";
 const LONG: Duration = Duration::from_secs(60);
-/// For a job that a hold stops, which never ends before this has passed, however slow the machine.
+/// For a job that a hold stops: it cannot end before this has passed, however slow the machine is.
 const SHORT: Duration = Duration::from_millis(1);
 
 async fn give_up(client: &Client<Emulated>) -> Abandoned {
@@ -74,7 +74,7 @@ async fn a_client_that_starts_over_makes_mistake_4() {
     hang.wait();
     job().await.unwrap().unwrap();
     hang.release();
-    // The second job has shut DISM down, and the first finds nothing to work with.
+    // The second job has shut DISM down, so the calls of the first one fail.
     assert!(first.await.unwrap().is_err());
     assert!(pairs_overlap(&emulator));
 }

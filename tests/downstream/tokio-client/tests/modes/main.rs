@@ -1,8 +1,8 @@
 //! The client on an emulated process: the asynchronous part on a tokio runtime, the synchronous core
 //! in three modes. The library's docs say how to run each.
 //!
-//! Every emulator verifies what was done to its process where it is dropped, so each test also says
-//! that the client made no mistake.
+//! Every emulator verifies its process when it is dropped, so each test also checks that the client
+//! made no mistake.
 
 mod core;
 mod process;
@@ -11,7 +11,7 @@ mod twin;
 #[cfg(not(any(dism_loom, dism_shuttle)))]
 mod client;
 
-// Without this, a forgotten feature would make the models empty, and green.
+// Without this, the models would explore nothing and pass if the feature is forgotten.
 #[cfg(any(dism_loom, dism_shuttle))]
 const _: () = assert!(dism_emu::MODEL_CHECKED);
 
@@ -26,12 +26,12 @@ use std as world;
 #[cfg(dism_loom)]
 fn explore(body: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
-    // Not what the environment says.
+    // The environment cannot set a bound.
     model.preemption_bound = None;
     model.check(body);
 }
 
-/// Runs a test body in many schedules. The seed is fixed: a failure comes again.
+/// Runs a test body in many schedules. The seed is fixed, so that a failure can be repeated.
 #[cfg(dism_shuttle)]
 fn explore(body: impl Fn() + Send + Sync + 'static) {
     use shuttle::{Config, Runner, scheduler::RandomScheduler};
@@ -39,7 +39,7 @@ fn explore(body: impl Fn() + Send + Sync + 'static) {
     Runner::new(RandomScheduler::new_from_seed(1, 2_000), Config::new()).run(body);
 }
 
-/// Runs a test body once, in the schedule that comes.
+/// Runs a test body once, in any schedule.
 #[cfg(not(any(dism_loom, dism_shuttle)))]
 fn explore(body: impl Fn() + Send + Sync + 'static) {
     body();

@@ -1,7 +1,7 @@
 use dism_emu::{Contract, Emulator, Function, Session};
 use tokio_client::Dism;
 
-/// Microsoft's pages and the genuine DLL disagree; who passes under both is safe.
+/// Microsoft's pages and the genuine DLL disagree; a client that passes under both is safe.
 pub fn process(contract: Contract) -> Emulator {
     Emulator::builder().contract(contract).build()
 }

@@ -1,4 +1,4 @@
-//! The client as it is often written. Nothing here is to be copied.
+//! The client as it is often written. Do not copy it.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::process::{Emulated, process};
 use crate::world::sync::atomic::{AtomicBool, Ordering};
 use crate::world::thread;
 
-/// Wrong twice: nobody looks whether another job is over; and an initialize that fails is thought
-/// to say that all is well already.
+/// Wrong twice: it does not check whether another job is over, and it takes a failed initialize for
+/// "already initialized".
 pub fn check_health_regardless(dism: &Emulated, image: &str) -> Result<(), i32> {
     let _ = dism.initialize();
     let session = dism.open_session(image)?;
@@ -20,12 +20,12 @@ pub fn check_health_regardless(dism: &Emulated, image: &str) -> Result<(), i32> 
     checked.map(drop)
 }
 
-/// Whether two runs of it ended each other's ground.
+/// Returns whether two runs of it overlapped, so that one failed because of the other.
 pub fn pairs_overlap(emulator: &Emulator) -> bool {
     emulator.verify().is_err_and(|report| report.has(Mistake::OverlappingPairs))
 }
 
-/// Wrong: looks whether the core is taken in one step, and takes it in another.
+/// Wrong: checks in one step whether the core is taken, and takes it in another.
 struct RacyCore {
     dism: Emulated,
     is_taken: AtomicBool,
@@ -61,13 +61,13 @@ fn two_jobs_on_the_racy_core(both_at_once: bool) {
     assert!(!pairs_overlap(&emulator), "the pairs overlap");
 }
 
-/// As tests of such a core mostly are: what one job did is waited for before the next one comes.
+/// A test as people write it: the next job begins only when the last one is over.
 #[test]
 fn a_plain_test_finds_nothing_wrong_with_the_twin() {
     crate::explore(|| two_jobs_on_the_racy_core(false));
 }
 
-/// On plain threads this would nearly always pass, so there it is not run.
+/// On plain threads this would nearly always pass, so it does not run there.
 #[cfg(any(dism_loom, dism_shuttle))]
 #[test]
 #[should_panic(expected = "the pairs overlap")]
