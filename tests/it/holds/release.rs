@@ -245,7 +245,7 @@ fn a_hold_that_expired_is_reported_by_verify_after_a_panic_that_the_test_catches
         let _guard = expired(&emulator, Hold::before(Function::Shutdown));
         panic!("the test's own");
     });
-    assert_eq!(reported(&emulator).matches("let go by its deadline").count(), 1);
+    assert_eq!(reported(&emulator).matches("was not released before its deadline").count(), 1);
 }
 
 #[test]
