@@ -6,7 +6,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 
 const _: () = assert!(dism_emu::MODEL_CHECKED);
 
-/// The code under test: whoever is the last to leave shuts the API down.
+/// The code under test: the last user to leave shuts the API down.
 fn leave(dism: &Dism, users: &AtomicUsize) -> Result<(), Error> {
     if users.fetch_sub(1, Ordering::AcqRel) == 1 {
         dism.shutdown()?;
@@ -27,7 +27,7 @@ fn two_users(leave: fn(&Dism, &AtomicUsize) -> Result<(), Error>) {
         });
         leave(&dism, &users).unwrap();
         other.join().unwrap();
-        // Here the emulator is dropped, which verifies what the users did, in every schedule.
+        // The emulator is dropped here, and verifies what the users did, in every schedule.
     });
 }
 
@@ -36,7 +36,7 @@ fn the_last_user_shuts_down() {
     two_users(leave);
 }
 
-/// Wrong: between the look and the subtraction the other user may look, too.
+/// Wrong: between the load and the subtraction, the other user may load, too.
 fn leave_carelessly(dism: &Dism, users: &AtomicUsize) -> Result<(), Error> {
     let is_last = users.load(Ordering::Acquire) == 1;
     users.fetch_sub(1, Ordering::AcqRel);
