@@ -1,16 +1,16 @@
-//! A small client that is tested on the emulator: the seam, the client, the adapter, five tests.
+//! A small client that is tested with the emulator: its trait, the client, the adapter, five tests.
 //!
 //!     cargo run --example adapter     # runs the client once, and prints what it called
 //!     cargo test --example adapter    # runs its tests
 
 use dism_emu::{Dism, Emulator, Function, Session};
 
-/// The seam: what the client needs of DISM, in DISM's numbers. `Ok` has a success, which need not
-/// be 0, and `Err` a failure.
+/// What the client needs of DISM, in DISM's numbers. `Ok` has a success, which need not be 0, and
+/// `Err` a failure.
 ///
-/// In production an adapter calls `DismApi.dll`. `#[track_caller]` belongs to the methods of the
-/// trait: a report then names the lines of the client and not those of the adapter.
-trait Servicing {
+/// In production, an adapter calls `DismApi.dll`. With `#[track_caller]` on the methods of the trait,
+/// a report names lines of the client and not lines of the adapter.
+trait Servicing: Sync {
     #[track_caller]
     fn initialize(&self) -> Result<i32, i32>;
     #[track_caller]
@@ -46,8 +46,8 @@ fn add_package(dism: &dyn Servicing, image: &str, package: &str) -> Result<bool,
 
 /// The adapter: DISM as an emulated process.
 ///
-/// `impl Servicing for Dism` works here, too, since the trait is local. In `tests/*.rs` of a library
-/// both the trait and `Dism` are another crate's, and the orphan rule asks for a type of one's own.
+/// Here, `impl Servicing for Dism` works, too, since the trait is local. In `tests/*.rs` of a library,
+/// both the trait and `Dism` are from another crate, and the orphan rule requires a local type.
 struct Emulated(Dism);
 
 impl Servicing for Emulated {
@@ -86,7 +86,7 @@ fn main() {
     print!("{}", report.timeline());
 }
 
-/// Each test has a process of its own. At the end of the test the emulator is dropped and verifies:
+/// Each test has a process of its own. At the end of the test, the emulator is dropped and verifies:
 /// it panics with a report if the client has made a mistake.
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,5 @@
 //! Several threads race `shutdown` against an open session, against its close, and against each
-//! other, under both contracts; prints who got what.
+//! other, under both contracts. Prints what each thread got.
 //!
 //!     cargo run --example race
 
@@ -11,7 +11,7 @@ use dism_emu::{Contract, DISM_ONLINE_IMAGE, Dism, Emulator, Error, Function, Hre
 
 const RACERS: usize = 3;
 
-/// All threads shut down at once, while `meanwhile` runs beside them. Returns what each got.
+/// Shuts down on all threads at once, while `meanwhile` runs. Returns what each thread got.
 fn race(dism: &Dism, meanwhile: impl FnOnce() + Send) -> Vec<Hresult> {
     let barrier = Barrier::new(RACERS + 1);
     thread::scope(|scope| {
@@ -41,9 +41,9 @@ fn print(race: &str, cells: impl Iterator<Item = String>) {
 }
 
 fn print_race(race: &str, got: &[Hresult]) {
-    // Without what all names begin with, for the table's width.
+    // Without the common prefix, for the table's width.
     let name = |code: &Hresult| {
-        let name = code.name().expect("the contract has a name for it");
+        let name = code.name().expect("the contract has a name for the code");
         name.trim_start_matches("DISMAPI_E_").trim_start_matches("DISMAPI_").to_owned()
     };
     print(race, got.iter().map(name));
@@ -69,7 +69,7 @@ fn main() -> Result<(), Error> {
 
         // S2 before the session is gone, and S5 after.
         let got = race(&dism, || {
-            dism.close_session(session).expect("it is open, and nobody else closes it");
+            dism.close_session(session).expect("it is open, and no other thread closes it");
         });
         print_race("its close", &got);
         assert!(successes(&got) <= 1);
@@ -83,7 +83,7 @@ fn main() -> Result<(), Error> {
         assert_eq!(successes(&got), 1);
         assert_eq!(emulator.state(), State::Down);
 
-        emulator.journal().replay().expect("the journal explains what every thread got");
+        emulator.journal().replay().expect("the journal explains what each thread got");
         println!();
     }
     Ok(())

@@ -1,44 +1,74 @@
-//! A small tool with two mistakes, as its test sees it: prints the report that names them.
+//! The program and the test of the README, with a mistake in the program: prints the report that
+//! names it.
 //!
 //!     cargo run --example report
 
-use std::ops::ControlFlow;
+use dism_emu::{Dism, Emulator, Function, Hresult, Rule, Session};
 
-use dism_emu::{DISM_ONLINE_IMAGE, Dism, Emulator, Error, Function, Hresult, Progress, Rule};
-
-/// The tool: installs a package on the running system.
-fn install(dism: &Dism) -> Result<(), Error> {
+/// The code under test.
+fn install(dism: &impl Servicing, package: &str) -> Result<(), i32> {
     dism.initialize()?;
-    let installed = add_package(dism);
-    // The first mistake. There may be a session open, and nobody looks at the answer.
-    let _ = dism.shutdown();
-    installed
+    let installed = dism.open(r"C:\mount").and_then(|session| {
+        // The mistake: if this fails, it returns early and leaves the session open.
+        dism.add_package(session, package)?;
+        dism.close(session)
+    });
+    let shut_down = dism.shutdown();
+    installed.and(shut_down).map(drop)
 }
 
-fn add_package(dism: &Dism) -> Result<(), Error> {
-    let session = dism.open_session(DISM_ONLINE_IMAGE)?;
-    dism.operation(session, Function::AddPackage)?.run(|_| {
-        // The second. On Windows this call waits for the one that it is made from.
-        let _ = dism.perform(session, Function::GetPackageInfo);
-        ControlFlow::Continue(())
-    })?; // What led to the first: this returns early, with the session open.
-    dism.close_session(session)?;
-    Ok(())
-}
-
-/// The test: the servicing stack is busy, and the tool has to cope.
+/// The test. It looks good: the right error is returned.
 pub(crate) fn report() -> String {
     let emulator = Emulator::new();
-    let busy = Rule::on(Function::AddPackage)
-        .progress([Progress::new(40, 100)])
-        .fail(Hresult::DISMAPI_E_BUSY);
+    let busy = Rule::on(Function::AddPackage).fail(Hresult::DISMAPI_E_BUSY);
     let _busy = emulator.script(busy);
-    let failed = install(&emulator.dism()).unwrap_err();
-    assert_eq!(failed.code(), Hresult::DISMAPI_E_BUSY);
-    // If it is dropped without this, the emulator panics with the same report.
-    emulator.verify().expect_err("it has two mistakes").to_string()
+
+    let failed = install(&Emulated(emulator.dism()), "fonts.cab").unwrap_err();
+    assert_eq!(Hresult::from_i32(failed), Hresult::DISMAPI_E_BUSY);
+    // If nothing calls `verify`, dropping the emulator panics with the same report.
+    emulator.verify().expect_err("a session is left open").to_string()
 }
 
 fn main() {
     print!("{}", report());
+}
+
+/// What it needs of DISM. In production, an implementation calls `DismApi.dll`.
+trait Servicing: Sync {
+    #[track_caller]
+    fn initialize(&self) -> Result<i32, i32>;
+    #[track_caller]
+    fn open(&self, image: &str) -> Result<u32, i32>;
+    #[track_caller]
+    fn add_package(&self, session: u32, package: &str) -> Result<i32, i32>;
+    #[track_caller]
+    fn close(&self, session: u32) -> Result<i32, i32>;
+    #[track_caller]
+    fn shutdown(&self) -> Result<i32, i32>;
+}
+
+/// In tests, this implementation calls the emulator.
+struct Emulated(Dism);
+
+impl Servicing for Emulated {
+    fn initialize(&self) -> Result<i32, i32> {
+        self.0.initialize().map(i32::from).map_err(i32::from)
+    }
+
+    fn open(&self, image: &str) -> Result<u32, i32> {
+        self.0.open_session(image).map(Session::raw).map_err(i32::from)
+    }
+
+    fn add_package(&self, session: u32, _package: &str) -> Result<i32, i32> {
+        let added = self.0.perform(Session::from_raw(session), Function::AddPackage);
+        added.map(i32::from).map_err(i32::from)
+    }
+
+    fn close(&self, session: u32) -> Result<i32, i32> {
+        self.0.close_session(Session::from_raw(session)).map(i32::from).map_err(i32::from)
+    }
+
+    fn shutdown(&self) -> Result<i32, i32> {
+        self.0.shutdown().map(i32::from).map_err(i32::from)
+    }
 }

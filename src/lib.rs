@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![expect(clippy::test_attr_in_doctest, reason = "it shows a test that runs elsewhere")]
 #![cfg_attr(not(feature = "capi"), forbid(unsafe_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -19,6 +20,12 @@ pub mod docs {
     #[doc = include_str!("docs/contract.md")]
     pub mod contract {}
 
+    #[doc = include_str!("docs/design.md")]
+    pub mod design {}
+
+    #[doc = include_str!("docs/guide.md")]
+    pub mod guide {}
+
     #[doc = include_str!("docs/limitations.md")]
     pub mod limitations {}
 
@@ -31,6 +38,16 @@ pub mod docs {
     #[doc = include_str!("docs/models.md")]
     #[expect(clippy::test_attr_in_doctest, reason = "it shows tests that run under loom")]
     pub mod models {}
+
+    #[doc = include_str!("docs/policy.md")]
+    pub mod policy {}
+
+    #[doc = include_str!("docs/recipes.md")]
+    #[expect(clippy::test_attr_in_doctest, reason = "it shows tests that run elsewhere")]
+    pub mod recipes {}
+
+    #[doc = include_str!("docs/speed.md")]
+    pub mod speed {}
 }
 
 pub use call::{

@@ -28,6 +28,7 @@ mod mistakes;
 mod pages;
 mod progress;
 mod properties;
+mod readme;
 mod recordings;
 mod report;
 mod rivals;

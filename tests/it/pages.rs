@@ -38,6 +38,19 @@ fn the_readme_shows_the_report_of_the_example() {
     );
 }
 
+/// What a reader sees of a block: rustdoc hides the lines that begin with `# `.
+fn shown(block: &str) -> String {
+    block.split_inclusive('\n').filter(|line| !line.starts_with("# ")).collect()
+}
+
+/// As the README says, it is a whole test: here it runs.
+#[test]
+fn the_readme_shows_a_test_that_is_run() {
+    let readme = text(include_str!("../../README.md"));
+    let test = text(include_str!("readme.rs"));
+    assert_eq!(blocks(&readme, "```rust\n"), [test.as_str()]);
+}
+
 /// That code is run under loom.
 #[test]
 fn the_page_on_models_shows_code_that_is_run() {
@@ -46,9 +59,72 @@ fn the_page_on_models_shows_code_that_is_run() {
     let blocks = blocks(&page, "```rust\n");
     assert_eq!(blocks.len(), 2);
     for block in blocks {
-        let shown = block.split_inclusive('\n').filter(|line| !line.starts_with("# "));
-        let shown: String = shown.collect();
+        let shown = shown(block);
         assert!(guide.contains(&shown), "not in the guide:\n{shown}");
+    }
+}
+
+/// The package of these files is run by `tests/downstream/run`.
+#[test]
+fn the_page_of_recipes_shows_code_that_is_run() {
+    let page = text(include_str!("../../src/docs/recipes.md"));
+    let files = [
+        include_str!("../downstream/recipes/src/lib.rs"),
+        include_str!("../downstream/recipes/tests/on_rstest.rs"),
+        include_str!("../downstream/recipes/tests/on_insta.rs"),
+        include_str!("../downstream/recipes/tests/on_tokio.rs"),
+        include_str!("../downstream/recipes/tests/on_proptest.rs"),
+    ];
+    let blocks = blocks(&page, "```rust\n");
+    assert_eq!(blocks.len(), files.len());
+    for (block, file) in blocks.into_iter().zip(files) {
+        // A file begins with a comment on itself.
+        let file = text(file);
+        let (_, code) = file.split_once("\n\n").unwrap();
+        assert_eq!(shown(block), code);
+    }
+}
+
+/// The targets of its links into the pages, such as `guide/index.html#faults`.
+fn links_to_pages(readme: &str) -> Vec<&str> {
+    let lines = readme.lines().filter(|line| line.starts_with('['));
+    lines.filter_map(|line| Some(line.split_once("/dism_emu/docs/")?.1)).collect()
+}
+
+#[test]
+fn the_readme_links_to_every_page() {
+    let readme = text(include_str!("../../README.md"));
+    let lib = text(include_str!("../../src/lib.rs"));
+    let pages: Vec<_> = lib.split("include_str!(\"docs/").skip(1).collect();
+    assert!(!pages.is_empty());
+    for page in pages {
+        let (name, _) = page.split_once(".md").unwrap();
+        let link = format!("{name}/index.html");
+        assert!(links_to_pages(&readme).contains(&link.as_str()), "no link to {name}");
+    }
+}
+
+#[test]
+fn the_readme_links_to_headings_of_the_guide_that_are_there() {
+    let readme = text(include_str!("../../README.md"));
+    let guide = text(include_str!("../../src/docs/guide.md"));
+    let headings = guide.lines().filter_map(|line| line.strip_prefix("# "));
+    let anchors: Vec<_> = headings.map(|it| it.to_lowercase().replace(' ', "-")).collect();
+    let links = links_to_pages(&readme);
+    let linked: Vec<_> =
+        links.iter().filter_map(|it| it.strip_prefix("guide/index.html#")).collect();
+    assert!(!linked.is_empty());
+    for link in linked {
+        assert!(anchors.iter().any(|anchor| anchor == link), "no heading for {link}");
+    }
+}
+
+/// It is read on crates.io, too.
+#[test]
+fn the_readme_names_no_folder_that_the_package_has_not_got() {
+    let readme = text(include_str!("../../README.md"));
+    for folder in ["tests/", "benches/", "fuzz/", ".ci/"] {
+        assert!(!readme.contains(folder), "{folder}");
     }
 }
 
