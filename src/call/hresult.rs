@@ -47,7 +47,7 @@ impl Hresult {
 
     /// Creates the code for a Win32 error, as `HRESULT_FROM_WIN32` does.
     ///
-    /// 0 is a success and stays 0. A number with the top bit set is an HRESULT already and stays
+    /// Only the lowest 16 bits of the error count. 0 is a success and stays 0. A number with the top bit set is an HRESULT already and stays
     /// as it is.
     ///
     /// ```

@@ -181,7 +181,8 @@ impl Call {
         })
     }
 
-    /// Returns the session that the caller passes, or `None` for a call that takes none.
+    /// Returns the session that the caller passes. Returns `None` for a call that takes none, or that
+    /// lacks an argument.
     #[must_use]
     pub fn session(&self) -> Option<Session> {
         match *self.asked() {

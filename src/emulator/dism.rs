@@ -18,11 +18,11 @@ use crate::machine::request::{self, Request};
 /// The DISM API of one emulated process: what the code under test calls.
 ///
 /// [`Emulator::dism`](crate::Emulator::dism) returns it. A clone is the same process, for another
-/// owner or another thread. It has the functions of the API and nothing else: only the test can
-/// script an answer. Any function of the API fails with [`Error::Failed`] if a
+/// owner or another thread. It has the functions of the API, and what an adapter needs to perform
+/// them: it cannot set a rule or a hold. Any function of the API fails with [`Error::Failed`] if a
 /// [`Rule`](crate::Rule) says so.
 ///
-/// Every call takes one lock for a few nanoseconds. It waits only if the real one does: for the
+/// Every call takes a lock for a few nanoseconds, an operation twice. It waits only if the real one does: for the
 /// operations on the same session that came before it.
 ///
 /// A handle may outlive its emulator. Its calls work as before, but they are not verified.
@@ -216,7 +216,7 @@ impl Dism {
     /// Calls `DismMountImage`. There is no file system behind the emulator: any file has any image.
     ///
     /// Returns the answer of a [`Rule`](crate::Rule), or `S_OK` if there is none. A mounted image
-    /// stays mounted across a shutdown, for as long as the emulator lives (rule N4).
+    /// stays mounted across a shutdown, for as long as the process exists (rule N4).
     ///
     /// # Errors
     ///

@@ -51,7 +51,7 @@ impl Drop for RuleGuard {
 
 /// A hold that is set. Dropping it releases its thread, if it has one.
 ///
-/// Values are dropped in the reverse order of their declaration. A guard that is declared after the
+/// Variables are dropped in the reverse order of their declaration. A guard that is declared after the
 /// [`OwnedSession`](crate::OwnedSession)s of a test releases its thread before their drops have to
 /// wait for it, including on error paths.
 ///

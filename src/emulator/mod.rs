@@ -32,11 +32,13 @@ use crate::script::{Hold, Rule};
 /// [`dism`](Self::dism) returns what the code under test calls. The emulator itself stays with the
 /// test: it scripts [rules](Self::script) and [holds](Self::hold), shows the [state](Self::state)
 /// and the [journal](Self::journal), and [verifies](Self::verify) what the code under test did.
-/// Dropping it verifies, too, and panics with a report if there is a mistake.
+/// Dropping it verifies, too, and panics with the report if there is a mistake, or a rule or hold
+/// that did not act as the test expected.
 ///
 /// Any number of processes exist side by side, and none affects another. So every test has its own,
-/// and all tests run in parallel. Create the emulator first: values are dropped in the reverse
-/// order of their declaration, so everything that was made from it is gone when it verifies.
+/// and all tests run in parallel. Create the emulator first: variables are dropped in the reverse
+/// order of their declaration, so everything that was made from it is gone when it verifies. The
+/// fields of a struct are dropped in the order of their declaration, so there it comes last.
 ///
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Error, Function, Hresult};

@@ -87,8 +87,8 @@ pub enum Remark {
     /// is not a reason to fail.
     #[error("{}", handles_left(*handles, last_calls))]
     HandlesLeft {
-        /// How many [`Dism`](crate::Dism) handles and [`OwnedSession`](crate::OwnedSession)s there
-        /// are.
+        /// How many [`Dism`](crate::Dism) handles, [`OwnedSession`](crate::OwnedSession)s and C calls
+        /// in progress there are.
         handles: usize,
         /// The last call of each thread, in words.
         last_calls: Vec<String>,

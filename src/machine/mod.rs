@@ -1,8 +1,8 @@
 //! A DISM process as a pure state machine: no lock, no clock, no thread.
 //!
 //! An [`Emulator`](crate::Emulator) keeps it behind its mutex. It is public for callers that bring
-//! a lock or a scheduler of their own. A test needs this module only to look at the steps of a
-//! [`Journal`](crate::Journal) one by one.
+//! a lock or a scheduler of their own. A test needs this module to look at the steps of a
+//! [`Journal`](crate::Journal) one by one, and at the [`State`].
 
 pub(crate) mod config;
 pub(crate) mod request;

@@ -90,9 +90,11 @@ impl Rule {
 
     /// Creates a rule under which the servicing host of the session's image is dead (rule P5).
     ///
-    /// Every operation on the session fails, the first with [`Hresult::RPC_E_DISCONNECTED`] and all
-    /// others with [`Hresult::WIN32_RPC_S_CALL_FAILED`], as recorded; the session can be closed as
-    /// usual. Operations that arrived before the rule was in force end as they would without it.
+    /// Every operation on the session that no earlier rule answers fails: the first with
+    /// [`Hresult::RPC_E_DISCONNECTED`], all others with [`Hresult::WIN32_RPC_S_CALL_FAILED`], as
+    /// recorded. The session can be closed as usual. Operations that arrived before the rule was in
+    /// force end as they would without it. The rule only knows the session's number, which another
+    /// session may have after a last shutdown (rule I4).
     ///
     /// ```
     /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Rule};
