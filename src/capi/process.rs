@@ -85,6 +85,8 @@ lazy_static! {
     static ref PROCESS: Mutex<Option<Arc<Loaded>>> = Mutex::new(None);
     static ref TURNS: Mutex<()> = Mutex::new(());
     static ref HOLDER: Mutex<Option<ThreadNumber>> = Mutex::new(None);
+    // Processes that ended while a thread was in a call of theirs.
+    static ref ENDED: Mutex<Vec<Arc<Loaded>>> = Mutex::new(Vec::new());
 }
 
 /// Returns the process on which the C functions act now. A program that is not a test gets one at
@@ -186,11 +188,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A thread that is in a call may get memory from it, and read that later: it is kept.
-        match replace(self.before.take()) {
-            Some(ended) if Arc::strong_count(&ended) > 1 => mem::forget(ended),
-            ended => drop(ended),
-        }
+        // A thread that is in a call may get memory from it, and read that later.
+        let ended = replace(self.before.take());
+        ENDED.lock().extend(ended.filter(|ended| Arc::strong_count(ended) > 1));
         *HOLDER.lock() = None;
         // Next the emulator is dropped and verifies, and then the turn, so that another test can
         // start.
