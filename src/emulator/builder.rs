@@ -1,5 +1,6 @@
 //! The builder, which describes a process and creates it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Emulator;
@@ -147,6 +148,7 @@ impl Builder {
             journal: Recorder::new(self.journal_limit),
             script: None,
             verified: None,
+            sleepers: BTreeMap::new(),
         };
         Emulator {
             shared: Arc::new(Shared::new(core)),

@@ -1,6 +1,8 @@
 //! The one path of a call: past the holds and the rules, through the machine, into the journal.
 
+use std::collections::BTreeMap;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 
 use crate::call::{Effect, Error, Function, Hresult, Memory, Outcome, Session, ThreadNumber};
 use crate::evidence::{Caller, Recorder, Remark};
@@ -16,8 +18,6 @@ use crate::sync::{Condvar, Deadline, Mutex, MutexGuard};
 #[repr(align(64))]
 pub(super) struct Shared {
     pub(super) core: Mutex<Core>,
-    /// Signals that [`Machine::is_ready`] may have changed for a thread.
-    turn: Condvar,
     /// Signals that a thread has reached a hold, or that a hold was released.
     held: Condvar,
 }
@@ -30,6 +30,8 @@ pub(super) struct Core {
     pub(super) script: Option<Box<Script>>,
     /// What the last verification has looked at, if there was one.
     pub(super) verified: Option<Watermark>,
+    /// The threads that wait for a turn, each with what wakes it alone.
+    pub(super) sleepers: BTreeMap<ThreadNumber, Arc<Condvar>>,
 }
 
 /// How many steps a verification has seen, and how many changes of the script.
@@ -95,6 +97,17 @@ impl Core {
         journal.push(caller, || request.call().answered(code), outcome);
         Taken { outcome, answer }
     }
+
+    /// Wakes the thread that has the turn on the session, if it sleeps.
+    #[inline]
+    fn wake(&self, session: Session) {
+        if self.sleepers.is_empty() {
+            return;
+        }
+        if let Some(woken) = self.machine.turn(session).and_then(|it| self.sleepers.get(&it)) {
+            woken.notify_one();
+        }
+    }
 }
 
 #[cold]
@@ -105,7 +118,7 @@ fn fire(script: &mut Script, request: &impl Request, image: Option<&[u8]>) -> Op
 
 impl Shared {
     pub(super) fn new(core: Core) -> Self {
-        Self { core: Mutex::new(core), turn: Condvar::default(), held: Condvar::default() }
+        Self { core: Mutex::new(core), held: Condvar::default() }
     }
 
     #[inline]
@@ -165,13 +178,8 @@ impl Shared {
     #[inline]
     pub(super) fn end(&self, caller: Caller, request: &EndOperation) -> Result<Hresult, Error> {
         let mut core = self.lock();
-        let waiting = core.machine.waiting();
         let ended = core.step(caller, request).code();
-        // A thread that got the turn no longer counts as waiting. All waiting threads are woken,
-        // since they share the condition variable and only one of them has the turn.
-        if core.machine.waiting() < waiting {
-            self.turn.notify_all();
-        }
+        core.wake(request.session);
         drop(self.reach(core, Point::Returning, caller.thread, request));
         ended
     }
@@ -202,9 +210,8 @@ impl Shared {
     ///
     /// The lock is released meanwhile, so other threads go on: operations queue behind this one,
     /// the session starts to close, the test sets a hold. The thread that ends the operation in
-    /// front passes the turn on and wakes all threads that wait here. Every thread except the one
-    /// whose turn it is goes back to sleep. A closer waits here, too, and no operation queues
-    /// behind it (rule C4).
+    /// front passes the turn on and [wakes](Core::wake) the thread that has it now, and no other. A
+    /// closer waits here, too, and no operation queues behind it (rule C4).
     #[cold]
     fn wait<'a>(
         &'a self,
@@ -212,9 +219,12 @@ impl Shared {
         thread: ThreadNumber,
         session: Session,
     ) -> MutexGuard<'a, Core> {
+        let woken = Arc::new(Condvar::default());
+        core.sleepers.insert(thread, woken.clone());
         while !core.machine.is_ready(thread, session) {
-            core = self.turn.wait(core);
+            core = woken.wait(core);
         }
+        core.sleepers.remove(&thread);
         core
     }
 

@@ -5,6 +5,7 @@
 //! [`Journal`](crate::Journal) one by one, and at the [`State`].
 
 pub(crate) mod config;
+mod mounts;
 pub(crate) mod request;
 mod sessions;
 mod step;
@@ -12,6 +13,7 @@ mod step;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::config::Contract;
+use self::mounts::Mounts;
 use self::request::Request;
 use self::sessions::{Sessions, Slot};
 use crate::call::image::ImageKey;
@@ -59,9 +61,8 @@ pub struct Machine {
     phase: Phase,
     /// For each thread, the code of its last failing call (rule E1).
     last_errors: BTreeMap<ThreadNumber, Hresult>,
-    /// The mounted images, in the order in which they were mounted. They outlive a shutdown (rule
-    /// N4).
-    mounted: Vec<MountImage>,
+    /// The mounted images. They outlive a shutdown (rule N4).
+    mounts: Mounts,
     /// The memory that was handed out and not deleted. It outlives a shutdown (rule D4).
     handed_out: BTreeSet<Memory>,
     /// The last memory that was handed out.
@@ -124,7 +125,7 @@ impl Machine {
             config,
             phase: Phase::Down { after_shutdown: false },
             last_errors: BTreeMap::new(),
-            mounted: Vec::new(),
+            mounts: Mounts::new(),
             handed_out: BTreeSet::new(),
             last_memory: Memory::NULL,
         }
@@ -192,18 +193,13 @@ impl Machine {
     /// session.
     #[must_use]
     pub fn is_ready(&self, thread: ThreadNumber, session: Session) -> bool {
-        let Phase::Up { sessions, .. } = &self.phase else { return false };
-        let Some(slot) = sessions.find(session) else { return false };
-        sessions.entry(slot).is_held_by(thread)
+        self.turn(session) == Some(thread)
     }
 
-    /// Returns how many threads wait for [`is_ready`](Self::is_ready) to change.
-    #[inline]
-    pub(crate) fn waiting(&self) -> usize {
-        match &self.phase {
-            Phase::Down { .. } => 0,
-            Phase::Up { sessions, .. } => sessions.waiting(),
-        }
+    /// Returns the thread whose turn it is on the session.
+    pub(crate) fn turn(&self, session: Session) -> Option<ThreadNumber> {
+        let Phase::Up { sessions, .. } = &self.phase else { return None };
+        sessions.entry(sessions.find(session)?).holder()
     }
 
     // Each call asks for its scripted answer at the one point from which it cannot fail any more,
@@ -285,7 +281,7 @@ impl Machine {
             return Err(Error::PossibleDeadlock { session });
         }
         let image = sessions.entry(slot).image();
-        if commits && find_mounted(&self.mounted, ImageKey::new(image)).is_none() {
+        if commits && self.mounts.find(ImageKey::new(image)).is_none() {
             return Err(InvalidArgument::NotMounted { session }.into());
         }
         // The operation begins with any answer, and ends with it (rule P5).
@@ -381,7 +377,7 @@ impl Machine {
             return Err(InvalidArgument::EmptyPath.into());
         }
         self.check_no_session(path, Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_MOUNT_IMAGE_PATH)?;
-        if find_mounted(&self.mounted, path).is_some() {
+        if self.mounts.find(path).is_some() {
             return Err(Error::AlreadyMounted);
         }
         match &mount.image {
@@ -392,7 +388,7 @@ impl Machine {
             _ => {}
         }
         check_scripted(ask(Some(path.path())))?;
-        self.mounted.push(mount.clone());
+        self.mounts.add(mount.clone());
         Ok(Effect::Mounted)
     }
 
@@ -400,7 +396,7 @@ impl Machine {
         let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_UNMOUNT_IMAGE_PATH;
         let at = self.mounted_at(path, in_use)?;
         check_scripted(ask(Some(path.path())))?;
-        self.mounted.remove(at);
+        self.mounts.remove(at);
         Ok(Effect::Unmounted)
     }
 
@@ -415,7 +411,7 @@ impl Machine {
     fn mounted_at(&self, path: ImageKey<'_>, in_use: Hresult) -> Result<usize, Error> {
         self.check_path(path)?;
         self.check_no_session(path, in_use)?;
-        find_mounted(&self.mounted, path).ok_or(Error::NothingMounted)
+        self.mounts.find(path).ok_or(Error::NothingMounted)
     }
 
     /// Checks rule N1, and then that the path is not empty.
@@ -438,7 +434,7 @@ impl Machine {
     /// the process is initialized.
     #[must_use]
     pub fn mounted(&self) -> &[MountImage] {
-        &self.mounted
+        self.mounts.all()
     }
 
     fn call_without_session(&self, ask: impl Ask) -> Outcome {
@@ -539,10 +535,6 @@ fn check_scripted(answer: Option<Hresult>) -> Result<(), Error> {
         Some(code) if code.is_failure() => Err(Error::Failed { code }),
         _ => Ok(()),
     }
-}
-
-fn find_mounted(mounted: &[MountImage], path: ImageKey<'_>) -> Option<usize> {
-    mounted.iter().position(|mount| mount.path.key().matches(path.path()))
 }
 
 impl Phase {

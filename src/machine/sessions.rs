@@ -1,5 +1,7 @@
 //! The sessions of one initialized period, and the threads that use them or wait for them.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
 use hashbrown::HashTable;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -12,19 +14,53 @@ const FIRST: u32 = 2;
 
 /// The table of sessions: entries in a slab, found by handle and by image.
 ///
-/// Few threads wait. They are in a short list of their own, so a session that no thread uses pays
-/// nothing for it.
+/// Few threads wait. Their queues are apart, so a session that no thread waits for pays nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Sessions {
     entries: Slab<Entry>,
     by_handle: HashTable<Slot>,
     /// The sessions that are not closing: the image of a closing one can be opened anew (rule C9).
     by_image: HashTable<Slot>,
+    /// The closing sessions: as many as threads that close, so a few.
+    closing: Vec<Slot>,
     /// The next handle to give out. It is beyond `u32` after the last one.
     next: u64,
-    /// Which thread waits for which session, in the order of arrival (rule P2). A closer waits like
-    /// an operation. No operation arrives after it, so it is the last of its session (rule C4).
-    waits: Vec<(Session, ThreadNumber)>,
+    queues: Queues,
+}
+
+/// The threads that wait: a queue for each session that a thread waits for.
+#[derive(Clone, Debug)]
+struct Queues {
+    /// The queues in the order of arrival (rule P2); none is empty. A closer waits like an
+    /// operation. No operation arrives after it, so it is the last of its session (rule C4).
+    by_session: BTreeMap<Session, VecDeque<ThreadNumber>>,
+    /// The same threads once more, since every arrival asks whether its thread waits already.
+    all: BTreeSet<(Session, ThreadNumber)>,
+}
+
+impl Queues {
+    const fn new() -> Self {
+        Self { by_session: BTreeMap::new(), all: BTreeSet::new() }
+    }
+
+    #[cold]
+    fn push(&mut self, session: Session, thread: ThreadNumber) {
+        self.by_session.entry(session).or_default().push_back(thread);
+        self.all.insert((session, thread));
+    }
+
+    /// Takes the first thread out of a session's queue. Returns also whether another is behind it.
+    #[cold]
+    fn pop(&mut self, session: Session) -> Option<(ThreadNumber, bool)> {
+        let queue = self.by_session.get_mut(&session)?;
+        let thread = queue.pop_front()?;
+        let has_more = !queue.is_empty();
+        if !has_more {
+            self.by_session.remove(&session);
+        }
+        self.all.remove(&(session, thread));
+        Some((thread, has_more))
+    }
 }
 
 /// A session that is open, or closing.
@@ -39,8 +75,7 @@ pub(super) struct Entry {
     /// The thread whose turn it is, if any. It performs an operation, or closes a session that has
     /// drained.
     holder: Option<ThreadNumber>,
-    /// Whether a thread may wait behind the holder. If not, the list of waiting threads need not be
-    /// searched.
+    /// Whether a thread waits behind the holder.
     has_queue: bool,
     /// Whether an operation asked for a reboot (rule C6).
     pub(super) reboot: bool,
@@ -48,13 +83,9 @@ pub(super) struct Entry {
 
 impl Entry {
     #[inline]
-    fn take_turn(
-        &mut self,
-        thread: ThreadNumber,
-        waits: &mut Vec<(Session, ThreadNumber)>,
-    ) -> bool {
+    fn take_turn(&mut self, thread: ThreadNumber, queues: &mut Queues) -> bool {
         if self.holder.is_some() {
-            waits.push((self.handle, thread));
+            queues.push(self.handle, thread);
             self.has_queue = true;
             return false;
         }
@@ -70,6 +101,11 @@ impl Entry {
 
     pub(super) fn is_closing(&self) -> bool {
         self.references == 0
+    }
+
+    /// Returns the thread whose turn it is.
+    pub(super) fn holder(&self) -> Option<ThreadNumber> {
+        self.holder
     }
 
     /// Returns whether it is this thread's turn.
@@ -94,8 +130,9 @@ impl Sessions {
             entries: Slab::new(),
             by_handle: HashTable::new(),
             by_image: HashTable::new(),
+            closing: Vec::new(),
             next: FIRST as u64,
-            waits: Vec::new(),
+            queues: Queues::new(),
         }
     }
 
@@ -133,10 +170,10 @@ impl Sessions {
         self.by_image.find(spread(image.hash()), is_same).copied()
     }
 
-    /// Returns whether a session is on the image, including one that is closing. Closing sessions
-    /// are not in the index of images, so this looks at all sessions; few calls need it.
+    /// Returns whether a session is on the image, including one that is closing.
     pub(super) fn is_on(&self, image: ImageKey<'_>) -> bool {
-        self.entries.iter().any(|(_, entry)| image.matches(entry.image()))
+        self.find_image(image).is_some()
+            || self.closing.iter().any(|slot| image.matches(self.entry(*slot).image()))
     }
 
     /// Returns whether a handle up to `last` is left.
@@ -179,7 +216,8 @@ impl Sessions {
         let entry = &mut self.entries[slot.key()];
         entry.references = 0;
         take_out(&mut self.by_image, spread(entry.image_hash), slot);
-        entry.take_turn(thread, &mut self.waits)
+        self.closing.push(slot);
+        entry.take_turn(thread, &mut self.queues)
     }
 
     /// Removes a closing session.
@@ -187,6 +225,9 @@ impl Sessions {
     pub(super) fn remove(&mut self, slot: Slot) {
         let handle = self.entry(slot).handle;
         take_out(&mut self.by_handle, spread(handle.raw()), slot);
+        if let Some(at) = self.closing.iter().rposition(|closing| *closing == slot) {
+            self.closing.swap_remove(at);
+        }
         self.entries.remove(slot.key());
     }
 
@@ -194,41 +235,35 @@ impl Sessions {
     /// arrived before it and returns `false`.
     #[inline]
     pub(super) fn take_turn(&mut self, slot: Slot, thread: ThreadNumber) -> bool {
-        self.entries[slot.key()].take_turn(thread, &mut self.waits)
+        self.entries[slot.key()].take_turn(thread, &mut self.queues)
     }
 
     /// Passes the turn on to the next in line.
     #[inline]
     pub(super) fn pass_turn(&mut self, slot: Slot) {
-        let next = self.first_wait(slot).map(|at| self.waits.remove(at).1);
-        let entry = self.entry_mut(slot);
-        entry.holder = next;
-        entry.has_queue &= next.is_some();
+        let Self { entries, queues, .. } = self;
+        let entry = &mut entries[slot.key()];
+        entry.holder = None;
+        if entry.has_queue {
+            let next = queues.pop(entry.handle);
+            entry.holder = next.map(|(thread, _)| thread);
+            entry.has_queue = next.is_some_and(|(_, has_more)| has_more);
+        }
     }
 
     /// Returns whether the thread has its turn on the session, or waits for it.
     #[inline]
     pub(super) fn is_busy(&self, slot: Slot, thread: ThreadNumber) -> bool {
         let entry = self.entry(slot);
-        entry.is_held_by(thread) || entry.has_queue && self.waits.contains(&(entry.handle, thread))
+        entry.is_held_by(thread)
+            || entry.has_queue && self.queues.all.contains(&(entry.handle, thread))
     }
 
     /// Returns whether it is the closer's turn: no thread waits behind a closer.
     #[inline]
     pub(super) fn is_drained(&self, slot: Slot) -> bool {
-        self.entry(slot).is_closing() && self.first_wait(slot).is_none()
-    }
-
-    #[inline]
-    fn first_wait(&self, slot: Slot) -> Option<usize> {
-        let Entry { handle, has_queue: true, .. } = *self.entry(slot) else { return None };
-        self.waits.iter().position(|(session, _)| *session == handle)
-    }
-
-    /// Returns how many threads wait, for a turn or for a session to drain.
-    #[inline]
-    pub(super) fn waiting(&self) -> usize {
-        self.waits.len()
+        let entry = self.entry(slot);
+        entry.is_closing() && !entry.has_queue
     }
 }
 
