@@ -298,7 +298,7 @@ impl Shared {
 
     /// Releases the hold and wakes its thread. Returns a remark if the deadline came first.
     pub(super) fn release_hold(&self, id: u64) -> Option<Remark> {
-        let expired = self.with_script(|script| script.holds.remove(id));
+        let expired = self.with_script(|script| script.remove_hold(id));
         self.held.notify_all();
         expired
     }

@@ -44,7 +44,7 @@ impl RuleGuard {
 impl Drop for RuleGuard {
     fn drop(&mut self) {
         if !self.is_kept {
-            in_drop(|| self.shared.with_script(|script| script.rules.remove(self.id)));
+            in_drop(|| self.shared.with_script(|script| script.remove_rule(self.id)));
         }
     }
 }
@@ -107,7 +107,7 @@ impl HoldGuard {
         // If the thread is panicking, the test has its reason to fail already, and one panic is
         // enough. If the test catches that panic, the verification reports the hold.
         if std::thread::panicking() {
-            in_drop(|| self.shared.with_script(|script| script.holds.keep(expired)));
+            in_drop(|| self.shared.with_script(|script| script.report(Some(expired))));
         } else {
             panic!("{expired}");
         }

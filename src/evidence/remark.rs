@@ -83,6 +83,13 @@ pub enum Remark {
         open_sessions: usize,
     },
 
+    /// There are more remarks on rules and holds than a report lists.
+    #[error("{remarks} more remarks on rules and holds of the test")]
+    More {
+        /// How many more.
+        remarks: u64,
+    },
+
     /// Some code still has a handle and can make more calls, which this report will not have. This
     /// is not a reason to fail.
     #[error("{}", handles_left(*handles, last_calls))]

@@ -138,13 +138,12 @@ impl fmt::Display for Hold {
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
     active: Vec<ActiveHold>,
-    unmet: Vec<Remark>,
     /// How many deadlines have let a thread go.
     expired: u64,
 }
 
 #[derive(Debug)]
-struct ActiveHold {
+pub(super) struct ActiveHold {
     hold: Hold,
     id: u64,
     location: &'static Location<'static>,
@@ -155,14 +154,15 @@ struct ActiveHold {
 }
 
 impl ActiveHold {
-    fn unreached(&self) -> Option<Remark> {
+    pub(super) fn unreached(&self) -> Option<Remark> {
         let is_unreached = self.thread.is_none() && !self.hold.optional;
         is_unreached
             .then(|| Remark::UnreachedHold { hold: self.hold.to_string(), location: self.location })
     }
 
-    fn expired(&self) -> Remark {
-        Remark::ExpiredHold { hold: self.hold.to_string(), location: self.location }
+    pub(super) fn expired(&self) -> Option<Remark> {
+        self.is_expired
+            .then(|| Remark::ExpiredHold { hold: self.hold.to_string(), location: self.location })
     }
 }
 
@@ -215,30 +215,22 @@ impl Holds {
         self.expired
     }
 
-    /// Adds a remark that the verification reports.
-    pub(crate) fn keep(&mut self, remark: Remark) {
-        self.unmet.push(remark);
-    }
-
     /// Returns how long to wait for a thread, and the error if none comes. Returns `None` if there
     /// is nothing to wait for.
     pub(crate) fn missing(&self, id: u64) -> Result<Option<(Duration, HoldError)>, HoldError> {
-        match self.find(id) {
-            Some(active) if active.is_expired => Err(HoldError::Expired(active.expired())),
-            Some(ActiveHold { thread: None, hold, location, .. }) => {
-                let unreached = HoldError::Unreached { hold: hold.clone(), location };
-                Ok(Some((hold.deadline, unreached)))
-            }
-            _ => Ok(None),
+        let Some(active) = self.find(id) else { return Ok(None) };
+        if let Some(expired) = active.expired() {
+            return Err(HoldError::Expired(expired));
         }
+        Ok(active.thread.is_none().then(|| {
+            let ActiveHold { hold, location, .. } = active;
+            (hold.deadline, HoldError::Unreached { hold: hold.clone(), location })
+        }))
     }
 
-    /// Removes the hold. Returns a remark if its deadline has released the thread.
-    pub(crate) fn remove(&mut self, id: u64) -> Option<Remark> {
+    pub(super) fn remove(&mut self, id: u64) -> Option<ActiveHold> {
         let at = self.active.iter().position(|active| active.id == id)?;
-        let active = self.active.remove(at);
-        self.unmet.extend(active.unreached());
-        active.is_expired.then(|| active.expired())
+        Some(self.active.remove(at))
     }
 
     /// Returns whether the hold holds a thread now.
@@ -249,12 +241,7 @@ impl Holds {
     /// Returns the remarks on holds that no thread reached, and on those that their deadline
     /// released.
     pub(super) fn remarks(&self) -> impl Iterator<Item = Remark> {
-        let active = self.active.iter();
-        let active = active.filter_map(|active| match active.is_expired {
-            true => Some(active.expired()),
-            false => active.unreached(),
-        });
-        self.unmet.iter().cloned().chain(active)
+        self.active.iter().filter_map(|active| active.expired().or_else(|| active.unreached()))
     }
 
     fn find(&self, id: u64) -> Option<&ActiveHold> {

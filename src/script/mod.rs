@@ -19,8 +19,14 @@ pub use self::rule::{Progress, Rule};
 pub(crate) struct Script {
     pub(crate) rules: Rules,
     pub(crate) holds: Holds,
+    /// The remarks on rules and holds that were taken back: the first ones, and how many more.
+    unmet: Vec<Remark>,
+    more: u64,
     last_id: u64,
 }
+
+/// How many remarks are kept and reported. A loop can make any number of them.
+const REPORTED: usize = 64;
 
 impl Script {
     /// Puts a rule in force. Returns its number.
@@ -42,8 +48,36 @@ impl Script {
         self.last_id + self.holds.expired()
     }
 
+    pub(crate) fn remove_rule(&mut self, id: u64) {
+        let removed = self.rules.remove(id);
+        self.report(removed.and_then(|rule| rule.unmet()));
+    }
+
+    /// Removes a hold. Returns a remark if its deadline has released the thread.
+    pub(crate) fn remove_hold(&mut self, id: u64) -> Option<Remark> {
+        let removed = self.holds.remove(id)?;
+        self.report(removed.unreached());
+        removed.expired()
+    }
+
+    /// Adds a remark that the verification reports.
+    pub(crate) fn report(&mut self, remark: Option<Remark>) {
+        match remark {
+            Some(remark) if self.unmet.len() < REPORTED => self.unmet.push(remark),
+            Some(_) => self.more += 1,
+            None => {}
+        }
+    }
+
     /// Returns the remarks on rules and holds that did not act as the test expected.
-    pub(crate) fn remarks(&self) -> impl Iterator<Item = Remark> {
-        self.rules.remarks().chain(self.holds.remarks())
+    pub(crate) fn remarks(&self) -> Vec<Remark> {
+        let active = self.rules.remarks().chain(self.holds.remarks());
+        let mut all = self.unmet.iter().cloned().chain(active);
+        let mut remarks: Vec<_> = all.by_ref().take(REPORTED).collect();
+        let more = self.more + all.count() as u64;
+        if more > 0 {
+            remarks.push(Remark::More { remarks: more });
+        }
+        remarks
     }
 }

@@ -381,11 +381,10 @@ pub(crate) struct Answer {
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     active: Vec<ActiveRule>,
-    unmet: Vec<Remark>,
 }
 
 #[derive(Debug)]
-struct ActiveRule {
+pub(super) struct ActiveRule {
     rule: Rule,
     id: u64,
     location: &'static Location<'static>,
@@ -410,7 +409,7 @@ impl ActiveRule {
     }
 
     /// Returns the remark to report if the rule does not fire any more.
-    fn unmet(&self) -> Option<Remark> {
+    pub(super) fn unmet(&self) -> Option<Remark> {
         let Self { rule, location, fired, .. } = self;
         match rule.expected {
             Expected::AtLeastOnce if *fired == 0 => {
@@ -448,14 +447,13 @@ impl Rules {
         self.active.iter().find(|active| active.id == id).map_or(0, |active| active.fired)
     }
 
-    pub(crate) fn remove(&mut self, id: u64) {
-        if let Some(at) = self.active.iter().position(|active| active.id == id) {
-            self.unmet.extend(self.active.remove(at).unmet());
-        }
+    pub(super) fn remove(&mut self, id: u64) -> Option<ActiveRule> {
+        let at = self.active.iter().position(|active| active.id == id)?;
+        Some(self.active.remove(at))
     }
 
     /// Returns the remarks on rules that did not fire as the test expected.
     pub(super) fn remarks(&self) -> impl Iterator<Item = Remark> {
-        self.unmet.iter().cloned().chain(self.active.iter().filter_map(ActiveRule::unmet))
+        self.active.iter().filter_map(ActiveRule::unmet)
     }
 }

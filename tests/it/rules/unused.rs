@@ -1,6 +1,6 @@
 //! A rule that did not fire as often as the test expects is reported.
 
-use dism_emu::{Function, Rule, Session};
+use dism_emu::{Function, Remark, Rule, Session};
 
 use crate::support::{BUSY, IMAGE, blameless, reported, unverified};
 
@@ -131,4 +131,23 @@ fn calls_after_a_rule_is_taken_back_do_not_count() {
     dism.cleanup_mountpoints().unwrap();
     dism.shutdown().unwrap();
     assert!(emulator.verify().is_ok());
+}
+
+/// A loop in a test makes any number of rules.
+#[test]
+fn the_first_of_many_unused_rules_are_reported_and_the_others_counted() {
+    let emulator = unverified().build();
+    for at in 0..1_000 {
+        let guard = emulator.script(Rule::on(Function::AddPackage).after(at));
+        if at % 2 == 0 {
+            guard.keep();
+        }
+    }
+    blameless(&emulator.dism());
+    let report = emulator.verify().unwrap_err();
+    let more = report.remarks().iter().find_map(|remark| match remark {
+        Remark::More { remarks } => Some(*remarks),
+        _ => None,
+    });
+    assert_eq!((report.remarks().len(), more), (65, Some(936)));
 }
