@@ -46,7 +46,8 @@ impl Emulator {
         let (journal, remarks) = {
             let mut core = self.shared.lock();
             core.verified = Some(core.watermark());
-            core.evidence()
+            let journal = core.journal.snapshot(core.machine.config().clone());
+            core.evidence(journal)
         };
         let gap = journal.gap();
         let report = self.report(journal, remarks).with(gap);
@@ -56,9 +57,9 @@ impl Emulator {
     }
 
     /// Returns the report on what no verification has looked at, if there is anything to report.
-    fn unseen_report(&self) -> Option<Report> {
+    fn last_report(&self) -> Option<Report> {
         let mut evidence = None;
-        in_drop(|| evidence = self.shared.lock().unseen_evidence());
+        in_drop(|| evidence = self.shared.lock().last_evidence());
         let (journal, remarks) = evidence?;
         // A gap in the journal is no reason to fail, but a report has to mention it.
         let gap = journal.gap();
@@ -83,17 +84,17 @@ impl Emulator {
 }
 
 impl Core {
-    /// Returns what a verification looks at, unless one has looked at it already.
-    fn unseen_evidence(&mut self) -> Option<(Journal, Vec<Remark>)> {
-        let seen = Some(self.watermark());
-        (std::mem::replace(&mut self.verified, seen) != seen).then(|| self.evidence())
+    /// Returns what the last verification looks at, unless one has looked at it already. No other
+    /// comes, so the journal is not copied, and kept no longer.
+    fn last_evidence(&mut self) -> Option<(Journal, Vec<Remark>)> {
+        let is_seen = self.verified == Some(self.watermark());
+        let journal = self.journal.finish(self.machine.config().clone());
+        (!is_seen).then(|| self.evidence(journal))
     }
 
     /// Returns what a verification looks at.
-    fn evidence(&self) -> (Journal, Vec<Remark>) {
-        let journal = self.journal.snapshot(self.machine.config().clone());
-        let script = self.script.iter();
-        let mut remarks: Vec<_> = script.flat_map(|script| script.remarks()).collect();
+    fn evidence(&self, journal: Journal) -> (Journal, Vec<Remark>) {
+        let mut remarks = self.script.as_ref().map_or_else(Vec::new, |script| script.remarks());
         // Without its beginning, the journal cannot say what was left behind, but the machine can.
         if let (Some(_), State::Up { count, open_sessions }) = (journal.gap(), self.machine.state())
         {
@@ -117,7 +118,7 @@ impl Drop for Emulator {
         if !self.verify_on_drop || std::thread::panicking() {
             return;
         }
-        if let Some(report) = self.unseen_report() {
+        if let Some(report) = self.last_report() {
             panic!("{report}");
         }
     }

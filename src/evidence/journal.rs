@@ -172,13 +172,22 @@ impl Recorder {
         self.steps.push_back(Step { thread, call, outcome, location });
     }
 
+    /// Returns a copy of what was kept.
     pub(crate) fn snapshot(&self, config: Config) -> Journal {
+        self.journal(config, self.steps.iter().cloned().collect())
+    }
+
+    /// Returns what was kept, and keeps nothing from now on.
+    pub(crate) fn finish(&mut self, config: Config) -> Journal {
+        let steps = Vec::from(std::mem::take(&mut self.steps));
+        let journal = self.journal(config, steps);
+        self.limit = 0;
+        journal
+    }
+
+    fn journal(&self, config: Config, steps: Vec<Step>) -> Journal {
         let is_off = self.limit == 0;
-        Journal {
-            config,
-            steps: self.steps.iter().cloned().collect(),
-            dropped: if is_off { 0 } else { self.taken - self.steps.len() as u64 },
-            is_off,
-        }
+        let dropped = if is_off { 0 } else { self.taken - steps.len() as u64 };
+        Journal { config, steps, dropped, is_off }
     }
 }
