@@ -63,6 +63,10 @@ impl<'a> Calls<'a> {
         Self { steps, calls, of_step }
     }
 
+    pub(super) fn steps(&self) -> &'a [Step] {
+        self.steps
+    }
+
     /// Returns all of them.
     pub(super) fn all(&self) -> &[OneCall] {
         &self.calls

@@ -147,12 +147,13 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// Returns the numbers of calls in words: `call 2`, `calls 2, 3 and 240 more`.
-pub(super) fn numbers(calls: &[usize]) -> String {
-    let word = if calls.len() == 1 { "call" } else { "calls" };
+/// Returns the numbers of calls, of which there are so many more, in words: `call 2`, `calls 2, 3 and
+/// 240 more`.
+pub(super) fn numbers(calls: &[usize], more: usize) -> String {
+    let word = if calls.len() + more == 1 { "call" } else { "calls" };
     let listed = calls.len().min(LISTED);
     let list: Vec<_> = calls[..listed].iter().map(usize::to_string).collect();
-    match (calls.len() - listed, list.as_slice()) {
+    match (calls.len() - listed + more, list.as_slice()) {
         (0, [few @ .., last]) if !few.is_empty() => format!("{word} {} and {last}", few.join(", ")),
         (0, list) => format!("{word} {}", list.join(", ")),
         (more, list) => format!("{word} {} and {more} more", list.join(", ")),

@@ -122,7 +122,7 @@ impl<'a> Timeline<'a> {
         let rounds =
             groups(calls, self.findings).into_iter().flat_map(|it| it.into_iter().take(LISTED));
         for finding in rounds {
-            let others = finding.collides_with.iter().take(LISTED);
+            let others = finding.collides_with.iter();
             for step in others.chain([&finding.at]) {
                 let Some(call) = calls.of_step(*step) else { continue };
                 let behind = call.saturating_add(CONTEXT + 1).min(count);
@@ -235,7 +235,7 @@ impl Layout {
             let mut note = finding.mistake.to_string();
             let others = calls.numbers(&finding.collides_with);
             if !others.is_empty() {
-                note += &format!(": collides with {}", numbers(&others));
+                note += &format!(": collides with {}", numbers(&others, finding.more));
             }
             let indent = self.indent_of(thread, note.chars().count() + 2) + 2;
             writeln!(f, "{:indent$}{}", "", cut(&note, WIDTH.saturating_sub(indent)))?;

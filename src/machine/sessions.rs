@@ -25,11 +25,12 @@ pub(super) struct Sessions {
     closing: Vec<Slot>,
     /// The next handle to give out. It is beyond `u32` after the last one.
     next: u64,
-    queues: Queues,
+    /// `None` until a thread waits, so that a process in which none does pays nothing.
+    queues: Option<Box<Queues>>,
 }
 
 /// The threads that wait: a queue for each session that a thread waits for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Queues {
     /// The queues in the order of arrival (rule P2); none is empty. A closer waits like an
     /// operation. No operation arrives after it, so it is the last of its session (rule C4).
@@ -39,10 +40,6 @@ struct Queues {
 }
 
 impl Queues {
-    const fn new() -> Self {
-        Self { by_session: BTreeMap::new(), all: BTreeSet::new() }
-    }
-
     #[cold]
     fn push(&mut self, session: Session, thread: ThreadNumber) {
         self.by_session.entry(session).or_default().push_back(thread);
@@ -83,9 +80,9 @@ pub(super) struct Entry {
 
 impl Entry {
     #[inline]
-    fn take_turn(&mut self, thread: ThreadNumber, queues: &mut Queues) -> bool {
+    fn take_turn(&mut self, thread: ThreadNumber, queues: &mut Option<Box<Queues>>) -> bool {
         if self.holder.is_some() {
-            queues.push(self.handle, thread);
+            queues.get_or_insert_default().push(self.handle, thread);
             self.has_queue = true;
             return false;
         }
@@ -132,7 +129,7 @@ impl Sessions {
             by_image: HashTable::new(),
             closing: Vec::new(),
             next: FIRST as u64,
-            queues: Queues::new(),
+            queues: None,
         }
     }
 
@@ -245,7 +242,7 @@ impl Sessions {
         let entry = &mut entries[slot.key()];
         entry.holder = None;
         if entry.has_queue {
-            let next = queues.pop(entry.handle);
+            let next = queues.as_mut().and_then(|queues| queues.pop(entry.handle));
             entry.holder = next.map(|(thread, _)| thread);
             entry.has_queue = next.is_some_and(|(_, has_more)| has_more);
         }
@@ -256,7 +253,7 @@ impl Sessions {
     pub(super) fn is_busy(&self, slot: Slot, thread: ThreadNumber) -> bool {
         let entry = self.entry(slot);
         entry.is_held_by(thread)
-            || entry.has_queue && self.queues.all.contains(&(entry.handle, thread))
+            || self.queues.as_ref().is_some_and(|it| it.all.contains(&(entry.handle, thread)))
     }
 
     /// Returns whether it is the closer's turn: no thread waits behind a closer.

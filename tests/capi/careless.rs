@@ -11,7 +11,7 @@ use dism_emu::capi::ffi::{
 };
 use dism_emu::{Contract, Emulator, Function, Hold, Hresult, Mistake, Rule};
 
-use crate::c::{process, up};
+use crate::c::{close, process, shutdown, up};
 use crate::exports::wide;
 use crate::support::{IMAGE, failing, unverified};
 
@@ -78,6 +78,21 @@ fn mistake_7_of_a_program_that_goes_on_to_mount() {
         DismOpenSession(ptr::null(), ptr::null(), ptr::null(), ptr::null_mut());
     }
     assert_eq!(found(&process), [Mistake::FailedInitializeIgnored]);
+}
+
+/// C has no locations: equal calls are one group, whatever their number.
+#[test]
+fn a_mistake_in_a_loop_is_reported_once() {
+    let process = up(Contract::Documented);
+    (0..30_000).for_each(|_| assert!(close(7).is_failure()));
+    close(8);
+    shutdown();
+    let report = process.emulator().verify().unwrap_err();
+    assert_eq!(report.mistakes().len(), 30_001);
+    let text = report.to_string();
+    assert_eq!(text.matches("mistake 10, handle not open: call ").count(), 2, "{text}");
+    assert!(text.contains("3, 4, 5, 6, 7, 8, 9, 10 and 29991 more"), "{text}");
+    assert!(text.lines().count() < 100, "{text}");
 }
 
 /// D3: two pointers that no function handed out are two mistakes.

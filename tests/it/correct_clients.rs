@@ -186,7 +186,7 @@ fn a_correct_client_of_many_calls_has_no_mistakes_until_it_is_cut_short() {
     hand.steps.truncate(4_000);
     let journal = hand.journal();
     let found = journal.mistakes();
-    assert_eq!((found.len(), found[0].collides_with.len()), (1, 3_999));
+    assert_eq!((found.len(), found[0].collides_with.len() + found[0].more), (1, 3_999));
     let text = Timeline::new(&journal, &found).to_string();
     assert!(text.contains("calls 2, 3, 4, 5, 6, 7, 8, 9 and 3991 more"), "{text}");
     assert!(text.lines().count() < 40, "{text}");

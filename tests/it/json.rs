@@ -27,7 +27,7 @@ fn a_step_and_a_finding_as_json() {
     let found = to_value(hand.journal().mistakes()).unwrap();
     assert_eq!(
         found,
-        json!([{ "mistake": "NeverShutDown", "call": 1, "at": 0, "collides_with": [] }])
+        json!([{ "mistake": "NeverShutDown", "call": 1, "at": 0, "collides_with": [], "more": 0 }])
     );
 }
 

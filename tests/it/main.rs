@@ -33,6 +33,7 @@ mod recordings;
 mod report;
 mod rivals;
 mod rules;
+mod scale;
 mod sequences;
 mod timeline;
 mod vocabulary;

@@ -10,7 +10,8 @@ use crate::evidence::Mistake;
 #[derive(Debug, Default)]
 pub(super) struct Allocations {
     known: BTreeMap<Memory, Allocation>,
-    last_shutdown: Option<usize>,
+    /// The shutdowns that ended the periods so far.
+    shutdowns: Vec<usize>,
 }
 
 /// What became of a piece of memory. In the table a row is a state, a column the answer of a
@@ -43,8 +44,9 @@ enum Allocation {
     Held {
         /// The step that handed it out.
         at: usize,
-        /// The shutdown that ended its period, after which every delete is too late.
-        shutdown: Option<usize>,
+        /// How many periods had ended before. The shutdown that ends this one is then the next of
+        /// all shutdowns, and every delete after it is too late.
+        period: usize,
     },
     /// The test scripted a delete to fail. The client may try again, in time or not.
     Excused,
@@ -56,26 +58,26 @@ enum Allocation {
 
 impl Allocations {
     pub(super) fn handed_out(&mut self, now: Moment, memory: Memory) {
-        self.known.insert(memory, Allocation::Held { at: now.at, shutdown: None });
+        self.known.insert(memory, Allocation::Held { at: now.at, period: self.shutdowns.len() });
     }
 
     pub(super) fn shut_down(&mut self, now: Moment, count: u32) {
-        if count > 0 {
-            return;
+        if count == 0 {
+            self.shutdowns.push(now.at);
         }
-        self.last_shutdown = Some(now.at);
-        for allocation in self.known.values_mut() {
-            if let Allocation::Held { shutdown: shutdown @ None, .. } = allocation {
-                *shutdown = Some(now.at);
-            }
-        }
+    }
+
+    /// Returns the shutdown that ended the period, if one did.
+    fn end_of(&self, period: usize) -> Option<usize> {
+        self.shutdowns.get(period).copied()
     }
 
     pub(super) fn deleted(&mut self, now: Moment, memory: Memory, found: &mut Found<'_>) {
         match self.known.insert(memory, Allocation::Deleted(now.at)) {
             // Only another initialize made this delete possible. The mistake is that the memory was
             // kept across the shutdown.
-            Some(Allocation::Held { at, shutdown: Some(shutdown) }) => {
+            Some(Allocation::Held { at, period }) => {
+                let Some(shutdown) = self.end_of(period) else { return };
                 found.add(Mistake::MemoryMishandled, at, [shutdown]);
             }
             Some(Allocation::Reported) => {}
@@ -107,15 +109,15 @@ impl Allocations {
         if before.is_some() || is_down {
             self.known.insert(memory, Allocation::Reported);
         }
-        let shutdown = self.last_shutdown.filter(|_| is_down);
+        let shutdown = self.shutdowns.last().copied().filter(|_| is_down);
         found.add(Mistake::MemoryMishandled, now.at, before.into_iter().chain(shutdown));
     }
 
     /// Reports what was never deleted.
     pub(super) fn finish(&self, found: &mut Found<'_>) {
         for allocation in self.known.values() {
-            if let Allocation::Held { at, shutdown } = *allocation {
-                found.add(Mistake::MemoryMishandled, at, shutdown);
+            if let Allocation::Held { at, period } = *allocation {
+                found.add(Mistake::MemoryMishandled, at, self.end_of(period));
             }
         }
     }

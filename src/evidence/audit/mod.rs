@@ -25,6 +25,7 @@ use self::memory::Allocations;
 use self::periods::Periods;
 use self::sessions::Sessions;
 use super::paired::Calls;
+use super::text::LISTED;
 use super::{Journal, Mistake};
 use crate::call::{Call, Effect, Error, Function, Memory, Session, ThreadNumber};
 use crate::machine::Step;
@@ -61,11 +62,13 @@ pub struct Finding {
     pub call: usize,
     /// The same call, by the index in [`Journal::steps`] of its first step.
     pub at: usize,
-    /// The calls that it collides with, as the indices of their first steps, in the journal's
-    /// order: the opens that were never closed, the first of two closes, the initialize that was
-    /// left behind. Empty if there is no such call, or if it is missing with the journal's
-    /// beginning.
+    /// What it collides with, as indices of the first steps of calls, in the journal's order: the
+    /// opens that were never closed, the first of two closes, the initialize that was left behind.
+    /// At most eight are listed. Empty if there is nothing to collide with, or if the journal's
+    /// beginning is missing.
     pub collides_with: Vec<usize>,
+    /// How many more it collides with.
+    pub more: usize,
 }
 
 impl Journal {
@@ -100,9 +103,7 @@ impl Journal {
     pub(super) fn mistakes_except(&self, allowed: &[Mistake]) -> Vec<Finding> {
         let calls = Calls::of(self.steps());
         let mut audit = Audit::new(&calls, allowed);
-        for (at, step) in self.steps().iter().enumerate() {
-            audit.step(at, step);
-        }
+        audit.steps(self.steps());
         audit.finish()
     }
 }
@@ -130,10 +131,30 @@ impl Found<'_> {
         if self.allows(mistake) {
             return;
         }
-        let Some(call) = self.calls.by_step(at) else { return };
         let with = with.into_iter().map(|step| self.calls.first_of(step));
-        let collides_with = BTreeSet::from_iter(with).into_iter().collect();
-        self.findings.push(Finding { mistake, call: call.number, at: call.first, collides_with });
+        let with = BTreeSet::from_iter(with);
+        self.add_listed(mistake, at, with.iter().copied(), with.len());
+    }
+
+    /// Adds a mistake that collides with all steps of a set but its own: many findings share one set.
+    fn add_one_of(&mut self, mistake: Mistake, at: usize, set: &BTreeSet<usize>) {
+        let own = usize::from(set.contains(&at));
+        let others = set.iter().copied().filter(|other| *other != at);
+        self.add_listed(mistake, at, others, set.len() - own);
+    }
+
+    fn add_listed(
+        &mut self,
+        mistake: Mistake,
+        at: usize,
+        with: impl Iterator<Item = usize>,
+        count: usize,
+    ) {
+        let Some(call) = self.calls.by_step(at) else { return };
+        let collides_with: Vec<_> = with.take(LISTED).collect();
+        let more = count - collides_with.len();
+        let (call, at) = (call.number, call.first);
+        self.findings.push(Finding { mistake, call, at, collides_with, more });
     }
 }
 
@@ -154,6 +175,20 @@ impl<'a> Audit<'a> {
             periods: Periods::default(),
             sessions: Sessions::default(),
             memory: Allocations::default(),
+        }
+    }
+
+    /// Goes through the steps before one once more. What was open at a refused shutdown is asked for
+    /// one of them at most, and keeping it for each would take the square of their number.
+    fn before(calls: &'a Calls<'a>, end: usize) -> Self {
+        let mut audit = Self::new(calls, &[]);
+        audit.steps(&calls.steps()[..end]);
+        audit
+    }
+
+    fn steps(&mut self, steps: &[Step]) {
+        for (at, step) in steps.iter().enumerate() {
+            self.step(at, step);
         }
     }
 
@@ -208,7 +243,7 @@ impl<'a> Audit<'a> {
             (Call::Initialize, Error::AlreadyInitialized { .. }) => periods.refused(now),
             (Call::Initialize, _) => periods.initialize_failed(now),
             (Call::Shutdown, Error::OpenSessionHandles) => {
-                periods.shutdown_refused(now, sessions.left_open());
+                periods.shutdown_refused(now, sessions.are_excused());
             }
             (Call::Shutdown, Error::Failed { .. }) => periods.excuse(now),
             (Call::Shutdown, Error::NotInitialized) => periods.shutdown_while_down(now, found),
@@ -260,8 +295,12 @@ impl<'a> Audit<'a> {
     }
 
     fn finish(mut self) -> Vec<Finding> {
-        let left_open = self.sessions.left_open().unwrap_or_default();
-        self.periods.finish(&self.last_calls, &left_open, &mut self.found);
+        if let Some(refused) = self.periods.refused_shutdown() {
+            let left_open = Self::before(self.found.calls, refused).sessions.left_open();
+            self.found.add(Mistake::ShutdownWithOpenSession, refused, left_open);
+        }
+        let left_open = self.sessions.left_open();
+        self.periods.finish(&self.last_calls, left_open, &mut self.found);
         self.memory.finish(&mut self.found);
         let mut findings = self.found.findings;
         findings.sort_by_key(|finding| (finding.at, finding.mistake));
@@ -279,21 +318,24 @@ const fn is_open(call: &Call) -> bool {
 }
 
 /// Groups the findings of the same mistake at the same location: a mistake in a loop is reported
-/// once.
+/// once. Without a location, as in a C program, calls of the same function on the same session with
+/// the same answer are in one group.
 pub(super) fn groups<'a>(calls: &Calls<'_>, mistakes: &'a [Finding]) -> Vec<Vec<&'a Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     let mut known = BTreeMap::new();
     for finding in mistakes {
-        let location = calls.by_step(finding.at).and_then(|call| calls.first(call).location);
-        let next = groups.len();
-        let group = match location {
-            Some(location) => *known.entry((finding.mistake, location)).or_insert(next),
-            None => next,
+        let Some(call) = calls.by_step(finding.at) else { continue };
+        let Step { location, call: asked, .. } = calls.first(call);
+        let likeness = match location {
+            Some(_) => None,
+            None => Some((asked.function(), asked.session(), calls.code(call))),
         };
-        match groups.get_mut(group) {
-            Some(group) => group.push(finding),
-            None => groups.push(vec![finding]),
-        }
+        let key = (finding.mistake, *location, likeness);
+        let group = *known.entry(key).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[group].push(finding);
     }
     groups
 }

@@ -1,6 +1,7 @@
 //! What threads have taken and have to give back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::Moment;
 use crate::call::ThreadNumber;
@@ -8,10 +9,12 @@ use crate::call::ThreadNumber;
 /// What threads have taken and have to give back: initializations, or the references to a session.
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
-    /// Those that were taken after the journal's beginning, the oldest first.
-    known: Vec<Obligation>,
-    /// How many of these each thread has, so that there is no search for a thread without any.
-    threads: BTreeMap<ThreadNumber, usize>,
+    /// Those whose taking the journal has, by the step.
+    known: BTreeMap<usize, Obligation>,
+    /// Which of these are not excused.
+    unexcused: BTreeSet<usize>,
+    /// The same by thread: the thread, whether the obligation is not excused, and the step.
+    by_thread: BTreeSet<(ThreadNumber, bool, usize)>,
     /// How many others there are, which were taken before the journal's beginning.
     unknown: usize,
 }
@@ -21,9 +24,6 @@ pub(super) struct Outstanding {
 pub(super) struct Obligation {
     /// The thread that took it, and the step.
     pub(super) by: Moment,
-    /// Whether the test scripted the call to fail that would have given it back. The client has
-    /// done its part. It may try again, but need not.
-    pub(super) is_excused: bool,
     /// For an initialization: the last call of its thread before the thread initialized again.
     pub(super) until: Option<usize>,
 }
@@ -31,38 +31,45 @@ pub(super) struct Obligation {
 impl Outstanding {
     /// Records that one more was taken, which makes `count`.
     pub(super) fn take(&mut self, by: Moment, count: u32) {
-        *self.threads.entry(by.thread).or_default() += 1;
-        self.known.push(Obligation { by, is_excused: false, until: None });
+        self.known.insert(by.at, Obligation { by, until: None });
+        self.unexcused.insert(by.at);
+        self.by_thread.insert((by.thread, true, by.at));
         self.set_count(count);
     }
 
     /// Records that one was given back, and `count` are left.
     pub(super) fn release(&mut self, thread: ThreadNumber, count: u32) {
         self.set_count(count.saturating_add(1));
-        let Some(next) = self.next_release(thread) else {
+        let Some(Moment { thread: owner, at }) = self.next_release(thread) else {
             self.unknown = self.unknown.saturating_sub(1);
             return;
         };
-        let owner = self.known.remove(next).by.thread;
-        if let Some(own) = self.threads.get_mut(&owner) {
-            *own -= 1;
-            if *own == 0 {
-                self.threads.remove(&owner);
-            }
-        }
+        self.known.remove(&at);
+        let is_unexcused = self.unexcused.remove(&at);
+        self.by_thread.remove(&(owner, is_unexcused, at));
     }
 
-    /// Records a call that would have given one back, but which the test scripted to fail.
+    /// Records a call that would have given one back, but which the test scripted to fail. The client
+    /// has done its part. It may try again, but need not.
     pub(super) fn excuse(&mut self, thread: ThreadNumber) {
-        if let Some(next) = self.next_release(thread) {
-            self.known[next].is_excused = true;
+        let Some(Moment { thread: owner, at }) = self.next_release(thread) else { return };
+        if self.unexcused.remove(&at) {
+            self.by_thread.remove(&(owner, true, at));
+            self.by_thread.insert((owner, false, at));
         }
     }
 
     /// Records that the thread takes another one, after this last call.
     pub(super) fn take_again(&mut self, thread: ThreadNumber, last: Option<usize>) {
-        for own in self.known.iter_mut().filter(|it| it.by.thread == thread) {
-            own.until = own.until.or(last);
+        for is_unexcused in [true, false] {
+            for (_, _, at) in self.by_thread.range(of_thread(thread, is_unexcused)).rev() {
+                let Some(own) = self.known.get_mut(at) else { continue };
+                // Those before it were there at the last time, too.
+                if own.until.is_some() {
+                    break;
+                }
+                own.until = last;
+            }
         }
     }
 
@@ -73,16 +80,19 @@ impl Outstanding {
     }
 
     /// Returns the one that the thread most likely gives back next. No call says which.
-    fn next_release(&self, thread: ThreadNumber) -> Option<usize> {
-        if self.threads.contains_key(&thread) {
-            // A thread gives back its own ones, the latest first, since pairs are nested. An
-            // excused one comes last, since the client may never try it again:
-            //
-            //   t1  take A   take B                       give back B
-            //   t1  take A   take B   give back: busy     give back A
-            let is_own = |it: &Obligation| it.by.thread == thread;
-            let latest = self.known.iter().rposition(|it| is_own(it) && !it.is_excused);
-            return latest.or_else(|| self.known.iter().rposition(is_own));
+    fn next_release(&self, thread: ThreadNumber) -> Option<Moment> {
+        // A thread gives back its own ones, the latest first, since pairs are nested. An excused one
+        // comes last, since the client may never try it again:
+        //
+        //   t1  take A   take B                       give back B
+        //   t1  take A   take B   give back: busy     give back A
+        let latest_own = |is_unexcused| {
+            let (thread, _, at) =
+                *self.by_thread.range(of_thread(thread, is_unexcused)).next_back()?;
+            Some(Moment { thread, at })
+        };
+        if let Some(own) = latest_own(true).or_else(|| latest_own(false)) {
+            return Some(own);
         }
         // A thread without any works for another thread, most likely for the one that has waited
         // longest:
@@ -96,10 +106,11 @@ impl Outstanding {
         //
         //   t1 (take A)  |                give back A: B is still there
         //   t2           |   take B
-        if self.unknown > 0 || self.known.is_empty() {
+        if self.unknown > 0 {
             return None;
         }
-        Some(self.known.iter().position(|it| !it.is_excused).unwrap_or(0))
+        let oldest = self.unexcused.first().and_then(|at| self.known.get(at));
+        oldest.or_else(|| self.known.values().next()).map(|it| it.by)
     }
 
     /// Returns how many there are.
@@ -109,21 +120,29 @@ impl Outstanding {
 
     /// Returns the thread that took the latest one, and the step.
     pub(super) fn latest(&self) -> Option<Moment> {
-        self.known.last().map(|it| it.by)
+        self.known.values().next_back().map(|it| it.by)
     }
 
     /// Returns the steps that took those that are known.
     pub(super) fn steps(&self) -> impl Iterator<Item = usize> {
-        self.known.iter().map(|it| it.by.at)
+        self.known.keys().copied()
     }
 
     /// Returns those that are not excused: the client left them behind.
     pub(super) fn unexcused(&self) -> impl Iterator<Item = &Obligation> {
-        self.known.iter().filter(|it| !it.is_excused)
+        self.unexcused.iter().filter_map(|at| self.known.get(at))
     }
 
     /// Returns whether all that is left is excused: without the test's failures nothing would be.
     pub(super) fn is_excused(&self) -> bool {
-        self.unknown == 0 && self.known.iter().all(|it| it.is_excused)
+        self.unknown == 0 && self.unexcused.is_empty()
     }
+}
+
+/// The obligations of a thread in [`Outstanding::by_thread`].
+fn of_thread(
+    thread: ThreadNumber,
+    is_unexcused: bool,
+) -> RangeInclusive<(ThreadNumber, bool, usize)> {
+    (thread, is_unexcused, 0)..=(thread, is_unexcused, usize::MAX)
 }

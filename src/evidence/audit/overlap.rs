@@ -1,5 +1,7 @@
 //! Pairs of initialize and shutdown that overlap.
 
+use std::collections::BTreeMap;
+
 use super::{Found, Moment};
 use crate::call::ThreadNumber;
 use crate::evidence::Mistake;
@@ -19,24 +21,25 @@ use crate::evidence::Mistake;
 pub(super) struct Overlap {
     /// The initialize that is in force, or was until the end of the period.
     owner: Moment,
-    refused: Vec<Moment>,
+    /// For each thread that was refused, the first and the last of its initializes that were.
+    refused: BTreeMap<ThreadNumber, (usize, usize)>,
     /// The shutdown that ended the period.
     ended: Option<Moment>,
 }
 
 impl Overlap {
     pub(super) const fn new(owner: Moment) -> Self {
-        Self { owner, refused: Vec::new(), ended: None }
+        Self { owner, refused: BTreeMap::new(), ended: None }
     }
 
     pub(super) fn refuse(&mut self, by: Moment) {
-        self.refused.push(by);
+        self.refused.entry(by.thread).or_insert((by.at, by.at)).1 = by.at;
     }
 
     /// Forgets that the thread was refused. Its next initialize failed for another reason, so it
     /// relies on no initialization.
     pub(super) fn forget(&mut self, thread: ThreadNumber) {
-        self.refused.retain(|it| it.thread != thread);
+        self.refused.remove(&thread);
     }
 
     pub(super) fn end(&mut self, by: Moment) {
@@ -45,7 +48,7 @@ impl Overlap {
 
     /// Returns the thread's last initialize that was refused.
     fn refused(&self, thread: ThreadNumber) -> Option<usize> {
-        self.refused.iter().rev().find(|it| it.thread == thread).map(|it| it.at)
+        self.refused.get(&thread).map(|(_, last)| *last)
     }
 
     /// Returns whether the thread's shutdown, which found the API not initialized, is one too many
@@ -105,7 +108,8 @@ impl Overlap {
     pub(super) fn report(self, now: Moment, found: &mut Found<'_>) -> bool {
         let Some(end) = self.ended else { return false };
         let (own, others) = (self.refused(now.thread), self.refused(end.thread));
-        let Some(refused) = own.or(others).or(self.refused.first().map(|it| it.at)) else {
+        let Some(refused) = own.or(others).or_else(|| self.refused.values().map(|it| it.0).min())
+        else {
             return false;
         };
         // The mistake is the shutdown of a thread that was refused. If the owner or a third thread

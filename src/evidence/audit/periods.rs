@@ -1,6 +1,6 @@
 //! Initializations, shutdowns, and the periods between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::last_calls::LastCalls;
 use super::outstanding::{Obligation, Outstanding};
@@ -18,18 +18,11 @@ pub(super) struct Periods {
     /// The initialize with which this period began.
     beginning: Option<usize>,
     /// The last shutdown of this period that was refused because of an open session.
-    refused: Option<Refused>,
+    refused: Option<usize>,
     /// The overlap in this period, or in the period before if none has begun since.
     overlap: Option<Overlap>,
     /// The threads whose last initialize failed and that have had no successful call since.
     failed: BTreeMap<ThreadNumber, Failed>,
-}
-
-#[derive(Debug)]
-struct Refused {
-    at: usize,
-    /// The opens and closes that left a session open.
-    left_open: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -83,7 +76,7 @@ impl Periods {
         }
     }
 
-    /// Records a shutdown that was refused because of these sessions; `None` if only failures that
+    /// Records a shutdown that was refused because of sessions. They are excused if only failures that
     /// the test scripted keep them open.
     ///
     /// If the period never ends, its last refusal is reported. A late close does not end it, a late
@@ -93,11 +86,16 @@ impl Periods {
     /// t1  initialize   open   ! shutdown: open session handles   close
     /// t1  initialize   open     shutdown: open session handles   close   shutdown
     /// ```
-    pub(super) fn shutdown_refused(&mut self, now: Moment, left_open: Option<Vec<usize>>) {
-        if left_open.is_none() {
+    pub(super) fn shutdown_refused(&mut self, now: Moment, is_excused: bool) {
+        if is_excused {
             self.initializations.excuse(now.thread);
         }
-        self.refused = left_open.map(|left_open| Refused { at: now.at, left_open });
+        self.refused = (!is_excused).then_some(now.at);
+    }
+
+    /// Returns the refused shutdown that is to be reported, if the period never ends.
+    pub(super) fn refused_shutdown(&self) -> Option<usize> {
+        self.refused
     }
 
     /// Records a shutdown that the contract allowed and the test scripted to fail. If it would have
@@ -159,32 +157,28 @@ impl Periods {
     }
 
     /// Reports the period that never ended, once for each thread that left an initialization.
+    /// `left_open` is what keeps a shutdown from succeeding.
     pub(super) fn finish(
         &self,
         last_calls: &LastCalls,
-        left_open: &[usize],
+        mut left_open: BTreeSet<usize>,
         found: &mut Found<'_>,
     ) {
-        if let Some(refused) = &self.refused {
-            let left_open = refused.left_open.iter().copied();
-            found.add(Mistake::ShutdownWithOpenSession, refused.at, left_open);
-        }
         // A client that never shuts down by design does so whatever its last call was.
         if found.allows(Mistake::NeverShutDown) {
             return;
         }
-        let left: Vec<&Obligation> = self.initializations.unexcused().collect();
         let mut by_thread: BTreeMap<ThreadNumber, Vec<&Obligation>> = BTreeMap::new();
-        for obligation in &left {
+        for obligation in self.initializations.unexcused() {
             by_thread.entry(obligation.by.thread).or_default().push(obligation);
+            left_open.insert(obligation.by.at);
         }
         for (thread, own) in by_thread {
             if self.left_by_mistake(thread, &own, last_calls, found) || self.refused.is_some() {
                 continue;
             }
             let [first, ..] = *own else { continue };
-            let others = left.iter().map(|it| it.by.at).filter(|at| *at != first.by.at);
-            found.add(Mistake::NeverShutDown, first.by.at, left_open.iter().copied().chain(others));
+            found.add_one_of(Mistake::NeverShutDown, first.by.at, &left_open);
         }
     }
 

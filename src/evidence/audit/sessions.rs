@@ -1,6 +1,6 @@
 //! Handles and their uses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::outstanding::Outstanding;
 use super::{Found, Moment};
@@ -18,6 +18,8 @@ pub(super) struct Sessions {
     /// The step at which each thread began the operation that it is inside, by session.
     performing: BTreeMap<(ThreadNumber, Session), usize>,
     last_failed_open: BTreeMap<ThreadNumber, usize>,
+    /// The live sessions that not only failures of the test's script keep open.
+    unexcused: BTreeSet<Session>,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,7 @@ impl Sessions {
         if let Live::Open(opens) = live.or_insert_with(|| Live::Open(Outstanding::default())) {
             opens.take(now, references);
         }
+        self.update(session);
     }
 
     pub(super) fn open_failed(&mut self, now: Moment) {
@@ -52,6 +55,7 @@ impl Sessions {
         if let Some(Live::Open(opens)) = self.live.get_mut(&session) {
             opens.release(now.thread, references);
         }
+        self.update(session);
     }
 
     /// Records a close that the test scripted to fail.
@@ -59,41 +63,59 @@ impl Sessions {
         if let Some(Live::Open(opens)) = self.live.get_mut(&session) {
             opens.excuse(now.thread);
         }
+        self.update(session);
     }
 
     pub(super) fn closing(&mut self, now: Moment, session: Session) {
         self.live.insert(session, Live::Closing(now.at));
+        self.update(session);
     }
 
     pub(super) fn closed(&mut self, now: Moment, session: Session) {
         self.live.remove(&session);
+        self.update(session);
         self.closed.insert(session, now.at);
     }
 
-    /// Returns what keeps a shutdown from succeeding: the opens of the sessions that are open, and
-    /// the closes of those that are closing. Returns `None` if only failures that the test scripted
-    /// do. The first client forgot the second close; the second client did all it could:
+    /// Says again whether the client keeps the session open, after a change.
+    fn update(&mut self, session: Session) {
+        let is_unexcused = match self.live.get(&session) {
+            Some(Live::Open(opens)) => !opens.is_excused(),
+            Some(Live::Closing(_)) => true,
+            None => false,
+        };
+        if is_unexcused {
+            self.unexcused.insert(session);
+        } else {
+            self.unexcused.remove(&session);
+        }
+    }
+
+    /// Returns whether only failures that the test scripted keep a shutdown from succeeding. The first
+    /// client forgot the second close; the second client did all it could:
     ///
     /// ```text
     /// t1  initialize   open   open   close: busy             shutdown: open session handles
-    /// t1  initialize   open          close: busy             shutdown: open session handles (None)
+    /// t1  initialize   open          close: busy             shutdown: open session handles (excused)
     /// ```
-    pub(super) fn left_open(&self) -> Option<Vec<usize>> {
-        let mut left = Vec::new();
-        let mut is_excused = !self.live.is_empty();
+    pub(super) fn are_excused(&self) -> bool {
+        !self.live.is_empty() && self.unexcused.is_empty()
+    }
+
+    /// Returns what keeps a shutdown from succeeding: the opens of the sessions that are open, and
+    /// the closes of those that are closing. Returns nothing if they are excused.
+    pub(super) fn left_open(&self) -> BTreeSet<usize> {
+        let mut left = BTreeSet::new();
+        if self.unexcused.is_empty() {
+            return left;
+        }
         for session in self.live.values() {
             match session {
-                Live::Open(opens) => {
-                    left.extend(opens.steps());
-                    is_excused &= opens.is_excused();
-                }
-                Live::Closing(by) => {
-                    left.push(*by);
-                    is_excused = false;
-                }
+                Live::Open(opens) => left.extend(opens.steps()),
+                Live::Closing(by) => drop(left.insert(*by)),
             }
         }
-        (!is_excused).then_some(left)
+        left
     }
 
     /// Returns the last close of the handle, if the handle is not open.

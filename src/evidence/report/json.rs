@@ -7,8 +7,9 @@ use serde::{Serialize, Serializer};
 
 use super::Report;
 use crate::call::{Effect, Function, Hresult, Session, ThreadNumber};
+use crate::evidence::audit::groups;
 use crate::evidence::paired::{Calls, OneCall};
-use crate::evidence::text::Part;
+use crate::evidence::text::{LISTED, Part};
 use crate::evidence::{Finding, Remark};
 use crate::machine::config::Contract;
 use crate::machine::{Step, location_as_text};
@@ -34,6 +35,11 @@ struct FlatMistake {
     session: Option<Session>,
     code: Option<Hresult>,
     collides_with: Vec<usize>,
+    /// How many more it collides with.
+    collides_with_more: usize,
+    /// The other calls that make this mistake at this location: the first ones, and how many more.
+    also: Vec<usize>,
+    also_more: usize,
     advice: &'static str,
 }
 
@@ -52,7 +58,9 @@ struct FlatCall {
 }
 
 impl FlatMistake {
-    fn new(calls: &Calls<'_>, finding: &Finding) -> Option<Self> {
+    fn new(calls: &Calls<'_>, group: &[&Finding]) -> Option<Self> {
+        let [finding, others @ ..] = group else { return None };
+        let also: Vec<_> = others.iter().take(LISTED).map(|other| other.call).collect();
         let call = calls.by_step(finding.at)?;
         let first = calls.first(call);
         Some(Self {
@@ -65,6 +73,9 @@ impl FlatMistake {
             session: session(first),
             code: calls.code(call),
             collides_with: calls.numbers(&finding.collides_with),
+            collides_with_more: finding.more,
+            also_more: others.len() - also.len(),
+            also,
             advice: finding.mistake.advice(),
         })
     }
@@ -100,7 +111,10 @@ impl Serialize for Report {
         let calls = Calls::of(self.journal.steps());
         let flat = Flat {
             contract: self.journal.config().contract,
-            mistakes: self.mistakes.iter().filter_map(|it| FlatMistake::new(&calls, it)).collect(),
+            mistakes: groups(&calls, &self.mistakes)
+                .iter()
+                .filter_map(|group| FlatMistake::new(&calls, group))
+                .collect(),
             remarks: &self.remarks,
             calls: calls.all().iter().map(|it| FlatCall::new(&calls, *it)).collect(),
             dropped: self.journal.dropped(),
@@ -130,7 +144,7 @@ mod tests {
             json!({
                 "number": 3, "name": "close twice", "call": 5, "thread": 2, "location": null,
                 "function": "DismCloseSession", "session": 2, "code": "0xC0040004",
-                "collides_with": [4], "advice": Mistake::CloseTwice.advice(),
+                "collides_with": [4], "collides_with_more": 0, "also": [], "also_more": 0, "advice": Mistake::CloseTwice.advice(),
             })
         );
         assert_eq!(

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::audit::groups;
 use super::paired::{Calls, OneCall};
-use super::text::{LISTED, Part, WIDTH, numbers};
+use super::text::{Part, WIDTH, numbers};
 use super::{Finding, Journal, Mistake, Remark, Timeline};
 
 /// The report of what is wrong after a test: the client's mistakes, remarks about the test itself,
@@ -98,7 +98,7 @@ impl fmt::Display for Report {
             write_finding(f, &calls, first)?;
             if !others.is_empty() {
                 let others: Vec<_> = others.iter().map(|finding| finding.at).collect();
-                let others = numbers(&calls.numbers(&others));
+                let others = numbers(&calls.numbers(&others), 0);
                 writeln!(f, "    the same mistake at the same location: {others}")?;
             }
         }
@@ -117,14 +117,15 @@ fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Findin
     let Some(call) = calls.by_step(finding.at) else { return Ok(()) };
     writeln!(f, "{}: {}", finding.mistake, header(calls, call))?;
     writeln!(f, "    {}", calls.text(call, Part::Whole).within(WIDTH - 4))?;
-    let (listed, others) = finding.collides_with.split_at(finding.collides_with.len().min(LISTED));
-    for step in listed {
+    for step in &finding.collides_with {
         let Some(call) = calls.by_step(*step) else { continue };
         writeln!(f, "    collides with {}", header(calls, call))?;
         writeln!(f, "        {}", calls.text(call, Part::Whole).within(WIDTH - 8))?;
     }
-    if !others.is_empty() {
-        writeln!(f, "    and with {}", numbers(&calls.numbers(others)))?;
+    match finding.more {
+        0 => {}
+        1 => writeln!(f, "    and with 1 more call")?,
+        more => writeln!(f, "    and with {more} more calls")?,
     }
     write_wrapped(f, "    instead: ", finding.mistake.advice())
 }
