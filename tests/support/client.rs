@@ -50,6 +50,9 @@ pub struct Differences {
     /// Is called after each call. It finds the numbers of the memory that the call has handed out,
     /// since a C function returns only an address.
     pub note: fn(&Emulator),
+    /// Whether the address of this memory is known. It is not while the call that hands it out is
+    /// held.
+    pub knows: fn(Memory) -> bool,
 }
 
 /// Through the methods of [`Dism`].
@@ -323,7 +326,8 @@ impl<'a> Client<'a> {
             // An address does not say which memory was there before, so all memory that is not
             // handed out has one number.
             Call::Delete { memory }
-                if memory != Memory::NULL && !self.expected.reference.is_handed_out(memory) =>
+                if memory != Memory::NULL
+                    && !(self.expected.reference.is_handed_out(memory) && (c.knows)(memory)) =>
             {
                 Call::Delete { memory: Memory::from_raw(u32::MAX) }
             }

@@ -19,7 +19,8 @@ use dism_emu::{
 use crate::support::client::{Answered, Differences, Way, pack};
 
 /// The calls of a client, through the C functions.
-pub const C: Way = Way { make, c: Some(Differences { unscripted, hands_out, is_exported, note }) };
+pub const C: Way =
+    Way { make, c: Some(Differences { unscripted, hands_out, is_exported, note, knows }) };
 
 /// Returns a text as C has it: UTF-16 with a 0 at its end.
 pub fn wide(text: &str) -> Vec<u16> {
@@ -288,6 +289,10 @@ pub fn note(emulator: &Emulator) {
         });
         addresses.insert(number.expect("it was handed out"), address);
     }
+}
+
+fn knows(memory: Memory) -> bool {
+    ADDRESSES.lock().unwrap().contains_key(&memory.raw())
 }
 
 fn make(_: &Dism, call: &Call) -> Answered {
