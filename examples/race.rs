@@ -59,7 +59,7 @@ fn main() -> Result<(), Error> {
 
         print("shutdown against", (1..=RACERS).map(|racer| format!("thread {racer}")));
 
-        // S2, S3: with a session open only a shutdown that is not the last can succeed.
+        // S2, S3: with a session open only a shutdown that is not final can succeed.
         let session = dism.open_session(DISM_ONLINE_IMAGE)?;
         let got = race(&dism, || {
             let _operation = dism.operation(session, Function::GetFeatures);

@@ -7,8 +7,8 @@ use super::{Function, Hresult, Memory, Session};
 /// The reason why a call failed.
 ///
 /// Every variant has one HRESULT: [`code`](Self::code) returns it, and the text ends with it. If
-/// sources dispute the number, the variant has the one that the emulator was configured to return.
-/// An adapter whose functions return numbers converts the error with `i32::from(error)` or
+/// the sources disagree on the number, the variant has the one that the emulator was configured to
+/// return. An adapter whose functions return numbers converts the error with `i32::from(error)` or
 /// `Hresult::from(error)`.
 ///
 /// ```
@@ -43,7 +43,7 @@ pub enum Error {
         code: Hresult,
     },
 
-    /// A session was still open at the last shutdown (rule S2).
+    /// A session was still open at the final shutdown (rule S2).
     #[error("a session is still open: {code:?}", code = self.code())]
     OpenSessionHandles,
 
@@ -54,6 +54,7 @@ pub enum Error {
         /// The number that was passed.
         session: Session,
         /// The code: see [`Builder::closed_session`](crate::Builder::closed_session).
+        /// `DismCommitImage` returns `E_INVALIDARG` instead (rule P1).
         code: Hresult,
     },
 
@@ -63,6 +64,7 @@ pub enum Error {
         /// The number that was passed.
         session: Session,
         /// The code: see [`Builder::closing_session`](crate::Builder::closing_session).
+        /// `DismCommitImage` returns `E_INVALIDARG` instead (rule P1).
         code: Hresult,
     },
 
@@ -73,7 +75,10 @@ pub enum Error {
     /// A session is open on the path that is to be mounted, unmounted or remounted (rule N2).
     #[error("a session is open on the path: {code:?}", code = self.code())]
     SessionOnPath {
-        /// The code of the function that was called.
+        /// The code, which depends on the function:
+        /// [`Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_MOUNT_IMAGE_PATH`],
+        /// [`Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_UNMOUNT_IMAGE_PATH`] or
+        /// [`Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_REMOUNT_IMAGE_PATH`].
         code: Hresult,
     },
 

@@ -105,9 +105,9 @@ impl fmt::Display for Memory {
 
 /// The number of a thread, by which the machine tells callers apart.
 ///
-/// Threads are numbered across the whole process, in the order in which they first call an
-/// [`Emulator`](crate::Emulator). Callers that drive a [`Machine`](crate::machine::Machine) by hand
-/// may choose numbers of their own.
+/// Threads are numbered across the test program, not per emulator, in the order in which they first
+/// call an [`Emulator`](crate::Emulator). Callers that drive a [`Machine`](crate::machine::Machine)
+/// by hand may choose numbers of their own.
 ///
 /// ```
 /// use dism_emu::{Emulator, ThreadNumber};

@@ -47,8 +47,8 @@ impl Hresult {
 
     /// Creates the code for a Win32 error, as `HRESULT_FROM_WIN32` does.
     ///
-    /// Only the lowest 16 bits of the error count. 0 is a success and stays 0. A number with the top bit set is an HRESULT already and stays
-    /// as it is.
+    /// Only the lowest 16 bits of the error count. 0 is a success and stays 0. A number with the
+    /// top bit set is an HRESULT already and stays as it is.
     ///
     /// ```
     /// use dism_emu::Hresult;
@@ -200,7 +200,7 @@ codes! {
         /// The header's code for a call on a closing session (rule C4).
     0xC004_0003 DISMAPI_E_OPEN_SESSION_HANDLES
         "A DismShutdown was called while there were open DismSession handles"
-        /// A last shutdown with a session open (rule S2).
+        /// The final shutdown with a session open (rule S2).
     0xC004_0004 DISMAPI_E_INVALID_DISM_SESSION
         "An invalid DismSession handle was passed into a DISMAPI function"
         /// The handle is not that of an open session (rules C2, C4, P1).
@@ -253,7 +253,7 @@ codes! {
         /// The emulator itself failed. Only the C functions return this code, in place of a panic
         /// that would otherwise leave them.
     0x8007_0002 WIN32_FILE_NOT_FOUND -
-        /// `HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND)`: no such driver.
+        /// `HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND)`: the file does not exist.
     0x800F_0805 CBS_E_INVALID_PACKAGE -
         /// The servicing stack does not know the package.
     0x8007_000E E_OUTOFMEMORY -

@@ -20,7 +20,8 @@ pub use self::image::ImagePath;
 /// The path of the running system: `DISM_ONLINE_IMAGE` in the header.
 pub const DISM_ONLINE_IMAGE: &str = "DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}";
 
-/// One step of a DISM process: what a call asks for at one instant (rule X1).
+/// What a thread asks of the process at one instant (rule X1). A [`Step`](crate::machine::Step) is
+/// a call with its outcome.
 ///
 /// Most calls are one step. An operation is two: it begins, and it ends. The close of a last
 /// reference is two: the session is closing, and then it is gone.
@@ -102,10 +103,10 @@ pub enum Call {
     /// allows the call.
     ///
     /// With a failing answer, the call only fails. With any other answer, the call does what it
-    /// always does, and returns the answer. A [`BeginOperation`](Self::BeginOperation) begins with
-    /// either, and should be ended with the answer. An [`EndOperation`](Self::EndOperation), a
-    /// [`FinishClose`](Self::FinishClose) or a [`HandOut`](Self::HandOut) takes no answer: none is
-    /// the beginning of a call.
+    /// always does, and returns the answer. [`BeginOperation`](Self::BeginOperation) succeeds with
+    /// any answer; end the operation with that answer. [`EndOperation`](Self::EndOperation),
+    /// [`FinishClose`](Self::FinishClose) and [`HandOut`](Self::HandOut) only continue a call, so
+    /// they take no answer.
     Scripted {
         /// The call.
         call: Box<Call>,
@@ -181,8 +182,8 @@ impl Call {
         })
     }
 
-    /// Returns the session that the caller passes. Returns `None` for a call that takes none, or that
-    /// lacks an argument.
+    /// Returns the session that the caller passes. Returns `None` for a call that takes none, or
+    /// that lacks an argument.
     #[must_use]
     pub fn session(&self) -> Option<Session> {
         match *self.asked() {
@@ -270,7 +271,7 @@ pub enum Effect {
     },
     /// One initialization was undone (rules S3, S4).
     ShutDown {
-        /// How many are left: 0 after the last shutdown.
+        /// How many are left: 0 after the final shutdown.
         count: u32,
     },
     /// The code of the last failing call of this thread, if any (rules E1 to E4).

@@ -129,8 +129,7 @@ fn builder_for(contract: Option<String>) -> Builder {
     }
 }
 
-/// A guard by which a test has a process of its own: the C functions act on it as long as the guard
-/// lives.
+/// Directs the C functions to an emulated process of this test, until dropped.
 ///
 /// A program has one set of C functions, so only one such test runs at a time: a second one waits
 /// for the first. All threads are in this process, including those that the code under test starts.

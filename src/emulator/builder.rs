@@ -10,7 +10,7 @@ use crate::evidence::{Mistake, Recorder};
 use crate::machine::config::Contract;
 use crate::machine::{Config, Machine};
 
-/// A description of a process that is not created yet.
+/// Configures and creates an [`Emulator`].
 ///
 /// ```
 /// use dism_emu::{Contract, Emulator, Hresult};
@@ -102,9 +102,9 @@ impl Builder {
     /// panics with the report if there is something in it. The default is `true`. Set this to
     /// `false` in tests that make mistakes on purpose, or that do not clean up.
     ///
-    /// A test that returns an error with `?` before its client is done leaves things behind. The
-    /// drop then panics with a report of those, and the error itself is not shown; `unwrap` shows
-    /// it.
+    /// A test that returns an error with `?` before its client is done leaves things behind.
+    /// Dropping the emulator then panics with a report of those, and the error itself is not shown;
+    /// `unwrap` shows it.
     ///
     /// ```
     /// use dism_emu::Emulator;
@@ -118,8 +118,8 @@ impl Builder {
         self
     }
 
-    /// Allows a mistake: [`verify`](Emulator::verify) and the drop of the emulator do not report
-    /// it. This is for programs that make the mistake by design. Call it once for each mistake.
+    /// Allows a mistake: neither [`verify`](Emulator::verify) nor dropping the emulator reports it.
+    /// This is for programs that make the mistake by design. Call it once for each mistake.
     /// [`Journal::mistakes`](crate::Journal::mistakes) still finds an allowed mistake.
     ///
     /// [`Mistake::NeverShutDown`] allows every initialization that a thread leaves behind, whatever

@@ -22,8 +22,8 @@ use crate::machine::request::{self, Request};
 /// them: it cannot set a rule or a hold. Any function of the API fails with [`Error::Failed`] if a
 /// [`Rule`](crate::Rule) says so.
 ///
-/// Every call takes a lock for a few nanoseconds, an operation twice. It waits only if the real one does: for the
-/// operations on the same session that came before it.
+/// A call takes a short lock; an operation takes it twice. Apart from holds, a call waits only if
+/// the real one would: for earlier operations on the same session.
 ///
 /// A handle may outlive its emulator. Its calls work as before, but they are not verified.
 ///
@@ -57,8 +57,9 @@ impl Dism {
     /// Calls `DismInitialize`.
     ///
     /// Returns `S_OK`. Under [`Contract::Recorded`] it returns [`Hresult::S_FALSE`] if the process
-    /// is initialized already, and the count goes up (rule I3). The log level and the paths of the
-    /// real function have no effect that the emulator could show, so the method does not take them.
+    /// is initialized already, and increments the count (rule I3). The log level and the paths of
+    /// the real function have no effect that the emulator could show, so the method does not take
+    /// them.
     ///
     /// # Errors
     ///
@@ -115,11 +116,12 @@ impl Dism {
         Ok(OwnedSession { dism: self.clone(), session, opened: Location::caller() })
     }
 
-    /// Begins an operation on a session: any function of the API that takes one, except the close.
+    /// Begins an operation: a call of any function that takes a session, except
+    /// `DismCloseSession`.
     ///
     /// Operations on one session are performed one at a time, in the order of arrival, so this
-    /// waits for those that came before (rule P2). The returned value is the running call: the
-    /// operation lasts until it is ended or dropped.
+    /// waits for those that came before (rule P2). The operation lasts until the returned value is
+    /// ended or dropped.
     ///
     /// [`Function::CommitImage`] needs a [mounted](Self::mount_image) image (rule P1).
     ///
@@ -128,7 +130,8 @@ impl Dism {
     /// [`Error::NotInitialized`] and [`Error::InvalidSession`] (rule P1); [`Error::SessionClosing`]
     /// while another thread closes the session (rule C4); [`Error::PossibleDeadlock`] inside an
     /// operation of the same thread on the same session (rule P3); [`Error::InvalidArgument`] for a
-    /// function that is not an operation.
+    /// function that is not an operation, and for [`Function::CommitImage`] if the image is not
+    /// mounted (rule P1).
     #[inline]
     #[track_caller]
     pub fn operation(&self, session: Session, function: Function) -> Result<Operation<'_>, Error> {
@@ -138,7 +141,7 @@ impl Dism {
         Ok(Operation { dism: self, caller, session, function, answer, on_this_thread })
     }
 
-    /// Begins an operation and ends it: what most adapters between a program and the emulator need.
+    /// Begins an operation and ends it at once. Most adapters need only this.
     ///
     /// Returns the answer of a [`Rule`](crate::Rule), or `S_OK` if there is none.
     ///
@@ -175,7 +178,8 @@ impl Dism {
     ///
     /// [`Error::NotInitialized`] (rule C1); [`Error::InvalidSession`] for a number that is not an
     /// open session, or that another thread is closing (rules C2, C5); [`Error::PossibleDeadlock`]
-    /// from inside an operation of the same thread on the session, and nothing changes (rule C7).
+    /// for a last close inside an operation of the same thread on the session, which changes
+    /// nothing (rule C7).
     #[doc(alias = "DismCloseSession")]
     #[track_caller]
     pub fn close_session(&self, session: Session) -> Result<Hresult, Error> {
@@ -185,12 +189,12 @@ impl Dism {
     /// Calls `DismShutdown`.
     ///
     /// Returns `S_OK`. Under [`Contract::Recorded`](crate::Contract::Recorded) a shutdown that is
-    /// not the last takes one off the count and does not look at sessions (rule S3).
+    /// not final decrements the count and does not look at sessions (rule S3).
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`] (rule S1); [`Error::OpenSessionHandles`] for a last shutdown with
-    /// a session open, or one that is being closed, and nothing changes (rule S2).
+    /// [`Error::NotInitialized`] (rule S1); [`Error::OpenSessionHandles`] if this is the final
+    /// shutdown and a session is open or closing. A refused shutdown changes nothing (rule S2).
     #[doc(alias = "DismShutdown")]
     #[track_caller]
     pub fn shutdown(&self) -> Result<Hresult, Error> {
@@ -205,8 +209,8 @@ impl Dism {
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`] after a last shutdown, but not before the first initialize (rule
-    /// E5).
+    /// [`Error::NotInitialized`] after the final shutdown, but not before the first initialize
+    /// (rule E5).
     #[doc(alias = "DismGetLastErrorMessage")]
     #[track_caller]
     pub fn last_error(&self) -> Result<Option<Hresult>, Error> {
@@ -336,7 +340,7 @@ impl Dism {
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`] after a last shutdown; [`Error::OutOfNumbers`] after
+    /// [`Error::NotInitialized`] after the final shutdown; [`Error::OutOfNumbers`] after
     /// `u32::MAX - 1` hand-outs.
     #[track_caller]
     pub fn hand_out(&self, function: Function) -> Result<Memory, Error> {
@@ -352,8 +356,8 @@ impl Dism {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for memory that was not handed out, or was deleted before (rule
-    /// D3); [`Error::NotInitialized`] after a last shutdown (rule D4), but not before the first
-    /// initialize: the message that says why that one failed has to be deleted, too. None of these
+    /// D3); [`Error::NotInitialized`] after the final shutdown (rule D4), but not before the first
+    /// initialize, so that the message of a failed first initialize can be deleted. None of these
     /// sets the last error (rule E2).
     #[doc(alias = "DismDelete")]
     #[track_caller]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::core::Shared;
 use crate::sync::in_drop;
 
-/// A rule in force. Dropping it takes the rule back.
+/// Keeps a rule in force until dropped.
 ///
 /// ```
 /// use dism_emu::{Emulator, Function, Rule};
@@ -51,13 +51,12 @@ impl Drop for RuleGuard {
 
 /// A hold that is set. Dropping it releases its thread, if it has one.
 ///
-/// Variables are dropped in the reverse order of their declaration. A guard that is declared after the
-/// [`OwnedSession`](crate::OwnedSession)s of a test releases its thread before their drops have to
-/// wait for it, including on error paths.
+/// Declare the guard after any [`OwnedSession`](crate::OwnedSession): it is then dropped first, so
+/// the sessions do not wait for the held thread.
 ///
 /// A forgotten hold does not hold for ever: when its [deadline](crate::Hold::deadline) has passed,
-/// the thread goes on. The hold is then reported by name when the guard is released or dropped, and
-/// by [`Emulator::verify`](crate::Emulator::verify).
+/// the thread goes on. Releasing or dropping the guard then panics with the hold's name. Until
+/// then, [`Emulator::verify`](crate::Emulator::verify) reports the hold.
 #[must_use = "dropping this releases the hold: bind it to a variable"]
 pub struct HoldGuard {
     pub(super) shared: Arc<Shared>,

@@ -79,7 +79,7 @@ impl Emulator {
 
     /// Returns a handle for the code under test.
     ///
-    /// Keep the emulator as long as the code under test runs: what is called after its drop is not
+    /// Keep the emulator as long as the code under test runs: calls after it is dropped are not
     /// verified.
     #[must_use]
     pub fn dism(&self) -> Dism {

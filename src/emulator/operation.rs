@@ -12,7 +12,7 @@ use crate::machine::request;
 use crate::script::{Answer, Progress};
 use crate::sync::in_drop;
 
-/// An operation that is being performed for as long as this lives.
+/// A running operation, which ends when this value is ended or dropped.
 ///
 /// Dropping it ends the operation with the answer of a [`Rule`](crate::Rule), or with `S_OK`. It
 /// stays on its thread, as a running call does:

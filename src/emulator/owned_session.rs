@@ -10,15 +10,15 @@ use crate::sync::in_drop;
 
 /// A session that closes itself when it is dropped.
 ///
-/// A drop is a `DismCloseSession` like any other. It may wait for operations. It may also fail, for
-/// example inside an operation of the same thread (rule C7), and then the session stays open. A
-/// drop cannot report a failure; [`close`](Self::close) returns it.
-/// [`into_session`](Self::into_session) leaves the session open. In the journal a drop has the
-/// location at which the session was opened.
+/// Dropping it calls `DismCloseSession` like any other close. That may wait for operations. It may
+/// also fail, for example inside an operation of the same thread (rule C7), and then the session
+/// stays open. Only [`close`](Self::close) returns the failure.
+/// [`into_session`](Self::into_session) leaves the session open. In the journal, the close of a
+/// session that is dropped has the location at which the session was opened.
 ///
 /// It owns a number, as real wrappers do. If the session is closed by its raw handle and the API is
-/// shut down and initialized again, the number may belong to another session by the time of the
-/// drop: this is one of the mistakes for which this crate is made.
+/// shut down and initialized again, the number may belong to another session. Dropping this then
+/// closes that other session, and verification cannot see it.
 ///
 /// ```
 /// use dism_emu::{Emulator, Hresult};
@@ -41,7 +41,7 @@ use crate::sync::in_drop;
 pub struct OwnedSession {
     pub(super) dism: Dism,
     pub(super) session: Session,
-    /// The location of the open, since a drop does not know its own.
+    /// The location of the open, since `drop` does not know its own.
     pub(super) opened: &'static Location<'static>,
 }
 
@@ -56,7 +56,7 @@ impl OwnedSession {
     ///
     /// # Errors
     ///
-    /// Those of [`Dism::close_session`]. The drop does not try again: after
+    /// Those of [`Dism::close_session`]. The close is not tried again: after
     /// [`Error::PossibleDeadlock`] the session is still open, and the error names it.
     #[track_caller]
     pub fn close(mut self) -> Result<Hresult, Error> {
@@ -70,7 +70,7 @@ impl OwnedSession {
         self.give_up()
     }
 
-    /// Leaves 0 behind, which is never an open session, so that the drop closes nothing.
+    /// Leaves 0 behind, which is never an open session, so that `drop` closes nothing.
     fn give_up(&mut self) -> Session {
         mem::replace(&mut self.session, Session::DEFAULT)
     }

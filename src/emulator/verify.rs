@@ -14,9 +14,10 @@ impl Emulator {
     ///
     /// Call it when the client is done: what is open then counts as left behind. If the test does
     /// not call it, dropping the emulator verifies, even if other code still has a
-    /// [`Dism`](crate::Dism). The drop panics with the report, unless the thread is panicking
-    /// already or the test [opted out](crate::Builder::verify_on_drop). If nothing happened since
-    /// the last `verify`, neither a call nor a new rule or hold, the drop reports nothing.
+    /// [`Dism`](crate::Dism). It panics with the report, unless the thread is panicking already or
+    /// the test [opted out](crate::Builder::verify_on_drop). If nothing has happened since the last
+    /// `verify`, neither a call nor a new rule or hold, dropping the emulator reports nothing.
+    /// Otherwise it checks the whole journal again.
     ///
     /// Returns a report without a mistake. Its only possible remark is [`Remark::HandlesLeft`]:
     /// code that has a handle can still make calls.

@@ -6,7 +6,6 @@ use std::fmt;
 macro_rules! mistakes {
     ($($number:literal $variant:ident $name:literal $meaning:literal $advice:literal)+) => {
         /// A mistake that clients make, from the list in [`docs::mistakes`](crate::docs::mistakes).
-        /// Each was found in a public program.
         ///
         /// [`Journal::mistakes`](crate::Journal::mistakes) finds them.
         ///
@@ -110,8 +109,8 @@ mistakes! {
     11 MemoryMishandled "memory mishandled"
         "Memory was never passed to DismDelete, or was passed twice or too late, or DismDelete got \
          a pointer that no function had handed out (rules D1, D3, D4)."
-        "Pass each pointer that a function hands out to DismDelete exactly once, before the last \
-         DismShutdown."
+        "Pass each pointer that a function hands out to DismDelete exactly once, before the \
+         final DismShutdown."
 }
 
 /// Writes `mistake 3, close twice`.

@@ -18,9 +18,9 @@ use crate::machine::location_as_text;
 ///
 /// use dism_emu::Remark;
 ///
-/// let rule = "the first OpenSession answers 0x800F0902".to_owned();
+/// let rule = "DismOpenSession, call 1 only, answers 0x800F0902 (DISMAPI_E_BUSY)".to_owned();
 /// let remark = Remark::UnusedRule { rule, location: Location::caller() };
-/// assert!(remark.to_string().starts_with("a rule of the test never fired: the first OpenSession"));
+/// assert!(remark.to_string().starts_with("a rule of the test never fired: DismOpenSession"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -32,7 +32,7 @@ pub enum Remark {
     UnusedRule {
         /// The rule in words.
         rule: String,
-        /// Where the test made it.
+        /// The location of the call to [`Emulator::script`](crate::Emulator::script).
         #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
         location: &'static Location<'static>,
     },
@@ -49,7 +49,7 @@ pub enum Remark {
         expected: u32,
         /// How often it did.
         fired: u64,
-        /// Where the test made it.
+        /// The location of the call to [`Emulator::script`](crate::Emulator::script).
         #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
         location: &'static Location<'static>,
     },
@@ -59,7 +59,7 @@ pub enum Remark {
     UnreachedHold {
         /// The hold in words.
         hold: String,
-        /// Where the test made it.
+        /// The location of the call to [`Emulator::hold`](crate::Emulator::hold).
         #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
         location: &'static Location<'static>,
     },
@@ -69,7 +69,7 @@ pub enum Remark {
     ExpiredHold {
         /// The hold in words.
         hold: String,
-        /// Where the test made it.
+        /// The location of the call to [`Emulator::hold`](crate::Emulator::hold).
         #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
         location: &'static Location<'static>,
     },

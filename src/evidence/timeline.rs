@@ -9,8 +9,8 @@ use super::text::{LISTED, Part, WIDTH, cut, numbers};
 use super::{Finding, Journal};
 use crate::call::ThreadNumber;
 
-/// A journal for people: a line for each call, a column for each thread, and each mistake below its
-/// call.
+/// A human-readable journal: a line for each call, a column for each thread, and each mistake below
+/// its call.
 ///
 /// No line is longer than 100 characters: text that does not fit ends in `…`. Calls are numbered in
 /// the order in which they began. If other steps came between the beginning and the end of an
@@ -45,7 +45,7 @@ pub struct Timeline<'a> {
 }
 
 impl Journal {
-    /// Returns the calls for people: a line for each call, a column for each thread.
+    /// Returns the calls in human-readable form: a line for each call, a column for each thread.
     pub const fn timeline(&self) -> Timeline<'_> {
         Timeline::new(self, &[])
     }

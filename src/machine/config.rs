@@ -10,8 +10,8 @@ use crate::call::Hresult;
 /// One of the two contracts that the emulated DLL can keep.
 ///
 /// Microsoft's pages and recordings of the genuine DLL disagree about a second `DismInitialize` and
-/// everything that follows from it (rules I3, I5, S3, S5). Everything else is the same. A client
-/// that passes its tests under both is safe on the machines that exist.
+/// what follows from it (rules I3 and S3). Everything else is the same. A client that passes its
+/// tests under both is safe whichever of the two is true on a machine.
 ///
 /// ```
 /// use dism_emu::{Contract, Emulator};
@@ -31,7 +31,7 @@ pub enum Contract {
     /// As Microsoft's pages say: a second initialize fails, and the first shutdown ends the API.
     #[default]
     Documented,
-    /// As recorded: a second initialize counts, and only the last shutdown ends the API.
+    /// As recorded: a second initialize is counted, and only the final shutdown ends the API.
     Recorded,
 }
 
@@ -66,14 +66,15 @@ impl FromStr for Contract {
 #[non_exhaustive]
 pub struct ParseContractError;
 
-/// The configuration of an emulated process: the contract, the elevation, the codes that the
-/// sources dispute, and the highest session number.
+/// The configuration of an emulated process: the contract, the elevation, the codes on which the
+/// sources disagree, and the highest session number.
 ///
-/// [`Emulator::builder`](crate::Emulator::builder) sets these one by one; a
-/// [`Machine`](super::Machine) takes them all at once.
+/// A [`Builder`](crate::Builder) sets these one by one, or all at once with
+/// [`Builder::config`](crate::Builder::config). A [`Machine`](super::Machine) takes them all at
+/// once.
 ///
-/// A disputed code may be any number, and is returned unchanged. The call returns `Err`, and the
-/// number is the thread's last error, even if it has the sign of a success.
+/// A code may be any number, and is returned unchanged. The call returns `Err`, and the number is
+/// the thread's last error, even if it has the sign of a success.
 ///
 /// ```
 /// use dism_emu::Contract;

@@ -346,7 +346,7 @@ impl Machine {
     fn shutdown(&mut self, ask: impl Ask) -> Outcome {
         let left = match &mut self.phase {
             Phase::Down { .. } => return Err(Error::NotInitialized),
-            // S3: a shutdown that is not the last ignores sessions.
+            // S3: a shutdown that is not final ignores sessions.
             Phase::Up { count: count @ 2.., .. } => {
                 check_scripted(ask(None))?;
                 *count -= 1;
@@ -490,8 +490,8 @@ impl Machine {
         }
     }
 
-    /// Fails after a last shutdown. Before the first initialize it succeeds, since code that reads
-    /// why that initialize failed needs it (rules E5, D4).
+    /// Fails after the final shutdown. Before the first initialize it succeeds, since code that
+    /// reads why that initialize failed needs it (rules E5, D4).
     fn not_after_shutdown(&self) -> Result<(), Error> {
         match self.phase {
             Phase::Down { after_shutdown: true } => Err(Error::NotInitialized),

@@ -10,13 +10,14 @@ use crate::evidence::Remark;
 /// A scripted answer to certain calls, in place of the emulator's own: a fault, a different success
 /// code, or progress in steps.
 ///
-/// A rule is data. It says which calls it matches, how many of them, and what they return;
-/// [`Emulator::script`](crate::Emulator::script) puts it in force. Rules apply only to calls that
-/// the contract allows: a call that it refuses fails as usual, and uses up no rule.
+/// A scripted rule is data. It says which calls it matches, how many of them, and what they return;
+/// [`Emulator::script`](crate::Emulator::script) puts it in force. It applies only to calls that
+/// the contract allows: a call that the contract refuses fails as usual, and uses up no scripted
+/// rule.
 ///
-/// - A call with a failing answer only fails, and sets the last error if its failures do that (rule
-///   E2). An operation lasts as long as any other and fails at its end; the session stays open, and
-///   can be closed (rule P5).
+/// - A call with a failing answer does nothing but fail. The code becomes the thread's last error,
+///   unless the function never sets it (rule E2). An operation lasts as long as any other and fails
+///   at its end; the session stays open, and can be closed (rule P5).
 /// - A call with any other answer does what it always does and returns that number instead of its
 ///   own, whatever number it is (rule P4): `S_FALSE` from an initialize, 3010 from a close. If an
 ///   operation returns 3010, so does the last close (rule C6).
@@ -88,13 +89,14 @@ impl Rule {
         Self::new(None)
     }
 
-    /// Creates a rule under which the servicing host of the session's image is dead (rule P5).
+    /// Creates a rule under which the servicing host is dead: the process that services the
+    /// session's image, `DismHost.exe` (rule P5).
     ///
     /// Every operation on the session that no earlier rule answers fails: the first with
     /// [`Hresult::RPC_E_DISCONNECTED`], all others with [`Hresult::WIN32_RPC_S_CALL_FAILED`], as
     /// recorded. The session can be closed as usual. Operations that arrived before the rule was in
     /// force end as they would without it. The rule only knows the session's number, which another
-    /// session may have after a last shutdown (rule I4).
+    /// session may have after the final shutdown (rule I4).
     ///
     /// ```
     /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Rule};
@@ -135,7 +137,7 @@ impl Rule {
     }
 
     /// Matches only calls that pass this session. An open passes none. Only the number counts:
-    /// after a last shutdown it may belong to another session (rule I4).
+    /// after the final shutdown it may belong to another session (rule I4).
     pub fn session(mut self, session: Session) -> Self {
         self.session = Some(session);
         self
@@ -189,8 +191,8 @@ impl Rule {
     ///
     /// # Panics
     ///
-    /// If the code is a success. A Win32 error such as 5 is one, until [`Hresult::from_win32`]
-    /// makes it an HRESULT.
+    /// If the code is a success. A plain Win32 error such as 5 counts as one: convert it with
+    /// [`Hresult::from_win32`] first.
     ///
     /// ```should_panic
     /// use dism_emu::{Function, Rule};
@@ -250,9 +252,10 @@ impl Rule {
         self
     }
 
-    /// Expects the rule to fire `n` times. [`Emulator::verify`](crate::Emulator::verify) reports
-    /// any other number. This limits nothing: [`times`](Self::times) does. Of this and
-    /// [`optional`](Self::optional), the later call applies.
+    /// Expects the rule to fire exactly `n` times. [`Emulator::verify`](crate::Emulator::verify)
+    /// reports any other number. How often the rule can fire is not limited: that is what
+    /// [`times`](Self::times) does. If both this and [`optional`](Self::optional) are called, the
+    /// later call applies.
     ///
     /// ```
     /// use dism_emu::{Emulator, Function, Rule};

@@ -1,6 +1,6 @@
 //! The pages show real code and reports, even where no doctest can check them.
 
-use dism_emu::ThreadNumber;
+use dism_emu::{Mistake, ThreadNumber};
 
 #[allow(dead_code, reason = "an example has a main function")]
 #[path = "../../examples/report.rs"]
@@ -82,6 +82,37 @@ fn the_page_of_recipes_shows_code_that_is_run() {
         let file = text(file);
         let (_, code) = file.split_once("\n\n").unwrap();
         assert_eq!(shown(block), code);
+    }
+}
+
+/// `tests/c/run` and `tests/downstream/run` compile, run or test these files.
+#[test]
+fn the_page_on_the_c_functions_shows_code_that_is_run() {
+    let page = text(include_str!("../../src/docs/capi.md"));
+    let header = text(include_str!("../c/windows.h"));
+    let begin = header.find("#ifndef").unwrap();
+    assert_eq!(blocks(&page, "```c\n"), [&header[begin..]]);
+
+    let python = text(include_str!("../downstream/python/dism.py"));
+    let shown = blocks(&page, "```python\n");
+    assert_eq!(shown.len(), 2);
+    assert!(shown.iter().all(|block| python.contains(block)), "{shown:#?}");
+
+    let csharp = text(include_str!("../downstream/csharp/Dism.cs"));
+    let [shown] = blocks(&page, "```csharp\n")[..] else { panic!("not one block") };
+    let shown = shown.strip_suffix("    // …\n}\n").unwrap();
+    assert!(csharp.contains(shown), "{shown}");
+}
+
+/// The advice is that of the reports, except where the lines are broken.
+#[test]
+fn the_page_of_mistakes_has_the_advice_on_each() {
+    let page = include_str!("../../src/docs/mistakes.md");
+    let page: Vec<_> = page.split_whitespace().collect();
+    let page = page.join(" ");
+    for mistake in Mistake::ALL {
+        let advice = format!("*Instead*: {}", mistake.advice());
+        assert!(page.contains(&advice), "{mistake}: {advice}");
     }
 }
 

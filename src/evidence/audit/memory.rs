@@ -28,7 +28,7 @@ pub(super) struct Allocations {
 /// unknown                  Deleted          unknown    ! Reported        ! unknown
 /// ```
 ///
-/// The clients below, in order: memory is deleted twice; is deleted after the last shutdown; the
+/// The clients below, in order: memory is deleted twice; is deleted after the final shutdown; the
 /// same, but excused, since the test scripted an earlier delete to fail; is kept across a shutdown
 /// and deleted after another initialize; is never deleted.
 ///

@@ -57,15 +57,15 @@ use crate::machine::Step;
 pub struct Finding {
     /// The mistake.
     pub mistake: Mistake,
-    /// The call that is the mistake, by its number in reports and timelines. They count calls from
-    /// 1, and some calls are two steps.
+    /// The number of the call that is marked as the mistake, as in reports and timelines. Calls are
+    /// counted from 1. Since some calls are two steps, this is not an index of steps.
     pub call: usize,
-    /// The same call, by the index in [`Journal::steps`] of its first step.
+    /// The index of that call's first step in [`Journal::steps`].
     pub at: usize,
-    /// What it collides with, as indices of the first steps of calls, in the journal's order: the
-    /// opens that were never closed, the first of two closes, the initialize that was left behind.
-    /// At most eight are listed. Empty if there is nothing to collide with, or if the journal's
-    /// beginning is missing.
+    /// The calls with which the mistake collides: those that explain it, such as the opens that
+    /// were never closed, or the first of two closes. They are the indices of the calls' first
+    /// steps, in ascending order, eight at most. Empty if no call explains the mistake, or if the
+    /// journal lost the calls that do.
     pub collides_with: Vec<usize>,
     /// How many more it collides with.
     pub more: usize,

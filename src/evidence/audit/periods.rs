@@ -9,7 +9,7 @@ use super::{Found, Moment};
 use crate::call::ThreadNumber;
 use crate::evidence::Mistake;
 
-/// The periods between a first initialize and a last shutdown, for mistakes 1, 2, 4 and 7. If a
+/// The periods between a first initialize and a final shutdown, for mistakes 1, 2, 4 and 7. If a
 /// thread left an initialization behind, its last call may make that mistake 5, 6 or 8.
 #[derive(Debug, Default)]
 pub(super) struct Periods {
@@ -99,7 +99,7 @@ impl Periods {
     }
 
     /// Records a shutdown that the contract allowed and the test scripted to fail. If it would have
-    /// been the last one, no session was open any more, so an earlier refusal is no mistake:
+    /// been the final one, no session was open any more, so an earlier refusal is no mistake:
     ///
     /// ```text
     /// t1  initialize   open     shutdown: open session handles   close   shutdown: busy

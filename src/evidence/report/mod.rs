@@ -13,10 +13,10 @@ use super::{Finding, Journal, Mistake, Remark, Timeline};
 /// The report of what is wrong after a test: the client's mistakes, remarks about the test itself,
 /// and the journal that shows both.
 ///
-/// [`Display`](fmt::Display) writes all of it for people, with a [`Timeline`] at the end.
-/// [`Debug`](fmt::Debug) writes the same, since an `unwrap` prints it. With the feature `serde` it
-/// is [`Serialize`](https://docs.rs/serde/1/serde/trait.Serialize.html) for machines: flat, with
-/// calls numbered as in the text.
+/// [`Display`](fmt::Display) writes all of it in human-readable form, with a [`Timeline`] at the
+/// end. [`Debug`](fmt::Debug) writes the same, since an `unwrap` prints it. With the feature
+/// `serde` it is [`Serialize`](https://docs.rs/serde/1/serde/trait.Serialize.html), which is the
+/// machine-readable form: flat, with calls numbered as in the text.
 #[derive(Clone)]
 pub struct Report {
     journal: Journal,
@@ -65,7 +65,7 @@ impl Report {
         &self.journal
     }
 
-    /// Returns the journal for people, with the mistakes marked.
+    /// Returns the journal in human-readable form, with the mistakes marked.
     pub fn timeline(&self) -> Timeline<'_> {
         Timeline::new(&self.journal, &self.mistakes)
     }

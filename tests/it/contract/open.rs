@@ -50,9 +50,9 @@ fn o4_the_online_image_takes_no_windows_directory_and_no_system_drive() {
         assert_eq!(dism.open_session_with(online().windows_directory("Windows")), refused);
         assert_eq!(dism.open_session_with(online().system_drive("S:")), refused);
         // In any spelling (O6), and even if the image is already open.
-        let spelt = OpenSession::new(DISM_ONLINE_IMAGE.to_lowercase() + "/").system_drive("S:");
+        let spelled = OpenSession::new(DISM_ONLINE_IMAGE.to_lowercase() + "/").system_drive("S:");
         dism.open_session(DISM_ONLINE_IMAGE).unwrap();
-        assert_eq!(dism.open_session_with(spelt), refused);
+        assert_eq!(dism.open_session_with(spelled), refused);
 
         let offline = OpenSession::new(IMAGE).windows_directory("Windows").system_drive("S:");
         assert!(dism.open_session_with(offline).is_ok());

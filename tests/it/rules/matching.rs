@@ -154,23 +154,23 @@ fn a_rule_with_a_session_does_not_match_an_open() {
 
 #[test]
 fn o6_an_image_narrows_a_rule_to_its_opens_operations_and_closes_in_any_spelling() {
-    for spelt in [IMAGE, "c:/MOUNT", r"C:\Mount\", "C:/mount//"] {
+    for spelled in [IMAGE, "c:/MOUNT", r"C:\Mount\", "C:/mount//"] {
         let emulator = up(Contract::Documented);
         let dism = emulator.dism();
-        let rule = |function| Rule::on(function).image(spelt).nth(1).answer(BUSY);
+        let rule = |function| Rule::on(function).image(spelled).nth(1).answer(BUSY);
         let functions = [Function::OpenSession, Function::AddPackage, Function::CloseSession];
         let rules = functions.map(|function| emulator.script(rule(function)));
 
         let other = dism.open_session(OTHER).unwrap();
         assert!(dism.perform(other, Function::AddPackage).is_ok());
         assert!(dism.close_session(other).is_ok());
-        assert!(rules.iter().all(|rule| rule.fired() == 0), "{spelt}");
+        assert!(rules.iter().all(|rule| rule.fired() == 0), "{spelled}");
 
-        assert!(dism.open_session(r"C:\mount\").is_err(), "{spelt}");
+        assert!(dism.open_session(r"C:\mount\").is_err(), "{spelled}");
         let session = dism.open_session(r"C:\mount\").unwrap();
-        assert!(dism.perform(session, Function::AddPackage).is_err(), "{spelt}");
-        assert!(dism.close_session(session).is_err(), "{spelt}");
-        assert!(rules.iter().all(|rule| rule.fired() == 1), "{spelt}");
+        assert!(dism.perform(session, Function::AddPackage).is_err(), "{spelled}");
+        assert!(dism.close_session(session).is_err(), "{spelled}");
+        assert!(rules.iter().all(|rule| rule.fired() == 1), "{spelled}");
     }
 }
 
