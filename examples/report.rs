@@ -1,17 +1,18 @@
-//! The program and the test of the README, with a mistake in the program: prints the report that
-//! names it.
+//! The program and the test of the README, with a mistake in one line of the program: prints the
+//! report on it.
 //!
 //!     cargo run --example report
 
 use dism_emu::{Dism, Emulator, Function, Hresult, Rule, Session};
 
-/// The code under test.
+/// The code under test. The mistake is in the line with `and_then`: if the package fails, the
+/// session stays open.
 fn install(dism: &impl Servicing, package: &str) -> Result<(), i32> {
     dism.initialize()?;
     let installed = dism.open(r"C:\mount").and_then(|session| {
-        // The mistake: if this fails, it returns early and leaves the session open.
-        dism.add_package(session, package)?;
-        dism.close(session)
+        let added = dism.add_package(session, package);
+        let closed = added.and_then(|_| dism.close(session));
+        added.and(closed)
     });
     let shut_down = dism.shutdown();
     installed.and(shut_down).map(drop)

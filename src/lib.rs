@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+// `tests/it/pages.rs` checks its code, which is one file in two parts: neither compiles alone.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 #![expect(clippy::test_attr_in_doctest, reason = "it shows a test that runs elsewhere")]
 #![cfg_attr(not(feature = "capi"), forbid(unsafe_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]

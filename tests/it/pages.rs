@@ -43,12 +43,33 @@ fn shown(block: &str) -> String {
     block.split_inclusive('\n').filter(|line| !line.starts_with("# ")).collect()
 }
 
-/// As the README says, it is a whole test: here it runs.
+/// The README has one file, in two parts: here it runs.
 #[test]
 fn the_readme_shows_a_test_that_is_run() {
     let readme = text(include_str!("../../README.md"));
     let test = text(include_str!("readme.rs"));
-    assert_eq!(blocks(&readme, "```rust\n"), [test.as_str()]);
+    let blocks = blocks(&readme, "```rust\n");
+    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.join("\n"), test);
+}
+
+/// Returns the lines of the function `install`.
+fn install(file: &str) -> Vec<&str> {
+    let lines = file.lines().skip_while(|line| !line.starts_with("fn install"));
+    lines.take_while(|line| *line != "}").collect()
+}
+
+#[test]
+fn the_readme_shows_the_only_line_of_the_program_that_the_example_changes() {
+    let readme = text(include_str!("../../README.md"));
+    let test = text(include_str!("readme.rs"));
+    let example = text(include_str!("../../examples/report.rs"));
+    let (right, wrong) = (install(&test), install(&example));
+    assert!(!right.is_empty());
+    assert_eq!(right.len(), wrong.len());
+    let changed: Vec<_> = right.iter().zip(&wrong).filter(|(one, other)| one != other).collect();
+    let [(_, changed)] = changed[..] else { panic!("{changed:#?}") };
+    assert!(readme.contains(&format!("`{}`", changed.trim())), "not in the README: {changed}");
 }
 
 /// That code is run under loom.
