@@ -16,7 +16,9 @@ use super::{Finding, Journal, Mistake, Remark, Timeline};
 /// [`Display`](fmt::Display) writes all of it in human-readable form, with a [`Timeline`] at the
 /// end. [`Debug`](fmt::Debug) writes the same, since an `unwrap` prints it. With the feature
 /// `serde` it is [`Serialize`](https://docs.rs/serde/1/serde/trait.Serialize.html), which is the
-/// machine-readable form: flat, with calls numbered as in the text.
+/// machine-readable form: without nested objects, and with calls numbered as in the text. Equal
+/// mistakes are one entry: `call` is the first of them, `also` has some of the others, and
+/// `also_more` counts the rest.
 #[derive(Clone)]
 pub struct Report {
     journal: Journal,
