@@ -163,7 +163,11 @@ impl Sessions {
     /// Returns the open session of an image.
     #[inline]
     pub(super) fn find_image(&self, image: ImageKey<'_>) -> Option<Slot> {
-        let is_same = |slot: &Slot| image.matches(self.entry(*slot).image());
+        // The index compares only a few bits of a hash, and folding a path takes longer than a call.
+        let is_same = |slot: &Slot| {
+            let entry = self.entry(*slot);
+            entry.image_hash == image.hash() && image.matches(entry.image())
+        };
         self.by_image.find(spread(image.hash()), is_same).copied()
     }
 
