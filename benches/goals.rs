@@ -1,62 +1,72 @@
-//! Measures every figure that has a goal beside what it is compared with, and prints a table.
+//! Measures each figure beside what it is compared with, and prints a table with their goals.
 //!
 //!     cargo bench --bench goals                   # optimized
 //!     cargo bench --bench goals --profile dev     # as tests are usually built
+//!     cargo bench --bench goals -- --svg src/docs/speed.svg # draws the picture of `docs::speed`
 //!
 //! Absolute times say little on a shared machine. Both sides of a comparison take turns, round by
 //! round. The figure is the median of the rounds' ratios, or of their differences if the goal is a
-//! difference.
+//! difference. The goals are for optimized code.
+//!
+//! Threads that contend all wait before the time starts. Otherwise the scheduler is measured: on a
+//! few cores, a thread is often done before the next one starts.
 //!
 //! With `--features capi` the table also has what the C functions cost beyond the Rust calls.
 
+mod picture;
 mod subjects;
 
+use std::cell::Cell;
 use std::fs;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
-use dism_emu::machine::Call;
-use dism_emu::{Function, Session};
+#[cfg(feature = "capi")]
+use dism_emu::Function;
 use subjects::*;
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--svg") {
+        let file = arguments.get(at + 1).expect("--svg and a file");
+        return fs::write(file, picture::draw()).expect("the file can be written");
+    }
     // Without `--bench`, as in `cargo test`, it only has to run.
-    let full = std::env::args().any(|argument| argument == "--bench");
+    let full = arguments.iter().any(|argument| argument == "--bench");
     let table = Table { rounds: if full { 25 } else { 1 }, scale: if full { 1 } else { 1000 } };
     let profile = if cfg!(debug_assertions) { "without optimization" } else { "optimized" };
     println!("{profile}, {} cores", available_parallelism().map_or(0, usize::from));
     table.head();
-    against_two_units(&table);
+    against_bare_locks(&table);
     against_the_core(&table);
     against_fakes(&table);
-    journal_on(&table);
-    beside_waiters(&table);
     many_open(&table);
-    contended(&table);
+    on_one_session(&table);
+    beside_waiters(&table);
+    journal_on(&table);
     races_of_shutdowns(&table);
     #[cfg(feature = "capi")]
     exported(&table);
 }
 
-fn against_two_units(table: &Table) {
+fn against_bare_locks(table: &Table) {
     let mutex = Unit::new(0);
-    let two_units = || {
+    let two_locks = || {
         unit(black_box(&mutex));
         unit(black_box(&mutex));
     };
-    // These goals are for optimized code.
-    let goal = |most| if cfg!(debug_assertions) { Goal::None } else { Goal::AtMost(most) };
     let (down, up) = (initialized(false), initialized(false));
     down.shutdown().expect("nothing is open");
     let session = open(&up, r"D:\other");
-    table.row("initialize+shutdown : two units", goal(1.3), 100_000, two_units, || {
+    table.row("initialize+shutdown : two bare locks", optimized(1.5), 100_000, two_locks, || {
         initialize_and_shutdown(black_box(&down));
     });
-    table.row("begin+end of an operation : two units", goal(1.3), 100_000, two_units, || {
+    table.row("begin+end : two bare locks", optimized(1.6), 100_000, two_locks, || {
         operation(black_box(&up), session);
     });
-    table.row("open+close of one image : two units", goal(4.0), 100_000, two_units, || {
+    table.row("open+close : two bare locks", optimized(2.4), 100_000, two_locks, || {
         open_and_close(black_box(&up), IMAGE);
     });
 }
@@ -79,18 +89,76 @@ fn against_the_core(table: &Table) {
 }
 
 fn against_fakes(table: &Table) {
-    let (up, quick, mock) = (initialized(false), fake(), mock_over_fake());
+    let up = initialized(false);
+    let (images, quick, mock) = (fake_with_images(), fake(), mock_over_fake());
     assert_eq!(mock.initialize(), 0);
-    for (name, path) in [("one image", IMAGE), ("a long path", LONG_IMAGE)] {
-        let row = |rival: &str, dism: &dyn Fn()| {
-            let name = format!("open+close of {name} : {rival}");
-            table.row(&name, Goal::AtMost(1.0), 100_000, dism, || {
+    // The goals are for a path that fits into an entry of the emulator.
+    for (name, path) in [("open+close", IMAGE), ("open+close of a long path", LONG_IMAGE)] {
+        let goal = |most| if path == IMAGE { optimized(most) } else { Goal::None };
+        let row = |rival: &str, most, dism: &dyn Fn()| {
+            table.row(&format!("{name} : {rival}"), goal(most), 100_000, dism, || {
                 open_and_close(black_box(&up), path);
             });
         };
-        row("quick fake", &|| open_and_close_fake(black_box(&quick), path));
-        row("mockall over it", &|| open_and_close_fake(black_box(&mock), path));
+        row("fake with images", 1.0, &|| open_and_close_fake(black_box(&images), path));
+        row("quick fake", 1.3, &|| open_and_close_fake(black_box(&quick), path));
+        row("mockall over it", 1.0, &|| open_and_close_fake(black_box(&mock), path));
     }
+}
+
+fn many_open(table: &Table) {
+    let many = table.scaled(MANY.into()) as u32;
+    let mut ours = Crowd::new(initialized(false), many, open);
+    let mut theirs = Crowd::new(fake(), many, open_fake);
+    let name = "open+close, 1,000,000 open : quick fake";
+    let fake = || open_and_close_fake(&theirs.dism, IMAGE);
+    table.row(name, optimized(0.25), 20_000, fake, || open_and_close(&ours.dism, IMAGE));
+    let name = "close an old one, open another : quick fake";
+    let fake = || theirs.replace_one(open_fake, close_fake);
+    table.row(name, optimized(1.4), 20_000, fake, || ours.replace_one(open, close));
+}
+
+/// P1: operations on a session take turns, in the order in which they arrive.
+fn on_one_session(table: &Table) {
+    let (dism, fair) = (initialized(false), Fair::new(0));
+    let session = open(&dism, IMAGE);
+    for threads in [4, 8, 64] {
+        let rounds = if table.scale > 1 { 1 } else { 10 };
+        table.contended_row(
+            &format!("{threads} threads on one session : FairMutex"),
+            optimized(1.3),
+            (rounds * threads) as u64,
+            || queued(threads, rounds, || fair.lock(), || fair_unit(&fair)),
+            || queued(threads, rounds, || begin(&dism, session), || operation(&dism, session)),
+        );
+    }
+}
+
+/// P2: threads that wait on one session do not slow down another.
+fn beside_waiters(table: &Table) {
+    let (busy, idle) = (initialized(false), initialized(false));
+    let (crowded, used) = (open(&busy, IMAGE), open(&busy, r"D:\other"));
+    let alone = open(&idle, r"D:\other");
+    let arrived = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let first = begin(&busy, crowded);
+        for _ in 0..64 {
+            scope.spawn(|| {
+                arrived.fetch_add(1, Ordering::Relaxed);
+                operation(&busy, crowded);
+            });
+        }
+        wait_for(64, &arrived);
+        let rounds = if table.scale > 1 { 1 } else { 10 };
+        table.contended_row(
+            "3 on one session, 64 wait on another : none",
+            optimized(1.2),
+            (rounds * 3) as u64,
+            || queued(3, rounds, || begin(&idle, alone), || operation(&idle, alone)),
+            || queued(3, rounds, || begin(&busy, used), || operation(&busy, used)),
+        );
+        drop(first);
+    });
 }
 
 fn journal_on(table: &Table) {
@@ -114,69 +182,6 @@ fn journal_on(table: &Table) {
     let name = "initialize+shutdown, journal on : off";
     let without = || initialize_and_shutdown(&off);
     table.row(name, Goal::AtMost(2.0), 100_000, without, || initialize_and_shutdown(&on));
-}
-
-/// P2: threads that wait on one session do not slow down another.
-fn beside_waiters(table: &Table) {
-    let (emulator, idle) = (emulator(true), initialized(true));
-    let busy = emulator.dism();
-    let (used, other) = (open(&busy, IMAGE), open(&busy, r"D:\other"));
-    let alone = open(&idle, r"D:\other");
-    thread::scope(|scope| {
-        let first = busy.operation(used, Function::AddPackage).expect("it is open");
-        for _ in 0..64 {
-            scope.spawn(|| operation(&busy, used));
-        }
-        let begins = |call: &Call| matches!(call, Call::BeginOperation { .. });
-        while emulator.journal().steps().iter().filter(|step| begins(&step.call)).count() < 65 {
-            thread::yield_now();
-        }
-        let name = "begin+end, 64 wait on another session : none";
-        table.row(
-            name,
-            Goal::AtMost(2.0),
-            20_000,
-            || operation(&idle, alone),
-            || {
-                operation(&busy, other);
-            },
-        );
-        first.end().expect("S_OK");
-    });
-}
-
-fn many_open(table: &Table) {
-    let most = if cfg!(debug_assertions) { 1.0 } else { 1.0 / 3.0 };
-    let mut ours = Crowd::new(initialized(false), open);
-    let mut theirs = Crowd::new(fake(), open_fake);
-    let name = "open+close, 1,000,000 open : quick fake";
-    let fake = || open_and_close_fake(&theirs.dism, IMAGE);
-    table.row(name, Goal::AtMost(most), 20_000, fake, || open_and_close(&ours.dism, IMAGE));
-    let name = "close an old one, open another : quick fake";
-    let fake = || theirs.replace_one(open_fake, close_fake);
-    table.row(name, Goal::AtMost(most), 20_000, fake, || ours.replace_one(open, close));
-}
-
-fn contended(table: &Table) {
-    for threads in [2, 4, 8] {
-        let dism = initialized(false);
-        let sessions: Vec<Session> =
-            (0..threads).map(|thread| open(&dism, &path(thread as u32))).collect();
-        let mutex = Unit::new(0);
-        let rounds = table.scaled(400_000) / threads as u64;
-        table.contended_row(
-            &format!("begin+end, {threads} threads : bare mutex"),
-            if cfg!(debug_assertions) { Goal::None } else { Goal::AtMost(1.0) },
-            rounds * threads as u64,
-            || {
-                together(threads, rounds, |_| {
-                    unit(&mutex);
-                    unit(&mutex);
-                })
-            },
-            || together(threads, rounds, |thread| operation(&dism, sessions[thread])),
-        );
-    }
 }
 
 fn races_of_shutdowns(table: &Table) {
@@ -280,6 +285,11 @@ enum Goal {
     None,
 }
 
+/// A goal for optimized code.
+fn optimized(most: f64) -> Goal {
+    if cfg!(debug_assertions) { Goal::None } else { Goal::AtMost(most) }
+}
+
 struct Table {
     rounds: usize,
     scale: u64,
@@ -312,28 +322,25 @@ impl Table {
         self.print(name, goal, iterations, rounds, "");
     }
 
-    /// Does the same for several threads. The goal counts only if they ran on more than one core.
+    /// Does the same for several threads, and prints on how many cores they ran.
     fn contended_row(
         &self,
         name: &str,
         goal: Goal,
         iterations: u64,
-        rival: impl FnMut() -> Duration,
-        ours: impl FnMut() -> Duration,
+        mut rival: impl FnMut() -> Run,
+        mut ours: impl FnMut() -> Run,
     ) {
-        let (start, cpu) = (Instant::now(), cpu_time());
-        let rounds = self.take_turns(rival, ours);
-        let cores = match (cpu, cpu_time()) {
-            (Some(before), Some(after)) => {
-                (after - before).as_secs_f64() / start.elapsed().as_secs_f64()
-            }
-            _ => f64::NAN,
+        let total = Cell::new(Run::default());
+        let add = |run: Run| {
+            let mut sum = total.get();
+            sum += run;
+            total.set(sum);
+            run.time
         };
-        let (goal, note) = match cores {
-            1.8.. => (goal, format!(", {cores:.1} cores busy")),
-            _ => (Goal::None, format!("not counted: {cores:.1} cores busy")),
-        };
-        self.print(name, goal, iterations, rounds, &note);
+        let rounds = self.take_turns(|| add(rival()), || add(ours()));
+        let cores = total.get().cpu.as_secs_f64() / total.get().time.as_secs_f64();
+        self.print(name, goal, iterations, rounds, &format!(", {cores:.1} cores busy"));
     }
 
     fn take_turns(
@@ -384,14 +391,4 @@ fn time(iterations: u64, work: &mut impl FnMut()) -> Duration {
         work();
     }
     start.elapsed()
-}
-
-/// Returns the time of all cores that the process has used so far, if the system has it.
-fn cpu_time() -> Option<Duration> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The fields after the name, which is in brackets and may have any characters. Times are in
-    // ticks of 10 ms.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
-    Some(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
 }

@@ -48,6 +48,8 @@ pub mod docs {
     pub mod recipes {}
 
     #[doc = include_str!("docs/speed.md")]
+    #[doc = ""]
+    #[doc = include_str!("docs/speed.svg")]
     pub mod speed {}
 }
 

@@ -8,8 +8,9 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 use std::{hint, thread};
 
+use cpu_time::ProcessTime;
 use dism_emu::machine::{Call, Config, Effect, Machine};
-use dism_emu::{Dism, Emulator, Function, Hresult, OpenSession, Session, ThreadNumber};
+use dism_emu::{Dism, Emulator, Function, Hresult, OpenSession, Operation, Session, ThreadNumber};
 use mockall::automock;
 
 /// How many sessions are open beside the one that is measured.
@@ -52,6 +53,13 @@ pub fn core_operation(core: &Core, session: Session) {
     }
 }
 
+/// A lock that threads get in the order in which they arrive, as they do a session.
+pub type Fair = parking_lot::FairMutex<u64>;
+
+pub fn fair_unit(mutex: &Fair) {
+    *mutex.lock() += 1;
+}
+
 /// A fake that can be written in ten minutes.
 #[derive(Default)]
 pub struct QuickFake {
@@ -63,6 +71,9 @@ struct QuickState {
     initialized: bool,
     next: u32,
     sessions: HashMap<u32, String>,
+    /// How many sessions each image has, under its folded path, if the fake knows that paths which
+    /// differ in case are the same.
+    images: Option<HashMap<String, u32>>,
 }
 
 /// The trait behind which a program under test would put DISM.
@@ -94,13 +105,29 @@ impl Api for QuickFake {
         }
         state.next += 1;
         let session = state.next;
-        state.sessions.insert(session, path.to_owned());
+        let path = match &mut state.images {
+            Some(images) => {
+                let folded = path.to_lowercase();
+                *images.entry(folded.clone()).or_default() += 1;
+                folded
+            }
+            None => path.to_owned(),
+        };
+        state.sessions.insert(session, path);
         Ok(session)
     }
 
     fn close(&self, session: u32) -> i32 {
         let mut state = self.state.lock().unwrap();
-        if state.sessions.remove(&session).is_some() { 0 } else { FAILED }
+        let Some(path) = state.sessions.remove(&session) else { return FAILED };
+        if let Some(images) = &mut state.images {
+            let references = images.get_mut(&path).expect("it has a session");
+            *references -= 1;
+            if *references == 0 {
+                images.remove(&path);
+            }
+        }
+        0
     }
 
     fn shutdown(&self) -> i32 {
@@ -146,7 +173,12 @@ pub fn initialize_and_shutdown(dism: &Dism) {
 }
 
 pub fn operation(dism: &Dism, session: Session) {
-    dism.operation(session, Function::GetFeatures).expect("it is open").end().expect("S_OK");
+    begin(dism, session).end().expect("S_OK");
+}
+
+/// Begins an operation, which ends when it is dropped.
+pub fn begin(dism: &Dism, session: Session) -> Operation<'_> {
+    dism.operation(session, Function::GetFeatures).expect("it is open")
 }
 
 pub fn open_and_close(dism: &Dism, path: &str) {
@@ -159,18 +191,21 @@ pub fn open_and_close_fake(dism: &impl Api, path: &str) {
     assert_eq!(dism.close(session), 0);
 }
 
-/// Indexes below `MANY` in a scattered order. Each occurs once before any occurs again.
-pub struct Scattered(u32);
+/// Indexes below a power of ten in a scattered order. Each occurs once before any occurs again.
+pub struct Scattered {
+    many: u32,
+    last: u32,
+}
 
 impl Scattered {
-    pub fn new() -> Self {
-        Self(0)
+    pub fn new(many: u32) -> Self {
+        Self { many, last: 0 }
     }
 
     pub fn next(&mut self) -> usize {
-        // A step that has no factor in common with `MANY` visits all of them.
-        self.0 = (self.0 + 618_033) % MANY;
-        self.0 as usize
+        // A step that has no factor in common with it visits all of them.
+        self.last = (self.last + 618_033) % self.many;
+        self.last as usize
     }
 }
 
@@ -178,7 +213,7 @@ pub fn path(number: u32) -> String {
     format!(r"C:\mount\image-{number:08}")
 }
 
-/// An emulator, or a fake, with `MANY` sessions open.
+/// An emulator, or a fake, with many sessions open.
 pub struct Crowd<D, S> {
     pub dism: D,
     sessions: Vec<S>,
@@ -188,12 +223,12 @@ pub struct Crowd<D, S> {
 }
 
 impl<D, S: Copy> Crowd<D, S> {
-    pub fn new(dism: D, open: impl Fn(&D, &str) -> S) -> Self {
-        let paths: Vec<_> = (0..MANY).map(path).collect();
+    pub fn new(dism: D, many: u32, open: impl Fn(&D, &str) -> S) -> Self {
+        let paths: Vec<_> = (0..many).map(path).collect();
         let sessions = paths.iter().map(|path| open(&dism, path)).collect();
         // Twice as many paths to open later, so that no path is open when its turn comes.
-        let paths = (MANY..3 * MANY).map(path).collect();
-        Self { dism, sessions, paths, opened: 0, scattered: Scattered::new() }
+        let paths = (many..3 * many).map(path).collect();
+        Self { dism, sessions, paths, opened: 0, scattered: Scattered::new(many) }
     }
 
     /// Closes a session that has been open for long, and opens another image.
@@ -226,6 +261,81 @@ pub fn fake() -> QuickFake {
     let fake = QuickFake::default();
     assert_eq!(fake.initialize(), 0);
     fake
+}
+
+/// Makes a fake that also knows which paths are the same, and how many sessions each image has.
+pub fn fake_with_images() -> QuickFake {
+    let fake = fake();
+    fake.state.lock().unwrap().images = Some(HashMap::new());
+    fake
+}
+
+/// How long something took, and the time of all cores that the program used meanwhile.
+#[derive(Clone, Copy, Default)]
+pub struct Run {
+    pub time: Duration,
+    pub cpu: Duration,
+}
+
+impl std::ops::AddAssign for Run {
+    fn add_assign(&mut self, other: Self) {
+        self.time += other.time;
+        self.cpu += other.cpu;
+    }
+}
+
+/// Lets `threads` threads wait for what `hold` returns, and run `work` once each when that is
+/// dropped, `rounds` times. Measures from each drop to the end of the last thread's work.
+///
+/// No thread comes back before all are done: whether it would wait again or find nobody there
+/// depends on the scheduler.
+pub fn queued<G>(
+    threads: usize,
+    rounds: usize,
+    hold: impl Fn() -> G,
+    work: impl Fn() + Sync,
+) -> Run {
+    let (barrier, arrived) = (Barrier::new(threads + 1), AtomicUsize::new(0));
+    let last = Mutex::new(None);
+    let mut total = Run::default();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                for _ in 0..rounds {
+                    barrier.wait();
+                    arrived.fetch_add(1, Ordering::Relaxed);
+                    work();
+                    let end = (Instant::now(), ProcessTime::now());
+                    let mut last = last.lock().unwrap();
+                    if last.is_none_or(|(at, _)| at < end.0) {
+                        *last = Some(end);
+                    }
+                    drop(last);
+                    barrier.wait();
+                }
+            });
+        }
+        for round in 1..=rounds {
+            let first = hold();
+            barrier.wait();
+            wait_for(round * threads, &arrived);
+            let (start, cpu) = (Instant::now(), ProcessTime::now());
+            drop(first);
+            barrier.wait();
+            let (end, cpu_end) = last.lock().unwrap().take().expect("a thread has ended");
+            total += Run { time: end - start, cpu: cpu_end.duration_since(cpu) };
+        }
+    });
+    total
+}
+
+/// Waits until so many threads have arrived at a lock, and sleep.
+pub fn wait_for(threads: usize, arrived: &AtomicUsize) {
+    while arrived.load(Ordering::Relaxed) < threads {
+        thread::yield_now();
+    }
+    // From its arrival to its sleep a thread needs microseconds, once it has a core.
+    thread::sleep(Duration::from_millis(3));
 }
 
 /// Runs `work(thread)` `rounds` times on each of `threads` threads. Returns the time from their
@@ -272,17 +382,17 @@ impl Line {
     }
 }
 
-/// Lets `threads` threads race `rounds` times, with `reset` before each race. Returns the time of
+/// Lets `threads` threads race `rounds` times, with `reset` before each race. Measures
 /// all races, including the resets and the two starting lines of each race.
 pub fn races(
     threads: usize,
     rounds: u64,
     reset: impl Fn() + Sync,
     race: impl Fn() -> bool + Sync,
-) -> Duration {
+) -> Run {
     let line = Line { threads, arrived: AtomicUsize::new(0) };
     let (line, reset, race) = (&line, &reset, &race);
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), ProcessTime::now());
     let wins: u64 = thread::scope(|scope| {
         let threads: Vec<_> = (0..threads)
             .map(|_| {
@@ -301,7 +411,7 @@ pub fn races(
             .collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
     });
-    let elapsed = start.elapsed();
+    let run = Run { time: start.elapsed(), cpu: cpu.elapsed() };
     assert_eq!(wins, rounds, "every race has one winner");
-    elapsed
+    run
 }
