@@ -547,6 +547,14 @@ impl Phase {
     }
 }
 
+/// Hashes a number. An index looks at the lowest and the highest bits of a hash, so both depend on
+/// all bits of the number.
+#[inline]
+fn spread(number: u32) -> u64 {
+    let product = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    product ^ (product >> 32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,8 @@
 //! The mounted images, found by path.
 
+use hashbrown::HashTable;
+
+use super::spread;
 use crate::call::MountImage;
 use crate::call::image::ImageKey;
 
@@ -7,34 +10,40 @@ use crate::call::image::ImageKey;
 #[derive(Clone, Debug)]
 pub(super) struct Mounts {
     images: Vec<MountImage>,
-    /// The hash of each image's path. Folding the letter case of every path would take longer than
-    /// everything else that a call does.
-    hashes: Vec<u32>,
+    /// For each image its position, found by the hash of its path.
+    by_path: HashTable<usize>,
 }
 
 impl Mounts {
     pub(super) const fn new() -> Self {
-        Self { images: Vec::new(), hashes: Vec::new() }
+        Self { images: Vec::new(), by_path: HashTable::new() }
     }
 
     pub(super) fn all(&self) -> &[MountImage] {
         &self.images
     }
 
-    /// The index of what is mounted at the path.
+    /// Returns the position of what is mounted at the path.
     pub(super) fn find(&self, path: ImageKey<'_>) -> Option<usize> {
-        let mut hashes = self.hashes.iter().zip(&self.images);
-        hashes
-            .position(|(hash, mount)| *hash == path.hash() && path.matches(mount.path.key().path()))
+        let is_same = |at: &usize| path.matches(self.images[*at].path.key().path());
+        self.by_path.find(spread(path.hash()), is_same).copied()
     }
 
     pub(super) fn add(&mut self, mount: MountImage) {
-        self.hashes.push(mount.path.key().hash());
+        let hash = |mount: &MountImage| spread(mount.path.key().hash());
+        let at = self.images.len();
+        self.by_path.insert_unique(hash(&mount), at, |at| hash(&self.images[*at]));
         self.images.push(mount);
     }
 
     pub(super) fn remove(&mut self, at: usize) {
-        self.hashes.remove(at);
-        self.images.remove(at);
+        let removed = self.images.remove(at);
+        let hash = spread(removed.path.key().hash());
+        if let Ok(found) = self.by_path.find_entry(hash, |other| *other == at) {
+            found.remove();
+        }
+        for behind in self.by_path.iter_mut().filter(|behind| **behind > at) {
+            *behind -= 1;
+        }
     }
 }

@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 use slab::Slab;
 use smallvec::SmallVec;
 
+use super::spread;
 use crate::call::image::ImageKey;
 use crate::call::{Session, ThreadNumber};
 
@@ -273,14 +274,6 @@ fn take_out(index: &mut HashTable<Slot>, hash: u64, slot: Slot) {
     if let Ok(found) = index.find_entry(hash, |other| *other == slot) {
         found.remove();
     }
-}
-
-/// Hashes a number. An index looks at the lowest and the highest bits of a hash, so both depend on
-/// all bits of the number.
-#[inline]
-fn spread(number: u32) -> u64 {
-    let product = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    product ^ (product >> 32)
 }
 
 #[cfg(test)]
