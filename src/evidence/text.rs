@@ -48,7 +48,7 @@ impl Calls<'_> {
             | (Call::FinishClose { session }, ..) => format!("{session} is gone"),
             (asked, ..) => asked.to_string(),
         };
-        Text { call: one_line(&text), answer: Some(self.answer(call)) }
+        Text { call: text, answer: Some(self.answer(call)) }
     }
 
     /// Returns what the call answered: a code by its name, or the value that it returned.
@@ -132,19 +132,6 @@ pub(super) fn cut(text: &str, width: usize) -> String {
         cut.push('…');
     }
     cut
-}
-
-/// Escapes control characters, and other characters that end a line.
-fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\u{2028}' | '\u{2029}' => line.extend(character.escape_unicode()),
-            _ if character.is_control() => line.extend(character.escape_default()),
-            _ => line.push(character),
-        }
-    }
-    line
 }
 
 /// Returns the numbers of calls, of which there are so many more, in words: `call 2`, `calls 2, 3 and
