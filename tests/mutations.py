@@ -423,7 +423,7 @@ MUTATIONS = [Mutation(*row) for row in [
     ("drop-forgets-what-is-left", "S4, X1",
      "what is left behind is not reported if the journal lost its beginning",
      "it", "what_is_left_open_is_reported_though_the_journal_is_incomplete",
-     "Core::evidence", "journal.dropped() > 0", "false"),
+     "Core::evidence", "(1.., State::Up", "(u64::MAX.., State::Up"),
     ("report-location-in-the-emulator", "X1", "the location of an open is in the emulator",
      "it", "a_report_has_the_location_of_each_call_in_the_source_of_the_client",
      "Dism::open_session", "#[track_caller]", ""),

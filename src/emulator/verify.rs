@@ -97,11 +97,9 @@ impl Core {
     fn evidence(&self, journal: Journal) -> (Journal, Vec<Remark>) {
         let mut remarks = self.script.as_ref().map_or_else(Vec::new, |script| script.remarks());
         // Without its beginning, the journal cannot say what was left behind, but the machine can.
-        if let (Some(_), State::Up { count, open_sessions }) = (journal.gap(), self.machine.state())
+        if let (1.., State::Up { count, open_sessions }) = (journal.dropped(), self.machine.state())
         {
-            if journal.dropped() > 0 {
-                remarks.push(Remark::StillInitialized { count, open_sessions });
-            }
+            remarks.push(Remark::StillInitialized { count, open_sessions });
         }
         (journal, remarks)
     }

@@ -134,7 +134,7 @@ impl fmt::Display for Hold {
     }
 }
 
-/// The holds that are set, and the remarks on those that were removed.
+/// The holds that are set.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
     active: Vec<ActiveHold>,

@@ -380,7 +380,7 @@ pub(crate) struct Answer {
     pub(crate) progress: Option<Box<[Progress]>>,
 }
 
-/// The rules in force, and the remarks on those that were removed.
+/// The rules in force.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     active: Vec<ActiveRule>,

@@ -144,7 +144,8 @@ mod tests {
             json!({
                 "number": 3, "name": "close twice", "call": 5, "thread": 2, "location": null,
                 "function": "DismCloseSession", "session": 2, "code": "0xC0040004",
-                "collides_with": [4], "collides_with_more": 0, "also": [], "also_more": 0, "advice": Mistake::CloseTwice.advice(),
+                "collides_with": [4], "collides_with_more": 0, "also": [], "also_more": 0,
+                "advice": Mistake::CloseTwice.advice(),
             })
         );
         assert_eq!(

@@ -99,8 +99,8 @@ impl fmt::Display for Report {
             writeln!(f)?;
             write_finding(f, &calls, first)?;
             if !others.is_empty() {
-                let others: Vec<_> = others.iter().map(|finding| finding.at).collect();
-                let others = numbers(&calls.numbers(&others), 0);
+                let others: Vec<_> = others.iter().map(|finding| finding.call).collect();
+                let others = numbers(&others, 0);
                 writeln!(f, "    the same mistake at the same location: {others}")?;
             }
         }
