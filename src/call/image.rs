@@ -153,8 +153,20 @@ fn fold(character: char) -> char {
     match (upper.next(), upper.next()) {
         (Some('/'), None) => '\\',
         (Some(upper), None) => upper,
-        _ => character,
+        _ => simple_upper_case(character),
     }
+}
+
+/// Returns the simple upper-case mapping of a character whose full mapping is more than one
+/// character. Only the 27 small Greek letters with an iota below have one: the letter with an iota
+/// beside it. The standard library does not have these mappings.
+fn simple_upper_case(character: char) -> char {
+    let distance = match character {
+        '\u{1F80}'..='\u{1F87}' | '\u{1F90}'..='\u{1F97}' | '\u{1FA0}'..='\u{1FA7}' => 8,
+        '\u{1FB3}' | '\u{1FC3}' | '\u{1FF3}' => 9,
+        _ => 0,
+    };
+    char::from_u32(u32::from(character) + distance).unwrap_or(character)
 }
 
 /// Returns the hash of a path. It is the same for all spellings of an image, and in every run.

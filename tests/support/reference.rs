@@ -379,7 +379,14 @@ pub fn image(path: &str) -> String {
     }
     let upper = |c: char| {
         let upper: Vec<char> = c.to_uppercase().collect();
-        if let [upper] = upper[..] { upper } else { c }
+        match upper[..] {
+            [upper] => upper,
+            // The simple mapping, if there is one, is a few characters on and maps back.
+            _ => (1..10)
+                .filter_map(|on| char::from_u32(u32::from(c) + on))
+                .find(|capital| capital.to_lowercase().eq([c]))
+                .unwrap_or(c),
+        }
     };
     path.chars().map(upper).collect()
 }

@@ -95,6 +95,17 @@ fn o6_paths_that_differ_only_in_spelling_match_the_same_image() {
         &[r"C:\bücher\straße", r"c:\BÜCHER\STRAßE\"],
         &[r"C:\BÜCHER\STRASSE"],
         &["\u{10428}", "\u{10400}"],
+        // Letters whose full upper case is two characters, and the simple one is one.
+        &["\u{1f80}", "\u{1f88}"],
+        &["\u{1f87}", "\u{1f8f}"],
+        &["\u{1f90}", "\u{1f98}"],
+        &["\u{1f97}", "\u{1f9f}"],
+        &["\u{1fa0}", "\u{1fa8}"],
+        &["\u{1fa7}", "\u{1faf}"],
+        &["\u{1fb3}", "\u{1fbc}"],
+        &["\u{1fc3}", "\u{1fcc}"],
+        &["\u{1ff3}", "\u{1ffc}"],
+        &["\u{1fb4}"],
         // One spelling is ASCII and the other is not.
         &["ma\u{17f}ke with more behind", "MASKE WITH MORE BEHIND"],
         // Characters that folding case in eight bytes at once could get wrong.
