@@ -13,9 +13,10 @@ macro_rules! functions {
         /// A function of the DISM API, by name.
         ///
         /// There are the 36 documented functions; four with a leading underscore, which the header
-        /// declares or programs use; and three (`GetOsInfo`, `GetUsedSpace`,
-        /// `EnableDisableFeature`) that no header declares but that the genuine DLL names in its
-        /// own log.
+        /// declares or programs use; and nine that no header declares. The genuine DLL names these
+        /// in its own log, without `Dism`: three of them (`GetOsInfo`, `GetUsedSpace`,
+        /// `EnableDisableFeature`) work on any image, and Windows Setup calls the others. They are
+        /// not among the [C functions](crate::docs::capi).
         ///
         /// ```
         /// use dism_emu::Function;
@@ -35,7 +36,7 @@ macro_rules! functions {
                 $variant,
             )+
             $(
-                #[doc = concat!("`", $log_name, "`")]
+                #[doc = concat!("`", $log_name, "`, which no header declares")]
                 #[cfg_attr(feature = "serde", serde(rename = $log_name))]
                 $internal,
             )+
@@ -112,6 +113,12 @@ functions! {
     GetOsInfo "GetOsInfo"
     GetUsedSpace "GetUsedSpace"
     EnableDisableFeature "EnableDisableFeature"
+    GetEffectiveSystemUiLanguage "GetEffectiveSystemUILanguage"
+    GetInstallLanguage "GetInstallLanguage"
+    SetAllIntlSettings "SetAllIntlSettings"
+    SetFirstBootCommandLine "SetFirstBootCommandLine"
+    SetSkuIntlDefaults "SetSkuIntlDefaults"
+    Stage "Stage"
 }
 
 /// Writes the [`name`](Function::name).
