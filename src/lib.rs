@@ -54,8 +54,9 @@ pub mod docs {
 }
 
 pub use call::{
-    DISM_ONLINE_IMAGE, Error, Function, Hresult, ImageIdentifier, ImagePath, InvalidArgument,
-    Memory, MountImage, MountMode, OpenSession, Session, ThreadNumber,
+    Action, CommitFlags, DISM_ONLINE_IMAGE, Error, Function, Hresult, ImageIdentifier, ImagePath,
+    Initialize, InvalidArgument, Memory, MountFlags, MountImage, MountMode, OpenSession, Session,
+    ThreadNumber,
 };
 pub use emulator::{Builder, Dism, Emulator, HoldGuard, Operation, OwnedSession, RuleGuard};
 pub use evidence::{Finding, Journal, Mistake, Remark, Report, Timeline};

@@ -10,7 +10,9 @@ use std::{hint, thread};
 
 use cpu_time::ProcessTime;
 use dism_emu::machine::{Call, Config, Effect, Machine};
-use dism_emu::{Dism, Emulator, Function, Hresult, OpenSession, Operation, Session, ThreadNumber};
+use dism_emu::{
+    Dism, Emulator, Function, Hresult, Initialize, OpenSession, Operation, Session, ThreadNumber,
+};
 use mockall::automock;
 
 /// How many sessions are open beside the one that is measured.
@@ -37,7 +39,7 @@ pub type Core = parking_lot::Mutex<Machine>;
 pub fn core() -> (Core, Session) {
     let thread = ThreadNumber::current();
     let mut machine = Machine::new(Config::default());
-    machine.apply(thread, &Call::Initialize).expect("a new process");
+    machine.apply(thread, &Call::Initialize(Initialize::new())).expect("a new process");
     let open = Call::OpenSession(OpenSession::new(IMAGE));
     match machine.apply(thread, &open) {
         Ok(Effect::Opened { session, .. }) => (Core::new(machine), session),
@@ -46,7 +48,8 @@ pub fn core() -> (Core, Session) {
 }
 
 pub fn core_operation(core: &Core, session: Session) {
-    let begin = Call::BeginOperation { session, function: Function::GetFeatures };
+    let function = Function::GetFeatures;
+    let begin = Call::begin(session, function);
     let end = Call::EndOperation { session, result: Hresult::S_OK };
     for call in [begin, end] {
         core.lock().apply(ThreadNumber::current(), &call).expect("it is open, and no thread waits");

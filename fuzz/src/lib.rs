@@ -170,7 +170,9 @@ fn act(kind: u8, data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Result
     Ok(match kind {
         0..=46 => Act::Call(pick(kind, data, texts)?),
         47..=48 => Act::End { session: handle(data)?, ending: *data.choose(&ENDINGS)? },
-        49..=51 => Act::Perform { session: handle(data)?, function: choice(data)? },
+        49..=51 => {
+            Act::Perform { session: handle(data)?, function: choice(data)?, about: choice(data)? }
+        }
         52..=57 => Act::Script(rule(data)?),
         58 => Act::DeadHost { session: handle(data)? },
         59..=61 => Act::TakeBack { at: choice(data)? },
@@ -197,7 +199,9 @@ fn pick(kind: u8, data: &mut Unstructured<'_>, texts: &mut Vec<String>) -> Resul
             let path = respell(text, data.arbitrary()?);
             Pick::OpenText { path, placed: is_placed(data)? }
         }
-        11..=15 => Pick::Begin { session: handle(data)?, function: choice(data)? },
+        11..=15 => {
+            Pick::Begin { session: handle(data)?, function: choice(data)?, about: choice(data)? }
+        }
         16..=20 => Pick::End { session: handle(data)?, result: choice(data)? },
         21..=25 => Pick::Close { session: handle(data)? },
         26..=28 => Pick::Finish { session: handle(data)? },
@@ -227,7 +231,7 @@ fn without_session(choice: usize) -> Pick {
 fn later_pick(kind: u8, data: &mut Unstructured<'_>) -> Result<Pick> {
     Ok(match kind {
         0..=4 => Pick::Mount { path: choice(data)?, image: choice(data)? },
-        5..=7 => Pick::Unmount { path: choice(data)? },
+        5..=7 => Pick::Unmount { path: choice(data)?, flags: choice(data)? },
         8..=9 => Pick::Remount { path: choice(data)? },
         _ => Pick::WithoutArgument { function: choice(data)? },
     })

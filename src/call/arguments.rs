@@ -3,7 +3,150 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use super::ImagePath;
+use super::{CommitFlags, Function, ImagePath, MountFlags, Text};
+
+/// The arguments of `DismInitialize`. None has an effect that the emulator could show; the journal
+/// has them. A second initialize under [`Contract::Recorded`](crate::Contract::Recorded) passes
+/// them in vain (rule I3).
+///
+/// ```
+/// use dism_emu::{Emulator, Initialize};
+///
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
+/// dism.initialize_with(Initialize::new().log_level(2).log_file(r"C:\logs\tool.log"))?;
+/// dism.shutdown()?;
+/// let journal = emulator.journal().to_string();
+/// assert!(journal.contains(r#"initialize log level 2 log file "C:\logs\tool.log""#));
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Initialize {
+    pub(crate) log_level: u32,
+    /// Boxed, since it is rarely set, and every journal entry would have to have room for it.
+    pub(crate) paths: Option<Box<InitializePaths>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(crate) struct InitializePaths {
+    pub(crate) log_file: Option<ImagePath>,
+    pub(crate) scratch_directory: Option<ImagePath>,
+}
+
+impl Initialize {
+    /// Creates the arguments with which errors are logged to the default file: log level 0 and no
+    /// path.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { log_level: 0, paths: None }
+    }
+
+    /// Sets the log level, `DismLogLevel`: 0 logs errors, 1 also warnings, 2 everything. Any other
+    /// number is kept as it is.
+    #[must_use]
+    pub fn log_level(mut self, level: u32) -> Self {
+        self.log_level = level;
+        self
+    }
+
+    /// Sets the path of the log file.
+    #[must_use]
+    pub fn log_file(mut self, path: impl AsRef<OsStr>) -> Self {
+        self.paths.get_or_insert_default().log_file = Some(ImagePath::new(path));
+        self
+    }
+
+    /// Sets the folder for temporary files.
+    #[must_use]
+    pub fn scratch_directory(mut self, path: impl AsRef<OsStr>) -> Self {
+        self.paths.get_or_insert_default().scratch_directory = Some(ImagePath::new(path));
+        self
+    }
+}
+
+/// Writes ` log level 2 log file "C:\logs\tool.log"`: what is set, each after a space.
+impl fmt::Display for Initialize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.log_level > 0 {
+            write!(f, " log level {}", self.log_level)?;
+        }
+        let Some(paths) = &self.paths else { return Ok(()) };
+        if let Some(path) = &paths.log_file {
+            write!(f, " log file {path}")?;
+        }
+        if let Some(path) = &paths.scratch_directory {
+            write!(f, " scratch directory {path}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The function of an operation, and what the operation is about: the feature, package, capability
+/// or driver that the client names, or the flags of a commit.
+///
+/// A [`Function`] alone is an action, too. The name is kept as the client wrote it, in the journal
+/// and in reports, and a rule can match it: [`Rule::named`](crate::Rule::named).
+///
+/// ```
+/// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function};
+///
+/// let emulator = Emulator::new();
+/// let dism = emulator.dism();
+/// dism.initialize()?;
+/// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+/// dism.perform(session, Function::EnableFeature.named("TelnetClient"))?;
+/// dism.close_session(session)?;
+/// dism.shutdown()?;
+/// assert!(emulator.journal().to_string().contains(r#"DismEnableFeature "TelnetClient""#));
+/// # Ok::<(), dism_emu::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Action<'a> {
+    pub(crate) function: Function,
+    pub(crate) name: Text<'a>,
+    pub(crate) flags: CommitFlags,
+}
+
+impl Function {
+    /// Returns the action of calling this function for a feature, package, capability or driver of
+    /// this name. A package and a driver are often named by a path.
+    #[must_use]
+    pub fn named<'a>(self, name: &'a (impl AsRef<OsStr> + ?Sized)) -> Action<'a> {
+        Action { name: Text::Os(name.as_ref()), ..self.into() }
+    }
+
+    /// Returns the action of calling this function with flags, which only
+    /// [`Function::CommitImage`] takes.
+    ///
+    /// ```
+    /// use dism_emu::{CommitFlags, Emulator, Function, MountImage};
+    ///
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
+    /// dism.initialize()?;
+    /// dism.mount_image(MountImage::new(r"C:\mount", r"D:\install.wim"))?;
+    /// let session = dism.open_session(r"C:\mount")?;
+    /// dism.perform(session, Function::CommitImage.with_flags(CommitFlags::APPEND))?;
+    /// dism.close_session(session)?;
+    /// dism.unmount_image(r"C:\mount", CommitFlags::DISCARD)?;
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_flags(self, flags: CommitFlags) -> Action<'static> {
+        Action { flags, ..self.into() }
+    }
+}
+
+/// The action of calling the function for nothing in particular.
+impl From<Function> for Action<'_> {
+    #[inline]
+    fn from(function: Function) -> Self {
+        Self { function, name: Text::None, flags: CommitFlags::COMMIT }
+    }
+}
 
 /// The arguments of `DismOpenSession`: a path and, for an offline image, optionally the location of
 /// Windows in it.
@@ -82,17 +225,17 @@ impl fmt::Display for OpenSession {
 }
 
 /// The arguments of `DismMountImage`: the path to mount at, the image file, the image in it, and
-/// the mode.
+/// the flags.
 ///
 /// ```
-/// use dism_emu::{Emulator, MountImage};
+/// use dism_emu::{CommitFlags, Emulator, MountImage};
 ///
 /// let emulator = Emulator::new();
 /// let dism = emulator.dism();
 /// dism.initialize()?;
 /// dism.mount_image(MountImage::new(r"C:\mount", r"D:\sources\install.wim").index(2).read_only())?;
 /// assert_eq!(dism.mounted_images()?.len(), 1);
-/// dism.unmount_image(r"C:\mount")?;
+/// dism.unmount_image(r"C:\mount", CommitFlags::DISCARD)?;
 /// dism.shutdown()?;
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
@@ -102,7 +245,7 @@ pub struct MountImage {
     pub(crate) path: ImagePath,
     pub(crate) file: ImagePath,
     pub(crate) image: ImageIdentifier,
-    pub(crate) mode: MountMode,
+    pub(crate) flags: MountFlags,
 }
 
 impl MountImage {
@@ -113,7 +256,7 @@ impl MountImage {
             path: ImagePath::new(path),
             file: ImagePath::new(file),
             image: ImageIdentifier::Index(1),
-            mode: MountMode::ReadWrite,
+            flags: MountFlags::empty(),
         }
     }
 
@@ -131,10 +274,17 @@ impl MountImage {
         self
     }
 
-    /// Mounts the image for reading only.
+    /// Mounts the image for reading only: adds [`MountFlags::READ_ONLY`].
     #[must_use]
     pub fn read_only(mut self) -> Self {
-        self.mode = MountMode::ReadOnly;
+        self.flags |= MountFlags::READ_ONLY;
+        self
+    }
+
+    /// Sets all flags.
+    #[must_use]
+    pub fn flags(mut self, flags: MountFlags) -> Self {
+        self.flags = flags;
         self
     }
 
@@ -156,22 +306,29 @@ impl MountImage {
         &self.image
     }
 
-    /// Returns the mode in which the image is mounted.
+    /// Returns the flags with which the image is mounted.
+    #[must_use]
+    pub const fn mount_flags(&self) -> MountFlags {
+        self.flags
+    }
+
+    /// Returns the mode in which the image is mounted, which is one of its flags.
     #[must_use]
     pub const fn mode(&self) -> MountMode {
-        self.mode
+        if self.flags.contains(MountFlags::READ_ONLY) {
+            MountMode::ReadOnly
+        } else {
+            MountMode::ReadWrite
+        }
     }
 }
 
-/// Writes `image 2 of "D:\install.wim" at "C:\mount"`, followed by `read-only` if that is the mode.
+/// Writes `image 2 of "D:\install.wim" at "C:\mount"`, followed by the flags if there are any.
 impl fmt::Display for MountImage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, file, image, mode } = self;
+        let Self { path, file, image, flags } = self;
         write!(f, "{image} of {file} at {path}")?;
-        match mode {
-            MountMode::ReadWrite => Ok(()),
-            MountMode::ReadOnly => f.write_str(" read-only"),
-        }
+        if flags.is_empty() { Ok(()) } else { write!(f, " {flags}") }
     }
 }
 

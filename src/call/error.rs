@@ -86,9 +86,22 @@ pub enum Error {
     #[error("nothing is mounted at the path: {code:?}", code = self.code())]
     NothingMounted,
 
-    /// Something is mounted at the path already.
+    /// An earlier open of the image has left a lock behind, since its servicing host did not come
+    /// up (rule O11).
+    #[error("an earlier open left the image locked: {code:?}", code = self.code())]
+    ImageLocked,
+
+    /// Something is mounted at the path already (rule N4).
     #[error("an image is mounted at the path already: {code:?}", code = self.code())]
     AlreadyMounted,
+
+    /// The image is mounted for reading only, and its changes were to be committed (rule N6).
+    #[error("the image is mounted for reading only: {code:?}", code = self.code())]
+    MountedReadOnly,
+
+    /// An image of the file is mounted for writing already (rule N7).
+    #[error("the file is mounted for writing already: {code:?}", code = self.code())]
+    FileInUse,
 
     /// The image's number is 0, but images are counted from 1.
     #[error("there is no image with this number in the file: {code:?}", code = self.code())]
@@ -132,7 +145,10 @@ impl Error {
             Self::OpenSessionHandles => Hresult::DISMAPI_E_OPEN_SESSION_HANDLES,
             Self::InvalidArgument(_) => Hresult::E_INVALIDARG,
             Self::NothingMounted => Hresult::DISMAPI_E_UNABLE_TO_UNMOUNT_IMAGE_PATH,
-            Self::AlreadyMounted => Hresult::WIN32_ALREADY_EXISTS,
+            Self::ImageLocked => Hresult::WIN32_ALREADY_EXISTS,
+            Self::AlreadyMounted => Hresult::WIMMOUNT_MOUNTED_FOLDER,
+            Self::MountedReadOnly => Hresult::WIMMOUNT_READ_ONLY,
+            Self::FileInUse => Hresult::WIMMOUNT_IMAGE_IN_USE,
             Self::InvalidImageIndex => Hresult::DISMAPI_E_INVALID_IMAGE_INDEX,
             Self::InvalidImageName => Hresult::DISMAPI_E_INVALID_IMAGE_NAME,
             Self::OutOfNumbers => Hresult::E_OUTOFMEMORY,
@@ -164,6 +180,13 @@ pub enum InvalidArgument {
     /// A Windows directory or a system drive was passed for the online image (rule O4).
     #[error("the online image takes no Windows directory and no system drive")]
     OnlineImagePlacement,
+
+    /// A bit is set that no header has for the function (rule N5).
+    #[error("the flags {flags:#010x} have a bit that the function does not know")]
+    UnknownFlags {
+        /// The flags that were passed.
+        flags: u32,
+    },
 
     /// `DismCommitImage` was called on a session whose image is not mounted (rule P1).
     #[error("the image of {session} is not mounted")]

@@ -241,7 +241,25 @@ codes! {
     0x8007_02E4 WIN32_ELEVATION_REQUIRED -
         /// `HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED)`: the process is not elevated (rule I2).
     0x8007_00B7 WIN32_ALREADY_EXISTS -
-        /// `HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS)`.
+        /// `HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS)`: an open of an image whose lock an earlier open
+        /// has left behind (rule O11).
+    0x8004_0154 REGDB_E_CLASSNOTREG -
+        /// The servicing host of the image did not come up. An open that fails with this code leaves
+        /// a lock on the image behind (rule O11).
+    0xC142_010C WIMMOUNT_READ_ONLY -
+        /// A commit of an image that is mounted for reading only (rule N6). Microsoft publishes no
+        /// name for this code, nor for the other codes of the mount driver; these are the crate's.
+    0xC142_0113 WIMMOUNT_MOUNTED_FOLDER -
+        /// Mount at a path at which an image is mounted (rule N4).
+    0xC142_0114 WIMMOUNT_FOLDER_NOT_EMPTY -
+        /// Mount at a folder that is not empty.
+    0xC142_0117 WIMMOUNT_FILES_OPEN -
+        /// Unmount while files of the image are open. The image stays mounted, and the call can be
+        /// tried again.
+    0xC142_0127 WIMMOUNT_IMAGE_IN_USE -
+        /// Mount of a file that is mounted for writing already (rule N7).
+    0xC157_0106 PROVISIONING_IN_PROGRESS -
+        /// Another session provisions an app package. The name is the crate's.
     0x8007_04DF WIN32_ALREADY_INITIALIZED -
         /// `HRESULT_FROM_WIN32(ERROR_ALREADY_INITIALIZED)`: the stand-in for the unpublished
         /// `DISMAPI_E_DISMAPI_ALREADY_INITIALIZED` (rule I3 Documented). Microsoft names that code
@@ -259,8 +277,10 @@ codes! {
     0x8007_000E E_OUTOFMEMORY -
         /// Something ran out: memory, or session numbers (rule O8).
     0x8007_04D3 WIN32_REQUEST_ABORTED -
-        /// `HRESULT_FROM_WIN32(ERROR_REQUEST_ABORTED)`: the operation was cancelled. Long-used
+        /// `HRESULT_FROM_WIN32(ERROR_REQUEST_ABORTED)`: the call was cancelled (rule P7). Long-used
         /// clients expect this code; no source states it.
+    0x8007_04C7 WIN32_CANCELLED -
+        /// `HRESULT_FROM_WIN32(ERROR_CANCELLED)`: the same, as it is seen in the field, too.
     0x8007_06BE WIN32_RPC_S_CALL_FAILED -
         /// `HRESULT_FROM_WIN32(RPC_S_CALL_FAILED)`: the servicing host is gone (rule P5).
     0x8001_0108 RPC_E_DISCONNECTED -

@@ -90,6 +90,11 @@ impl<'a> ImageKey<'a> {
         Self { path, hash: hash(path) }
     }
 
+    #[inline]
+    pub(crate) fn to_owned(self) -> OwnedImageKey {
+        OwnedImageKey { path: SmallVec::from_slice(self.path), hash: self.hash }
+    }
+
     pub(crate) fn path(self) -> &'a [u8] {
         self.path
     }
@@ -105,8 +110,27 @@ impl<'a> ImageKey<'a> {
         *self.path == *path || folded(self.path).eq(folded(path))
     }
 
+    /// Returns whether the other is the same image.
+    pub(crate) fn is_same(self, other: ImageKey<'_>) -> bool {
+        self.hash == other.hash && self.matches(other.path)
+    }
+
     pub(crate) fn is_online(self) -> bool {
         self.matches(super::DISM_ONLINE_IMAGE.as_bytes())
+    }
+}
+
+/// A key that owns its path. Most paths are so short that they need no allocation of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnedImageKey {
+    path: SmallVec<[u8; 32]>,
+    hash: u32,
+}
+
+impl OwnedImageKey {
+    #[inline]
+    pub(crate) fn key(&self) -> ImageKey<'_> {
+        ImageKey { path: &self.path, hash: self.hash }
     }
 }
 

@@ -3,19 +3,25 @@
 
 pub(crate) mod arguments;
 mod error;
+mod flags;
 mod function;
 mod handle;
 mod hresult;
 pub(crate) mod image;
+mod text;
 
 use std::fmt;
 
-pub use self::arguments::{ImageIdentifier, MountImage, MountMode, OpenSession};
+pub use self::arguments::{
+    Action, ImageIdentifier, Initialize, MountImage, MountMode, OpenSession,
+};
 pub use self::error::{Error, InvalidArgument};
+pub use self::flags::{CommitFlags, MountFlags};
 pub use self::function::Function;
 pub use self::handle::{Memory, Session, ThreadNumber};
 pub use self::hresult::Hresult;
 pub use self::image::ImagePath;
+pub(crate) use self::text::Text;
 
 /// The path of the running system: `DISM_ONLINE_IMAGE` in the header.
 pub const DISM_ONLINE_IMAGE: &str = "DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}";
@@ -30,7 +36,7 @@ pub const DISM_ONLINE_IMAGE: &str = "DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}
 #[non_exhaustive]
 pub enum Call {
     /// `DismInitialize`.
-    Initialize,
+    Initialize(Initialize),
     /// `DismOpenSession`.
     OpenSession(OpenSession),
     /// An operation arrives (section "Operations" of the contract). It is performed at once, or
@@ -40,6 +46,10 @@ pub enum Call {
         session: Session,
         /// The function.
         function: Function,
+        /// The feature, package, capability or driver, as the caller names it.
+        name: Option<ImagePath>,
+        /// The flags of a commit.
+        flags: CommitFlags,
     },
     /// The operation that this thread performs on the session ends.
     EndOperation {
@@ -68,6 +78,8 @@ pub enum Call {
     UnmountImage {
         /// The path at which the image is mounted.
         path: ImagePath,
+        /// Whether the changes are committed or discarded (rule N8), and how.
+        flags: CommitFlags,
     },
     /// `DismRemountImage`.
     RemountImage {
@@ -102,20 +114,77 @@ pub enum Call {
     /// A call for which the test has scripted an answer. The answer applies only if the contract
     /// allows the call.
     ///
-    /// With a failing answer, the call only fails. With any other answer, the call does what it
-    /// always does, and returns the answer. [`BeginOperation`](Self::BeginOperation) succeeds with
-    /// any answer; end the operation with that answer. [`EndOperation`](Self::EndOperation),
+    /// With a failing answer, the call only fails, unless it takes effect nevertheless; an open
+    /// leaves behind what rules O10 and O11 say. With any other answer, the call does what it always
+    /// does, and returns the answer. [`BeginOperation`](Self::BeginOperation) succeeds with any
+    /// answer; end the operation with that answer. [`EndOperation`](Self::EndOperation),
     /// [`FinishClose`](Self::FinishClose) and [`HandOut`](Self::HandOut) only continue a call, so
     /// they take no answer.
     Scripted {
         /// The call.
         call: Box<Call>,
         /// What the call returns.
-        answer: Hresult,
+        answer: Scripted,
     },
 }
 
+/// What the test has scripted for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Scripted {
+    /// The code that the call returns.
+    pub code: Hresult,
+    /// Whether the call takes effect even if the code is a failure (rule I6). The outcome of the
+    /// step is then its effect, and the code is the thread's last error.
+    pub takes_effect: bool,
+}
+
+impl Scripted {
+    /// Returns the code if the call only fails with it.
+    #[inline]
+    pub(crate) fn prevents(self) -> Option<Hresult> {
+        (self.code.is_failure() && !self.takes_effect).then_some(self.code)
+    }
+
+    /// Returns the code if the call fails and takes effect nevertheless.
+    #[inline]
+    pub(crate) fn fails_in_effect(self) -> Option<Hresult> {
+        (self.code.is_failure() && self.takes_effect).then_some(self.code)
+    }
+}
+
+/// The answer of a call that takes effect unless the code is a failure.
+impl From<Hresult> for Scripted {
+    fn from(code: Hresult) -> Self {
+        Self { code, takes_effect: false }
+    }
+}
+
+/// Writes the code, and `in effect` behind a failure that does not prevent the effect.
+impl fmt::Display for Scripted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let in_effect = if self.fails_in_effect().is_some() { " in effect" } else { "" };
+        write!(f, "{:?}{in_effect}", self.code)
+    }
+}
+
 impl Call {
+    /// Returns the arrival of an operation on a session, for callers that drive a
+    /// [`Machine`](crate::machine::Machine) by hand.
+    ///
+    /// ```
+    /// use dism_emu::machine::Call;
+    /// use dism_emu::{Function, Session};
+    ///
+    /// let begin = Call::begin(Session::from_raw(2), Function::AddPackage.named("kb2.cab"));
+    /// assert_eq!(begin.to_string(), r#"begin DismAddPackage "kb2.cab" on session 2"#);
+    /// ```
+    #[must_use]
+    pub fn begin<'a>(session: Session, action: impl Into<Action<'a>>) -> Self {
+        let Action { function, name, flags } = action.into();
+        Self::BeginOperation { session, function, name: name.to_path(), flags }
+    }
+
     /// Returns the call itself, without the answer that was scripted for it.
     #[must_use]
     pub fn asked(&self) -> &Self {
@@ -127,7 +196,7 @@ impl Call {
 
     /// Returns the answer that was scripted for the call, if there is one.
     #[must_use]
-    pub const fn answer(&self) -> Option<Hresult> {
+    pub const fn answer(&self) -> Option<Scripted> {
         match self {
             Self::Scripted { answer, .. } => Some(*answer),
             _ => None,
@@ -136,7 +205,7 @@ impl Call {
 
     /// Returns this call, with an answer if one is scripted for it.
     #[inline]
-    pub(crate) fn answered(self, answer: Option<Hresult>) -> Self {
+    pub(crate) fn answered(self, answer: Option<Scripted>) -> Self {
         match answer {
             Some(answer) => Self::Scripted { call: Box::new(self), answer },
             None => self,
@@ -163,7 +232,7 @@ impl Call {
     #[must_use]
     pub fn function(&self) -> Option<Function> {
         Some(match self.asked() {
-            Self::Initialize => Function::Initialize,
+            Self::Initialize(_) => Function::Initialize,
             Self::OpenSession(_) => Function::OpenSession,
             Self::BeginOperation { function, .. }
             | Self::CallWithoutArgument { function }
@@ -194,15 +263,50 @@ impl Call {
             _ => None,
         }
     }
+
+    /// Returns the function of an operation with what it is about, in words:
+    /// `DismAddPackage "kb2.cab"`. Empty for any other call.
+    pub(crate) fn action(&self) -> String {
+        let Self::BeginOperation { function, name, .. } = self.asked() else {
+            return String::new();
+        };
+        let mut action = function.to_string();
+        if let Some(name) = name {
+            action += &format!(" {name}");
+        }
+        if let Some(flags) = self.commit_flags() {
+            action += &format!(" {flags}");
+        }
+        action
+    }
+
+    /// Returns what the caller names: the feature, package, capability or driver of an operation.
+    #[must_use]
+    pub fn name(&self) -> Option<&ImagePath> {
+        match self.asked() {
+            Self::BeginOperation { name, .. } => name.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Returns the flags of an unmount or a commit (rule N8).
+    #[must_use]
+    pub fn commit_flags(&self) -> Option<CommitFlags> {
+        match *self.asked() {
+            Self::UnmountImage { flags, .. }
+            | Self::BeginOperation { function: Function::CommitImage, flags, .. } => Some(flags),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Initialize => f.write_str("initialize"),
+            Self::Initialize(initialize) => write!(f, "initialize{initialize}"),
             Self::OpenSession(open) => write!(f, "open {open}"),
-            Self::BeginOperation { session, function } => {
-                write!(f, "begin {function} on {session}")
+            Self::BeginOperation { session, .. } => {
+                write!(f, "begin {} on {session}", self.action())
             }
             Self::EndOperation { session, result } => {
                 write!(f, "end the operation on {session} with {result:?}")
@@ -212,7 +316,7 @@ impl fmt::Display for Call {
             Self::Shutdown => f.write_str("shutdown"),
             Self::GetLastErrorMessage => f.write_str("get last error"),
             Self::MountImage(mount) => write!(f, "mount {mount}"),
-            Self::UnmountImage { path } => write!(f, "unmount {path}"),
+            Self::UnmountImage { path, flags } => write!(f, "unmount {path} {flags}"),
             Self::RemountImage { path } => write!(f, "remount {path}"),
             Self::GetMountedImageInfo => f.write_str("get mounted images"),
             Self::GetImageInfo { file } => write!(f, "get the images of {file}"),
@@ -222,7 +326,7 @@ impl fmt::Display for Call {
             }
             Self::HandOut { function } => write!(f, "hand out memory of {function}"),
             Self::Delete { memory } => write!(f, "delete {memory}"),
-            Self::Scripted { call, answer } => write!(f, "{call}, scripted {answer:?}"),
+            Self::Scripted { call, answer } => write!(f, "{call}, scripted {answer}"),
         }
     }
 }
@@ -254,6 +358,9 @@ pub enum Effect {
         /// The success that it returned.
         result: Hresult,
     },
+    /// The operation returned 1: it succeeded, and the session is to be closed and opened again
+    /// before its next operation (rule P6).
+    ReloadRequired,
     /// One reference was released, and others are left (rule C3).
     Released {
         /// How many are left.
@@ -274,8 +381,13 @@ pub enum Effect {
         /// How many are left: 0 after the final shutdown.
         count: u32,
     },
-    /// The code of the last failing call of this thread, if any (rules E1 to E4).
-    LastError(Option<Hresult>),
+    /// The code of the last failing call of this thread (rules E1 to E3).
+    LastError(Hresult),
+    /// No call of this thread has failed (rule E4).
+    NoLastError {
+        /// What the function returns: see [`Builder::no_message`](crate::Builder::no_message).
+        code: Hresult,
+    },
     /// The image is mounted (rule N4).
     Mounted,
     /// The image is no longer mounted.
@@ -301,6 +413,8 @@ impl Effect {
             Self::Initialized { count } if count > 1 => Hresult::S_FALSE,
             Self::Closed { reboot: true } => Hresult::ERROR_SUCCESS_REBOOT_REQUIRED,
             Self::Ended { result } => result,
+            Self::ReloadRequired => Hresult::DISMAPI_S_RELOAD_IMAGE_SESSION_REQUIRED,
+            Self::NoLastError { code } => code,
             _ => Hresult::S_OK,
         }
     }
@@ -314,6 +428,7 @@ impl fmt::Display for Effect {
             Self::Begun { ready: true } => f.write_str("begun"),
             Self::Begun { ready: false } => f.write_str("waits for its turn"),
             Self::Ended { result } => write!(f, "ended with {result:?}"),
+            Self::ReloadRequired => f.write_str("ended, the session has to be reloaded"),
             Self::Released { references } => write!(f, "references {references}"),
             Self::Closing { ready: true } => f.write_str("closing"),
             Self::Closing { ready: false } => f.write_str("closing, waits for operations"),
@@ -321,8 +436,8 @@ impl fmt::Display for Effect {
             Self::Closed { reboot: true } => f.write_str("closed, reboot required"),
             Self::ShutDown { count: 0 } => f.write_str("shut down"),
             Self::ShutDown { count } => write!(f, "count {count}"),
-            Self::LastError(Some(code)) => write!(f, "{code:?}"),
-            Self::LastError(None) => f.write_str("none"),
+            Self::LastError(code) => write!(f, "{code:?}"),
+            Self::NoLastError { .. } => f.write_str("none"),
             Self::Mounted => f.write_str("mounted"),
             Self::Unmounted => f.write_str("unmounted"),
             Self::Remounted => f.write_str("remounted"),

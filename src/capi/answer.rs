@@ -10,19 +10,20 @@ use super::memory::{Block, write, write_empty};
 use super::process::{Loaded, current};
 use super::types::*;
 use super::wide::text;
-use crate::call::{Call, Error, Function, Hresult, Session};
+use crate::call::{Action, Call, CommitFlags, Error, Function, Hresult, Session, Text};
 use crate::emulator::{Dism, Operation, Taken};
 use crate::machine::request::Request;
 use crate::script::Progress;
 
 /// Answers a call of a C function: returns a failure as its code, and lets no panic of this crate
-/// reach the caller (rule X2).
+/// reach the caller (rule X2). The call is about what `name` names, if it names anything.
 #[inline]
 pub(super) fn answer(
     function: Function,
-    body: impl FnOnce(&Invocation) -> Result<Hresult, Error>,
+    name: Option<&[u16]>,
+    body: impl FnOnce(&Invocation<'_>) -> Result<Hresult, Error>,
 ) -> HRESULT {
-    let answered = catch_unwind(AssertUnwindSafe(|| body(&Invocation::of(function))));
+    let answered = catch_unwind(AssertUnwindSafe(|| body(&Invocation::of(function, name))));
     hresult(match answered {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => error.code(),
@@ -31,17 +32,18 @@ pub(super) fn answer(
 }
 
 /// A call of a C function, and the process in which it is made.
-pub(super) struct Invocation {
-    function: Function,
+pub(super) struct Invocation<'a> {
+    action: Action<'a>,
     process: Arc<Loaded>,
     _handle: Option<Arc<()>>,
 }
 
-impl Invocation {
+impl<'a> Invocation<'a> {
     #[inline]
-    fn of(function: Function) -> Self {
+    fn of(function: Function, name: Option<&'a [u16]>) -> Self {
+        let action = Action { name: Text::wide(name), ..function.into() };
         let process = current();
-        Self { function, _handle: process.handle(), process }
+        Self { action, _handle: process.handle(), process }
     }
 
     pub(super) fn dism(&self) -> &Dism {
@@ -56,12 +58,12 @@ impl Invocation {
     /// Fails the call, since it lacks an argument.
     #[cold]
     pub(super) fn refuse(&self) -> Result<Hresult, Error> {
-        self.take(&Call::CallWithoutArgument { function: self.function }).code()
+        self.take(&Call::CallWithoutArgument { function: self.action.function }).code()
     }
 
     /// Hands a block out to the caller (rule D1).
     pub(super) fn hand_out(&self, block: Block) -> Result<*mut c_void, Error> {
-        self.process.hand_out(self.function, block)
+        self.process.hand_out(self.action.function, block)
     }
 
     /// Takes a block back from the caller (rules D2, D3, D4).
@@ -69,10 +71,8 @@ impl Invocation {
         self.process.delete(address)
     }
 
-    /// Makes a call that takes effect at one instant, and reports its progress to a callback.
-    ///
-    /// The caller can cancel it before that instant. Progress is reported afterwards, unless the
-    /// contract refused the call.
+    /// Makes a call that reports its progress to a callback before it takes effect at one instant.
+    /// The caller can cancel it before the first call of the callback and after each.
     ///
     /// # Safety
     ///
@@ -84,22 +84,12 @@ impl Invocation {
         callback: DismProgressCallback,
         user: *mut c_void,
     ) -> Result<Hresult, Error> {
-        if is_set(cancel) {
-            return self.take(&call.answered(Some(Hresult::WIN32_REQUEST_ABORTED))).code();
-        }
-        let taken = self.take(&call);
-        if taken.outcome.is_ok() || taken.answer.is_some() {
-            let scripted = taken.answer.as_ref().and_then(|answer| answer.progress.as_deref());
-            for progress in scripted.unwrap_or(&Progress::UNSCRIPTED) {
-                // SAFETY: guaranteed by the caller.
-                unsafe { report(*progress, callback, user) };
-            }
-        }
-        taken.code()
+        // SAFETY: guaranteed by the caller.
+        self.dism().run(call, |progress| unsafe { report(progress, cancel, callback, user) }).code()
     }
 
     fn begin(&self, session: DismSession) -> Result<Operation<'_>, Error> {
-        self.dism().operation(Session::from_raw(session), self.function)
+        self.dism().operation(Session::from_raw(session), self.action)
     }
 
     /// Performs an operation, which succeeds unless a rule says otherwise.
@@ -116,8 +106,8 @@ impl Invocation {
         self.begin(session)?.end_with(unscripted)
     }
 
-    /// Performs an operation with a progress callback. The caller can cancel it after each call of
-    /// the callback.
+    /// Performs an operation with a progress callback. The caller can cancel it before the first
+    /// call of the callback and after each.
     ///
     /// # Safety
     ///
@@ -129,11 +119,29 @@ impl Invocation {
         callback: DismProgressCallback,
         user: *mut c_void,
     ) -> Result<Hresult, Error> {
-        self.begin(session)?.run(|progress| {
-            // SAFETY: guaranteed by the caller.
-            unsafe { report(progress, callback, user) };
-            if is_set(cancel) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
+        // SAFETY: guaranteed by the caller.
+        self.begin(session)?
+            .run_from_start(|progress| unsafe { report(progress, cancel, callback, user) })
+    }
+
+    /// The same for a commit with these flags.
+    ///
+    /// # Safety
+    ///
+    /// That of [`operate_with_progress`](Self::operate_with_progress).
+    pub(super) unsafe fn commit(
+        &self,
+        session: DismSession,
+        flags: CommitFlags,
+        cancel: HANDLE,
+        callback: DismProgressCallback,
+        user: *mut c_void,
+    ) -> Result<Hresult, Error> {
+        let action = Action { flags, ..self.action };
+        // SAFETY: guaranteed by the caller.
+        self.dism()
+            .operation(Session::from_raw(session), action)?
+            .run_from_start(|progress| unsafe { report(progress, cancel, callback, user) })
     }
 
     /// Performs an operation that lists something of an image: the list is empty, since the image
@@ -188,16 +196,23 @@ impl Invocation {
     }
 }
 
-/// Calls the callback, if there is one.
+/// Calls the callback, if there is one and there is progress. Then returns whether the caller has
+/// cancelled the call.
 ///
 /// # Safety
 ///
 /// `callback` can be called with `user`.
-unsafe fn report(progress: Progress, callback: DismProgressCallback, user: *mut c_void) {
-    if let Some(callback) = callback {
+unsafe fn report(
+    progress: Option<Progress>,
+    cancel: HANDLE,
+    callback: DismProgressCallback,
+    user: *mut c_void,
+) -> ControlFlow<()> {
+    if let (Some(progress), Some(callback)) = (progress, callback) {
         // SAFETY: guaranteed by the caller.
         unsafe { callback(progress.current, progress.total, user) };
     }
+    if is_set(cancel) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// Returns whether the caller has set its cancel event.

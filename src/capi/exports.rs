@@ -1,5 +1,6 @@
 //! The functions of DismApi.h: a table, and nothing else.
 
+use std::borrow::Cow;
 use std::ffi::c_void;
 use std::ptr;
 
@@ -7,18 +8,22 @@ use super::answer::answer;
 use super::info::*;
 use super::memory::{write, write_empty};
 use super::types::*;
-use super::wide::{optional_path, path};
+use super::wide::{optional_path, optional_text, path};
 use crate::call::arguments::Placement;
-use crate::call::{Call, Function, ImageIdentifier, MountImage, MountMode, Session};
+use crate::call::{
+    Call, CommitFlags, Function, ImageIdentifier, MountFlags, MountImage, Session, Text,
+};
 use crate::machine::request;
 
-/// A row has the C signature, its [`Function`], the pointers that must not be NULL, and what it
-/// does with the call. An argument that a row does not mention has no effect.
+/// A row has the C signature, its [`Function`], what names the thing that it is about, the pointers
+/// that must not be NULL, and what it does with the call. An argument that a row does not mention has
+/// no effect.
 macro_rules! exports {
     ($(
         $(#[$doc:meta])+
         fn $name:ident($($argument:ident: $type:ty),* $(,)?)
             as $function:ident
+            $(on $name_of:ident)?
             $(requires [$($pointer:ident $(if $condition:expr)?),+])?
             => |$call:ident| $answer:expr;
     )+) => {
@@ -37,7 +42,8 @@ macro_rules! exports {
             #[allow(unused_variables, reason = "the emulator does not look at every argument")]
             #[allow(clippy::too_many_arguments, reason = "the header's lists")]
             pub unsafe extern "system" fn $name($($argument: $type),*) -> HRESULT {
-                answer(Function::$function, |$call| {
+                let name: Option<Cow<'_, [u16]>> = None$(.or(optional_text($name_of)))?;
+                answer(Function::$function, name.as_deref(), |$call| {
                     $($(
                         if $pointer.is_null() $(&& $condition)? {
                             return $call.refuse();
@@ -51,10 +57,18 @@ macro_rules! exports {
 }
 
 exports! {
-    /// `DismInitialize` (rules I1 to I5). Neither the log level nor the paths have an effect.
+    /// `DismInitialize` (rules I1 to I6). The log level and the paths only go into the journal.
     fn DismInitialize(LogLevel: DismLogLevel, LogFilePath: PCWSTR, ScratchDirectory: PCWSTR)
         as Initialize
-        => |call| call.take(&request::Initialize).code();
+        => |call| {
+            let (log_file, scratch) = (optional_text(LogFilePath), optional_text(ScratchDirectory));
+            call.take(&request::Initialize {
+                log_level: LogLevel as u32,
+                log_file: Text::wide(log_file.as_deref()),
+                scratch_directory: Text::wide(scratch.as_deref()),
+            })
+            .code()
+        };
 
     /// `DismShutdown` (rules S1 to S7).
     fn DismShutdown()
@@ -105,7 +119,7 @@ exports! {
         as Delete
         => |call| call.delete(DismStructure);
 
-    /// `DismMountImage` (rules N1, N2, N4). Progress is reported after the image is mounted.
+    /// `DismMountImage` (rules N1, N2, N4 to N7). Progress is reported before the image is mounted.
     fn DismMountImage(
         ImageFilePath: PCWSTR, MountPath: PCWSTR, ImageIndex: u32, ImageName: PCWSTR,
         ImageIdentifier: DismImageIdentifier, Flags: u32,
@@ -119,23 +133,22 @@ exports! {
                 DismImageName => ImageIdentifier::Name(path(ImageName)),
                 _ => return call.refuse(),
             };
-            let mode = match Flags & DISM_MOUNT_READONLY {
-                0 => MountMode::ReadWrite,
-                _ => MountMode::ReadOnly,
-            };
+            let flags = MountFlags::from_bits_retain(Flags);
             let (file, path) = (path(ImageFilePath), path(MountPath));
-            let mount = MountImage { path, file, image, mode };
+            let mount = MountImage { path, file, image, flags };
             call.take_with_progress(Call::MountImage(mount), CancelEvent, Progress, UserData)
         };
 
-    /// `DismUnmountImage` (rules N1 to N3). Progress is reported after the image is unmounted.
+    /// `DismUnmountImage` (rules N1 to N3, N5, N6, N8). Progress is reported before the image is
+    /// unmounted.
     fn DismUnmountImage(
         MountPath: PCWSTR, Flags: u32,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
         as UnmountImage requires [MountPath]
         => |call| {
-            let unmount = Call::UnmountImage { path: path(MountPath) };
+            let flags = CommitFlags::from_bits_retain(Flags);
+            let unmount = Call::UnmountImage { path: path(MountPath), flags };
             call.take_with_progress(unmount, CancelEvent, Progress, UserData)
         };
 
@@ -178,13 +191,16 @@ exports! {
         as CleanupMountpoints
         => |call| call.take(&Call::CleanupMountpoints).code();
 
-    /// `DismCommitImage` (rule P1).
+    /// `DismCommitImage` (rules P1, N5, N6).
     fn DismCommitImage(
         Session: DismSession, Flags: u32,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
         as CommitImage
-        => |call| call.operate_with_progress(Session, CancelEvent, Progress, UserData);
+        => |call| {
+            let flags = CommitFlags::from_bits_retain(Flags);
+            call.commit(Session, flags, CancelEvent, Progress, UserData)
+        };
 
     /// `DismCheckImageHealth`: an image is healthy.
     fn DismCheckImageHealth(
@@ -212,7 +228,7 @@ exports! {
         Session: DismSession, PackagePath: PCWSTR, IgnoreCheck: BOOL, PreventPending: BOOL,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as AddPackage requires [PackagePath]
+        as AddPackage on PackagePath requires [PackagePath]
         => |call| call.operate_with_progress(Session, CancelEvent, Progress, UserData);
 
     /// `DismRemovePackage`.
@@ -220,7 +236,7 @@ exports! {
         Session: DismSession, Identifier: PCWSTR, PackageIdentifier: DismPackageIdentifier,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as RemovePackage requires [Identifier]
+        as RemovePackage on Identifier requires [Identifier]
         => |call| call.operate_with_progress(Session, CancelEvent, Progress, UserData);
 
     /// `DismEnableFeature`.
@@ -230,7 +246,7 @@ exports! {
         SourcePaths: *const PCWSTR, SourcePathCount: u32, EnableAll: BOOL,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as EnableFeature
+        as EnableFeature on FeatureName
         requires [
             FeatureName,
             Identifier if PackageIdentifier != DismPackageNone,
@@ -243,7 +259,7 @@ exports! {
         Session: DismSession, FeatureName: PCWSTR, PackageName: PCWSTR, RemovePayload: BOOL,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as DisableFeature requires [FeatureName]
+        as DisableFeature on FeatureName requires [FeatureName]
         => |call| call.operate_with_progress(Session, CancelEvent, Progress, UserData);
 
     /// `DismAddCapability`.
@@ -252,7 +268,7 @@ exports! {
         SourcePaths: *const PCWSTR, SourcePathCount: u32,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as AddCapability requires [Name, SourcePaths if SourcePathCount > 0]
+        as AddCapability on Name requires [Name, SourcePaths if SourcePathCount > 0]
         => |call| call.operate_with_progress(Session, CancelEvent, Progress, UserData);
 
     /// `DismRemoveCapability`.
@@ -260,22 +276,22 @@ exports! {
         Session: DismSession, Name: PCWSTR,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as RemoveCapability requires [Name]
+        as RemoveCapability on Name requires [Name]
         => |call| call.operate_with_progress(Session, CancelEvent, Progress, UserData);
 
     /// `DismApplyUnattend`.
     fn DismApplyUnattend(Session: DismSession, UnattendFile: PCWSTR, SingleSession: BOOL)
-        as ApplyUnattend requires [UnattendFile]
+        as ApplyUnattend on UnattendFile requires [UnattendFile]
         => |call| call.operate(Session);
 
     /// `DismAddDriver`.
     fn DismAddDriver(Session: DismSession, DriverPath: PCWSTR, ForceUnsigned: BOOL)
-        as AddDriver requires [DriverPath]
+        as AddDriver on DriverPath requires [DriverPath]
         => |call| call.operate(Session);
 
     /// `DismRemoveDriver`.
     fn DismRemoveDriver(Session: DismSession, DriverPath: PCWSTR)
-        as RemoveDriver requires [DriverPath]
+        as RemoveDriver on DriverPath requires [DriverPath]
         => |call| call.operate(Session);
 
     /// `DismGetReservedStorageState`: an empty image reserves nothing.
@@ -326,7 +342,7 @@ exports! {
         Session: DismSession, Identifier: PCWSTR, PackageIdentifier: DismPackageIdentifier,
         PackageInfo: *mut *mut DismPackageInfo,
     )
-        as GetPackageInfo requires [Identifier, PackageInfo]
+        as GetPackageInfo on Identifier requires [Identifier, PackageInfo]
         => |call| call.look_up(Session, UNKNOWN_PACKAGE, Identifier, PackageInfo, package_info);
 
     /// `DismGetPackageInfoEx`: there is no such package.
@@ -334,7 +350,7 @@ exports! {
         Session: DismSession, Identifier: PCWSTR, PackageIdentifier: DismPackageIdentifier,
         PackageInfoEx: *mut *mut DismPackageInfoEx,
     )
-        as GetPackageInfoEx requires [Identifier, PackageInfoEx]
+        as GetPackageInfoEx on Identifier requires [Identifier, PackageInfoEx]
         => |call| {
             call.look_up(Session, UNKNOWN_PACKAGE, Identifier, PackageInfoEx, package_info_ex)
         };
@@ -345,7 +361,7 @@ exports! {
         Identifier: PCWSTR, PackageIdentifier: DismPackageIdentifier,
         FeatureInfo: *mut *mut DismFeatureInfo,
     )
-        as GetFeatureInfo
+        as GetFeatureInfo on FeatureName
         requires [FeatureName, Identifier if PackageIdentifier != DismPackageNone, FeatureInfo]
         => |call| call.look_up(Session, UNKNOWN_FEATURE, FeatureName, FeatureInfo, feature_info);
 
@@ -353,7 +369,7 @@ exports! {
     fn DismGetCapabilityInfo(
         Session: DismSession, Name: PCWSTR, Info: *mut *mut DismCapabilityInfo,
     )
-        as GetCapabilityInfo requires [Name, Info]
+        as GetCapabilityInfo on Name requires [Name, Info]
         => |call| call.look_up(Session, UNKNOWN_CAPABILITY, Name, Info, capability_info);
 
     /// `DismGetFeatureParent`: there is no such feature.
@@ -362,7 +378,7 @@ exports! {
         Identifier: PCWSTR, PackageIdentifier: DismPackageIdentifier,
         Feature: *mut *mut DismFeature, Count: *mut u32,
     )
-        as GetFeatureParent
+        as GetFeatureParent on FeatureName
         requires [FeatureName, Identifier if PackageIdentifier != DismPackageNone, Feature, Count]
         => |call| {
             let code = call.operate_or(Session, UNKNOWN_FEATURE)?;
@@ -377,7 +393,7 @@ exports! {
         Driver: *mut *mut DismDriver, Count: *mut u32,
         DriverPackage: *mut *mut DismDriverPackage,
     )
-        as GetDriverInfo requires [DriverPath, Driver, Count]
+        as GetDriverInfo on DriverPath requires [DriverPath, Driver, Count]
         => |call| {
             let code = call.look_up(
                 Session, UNKNOWN_DRIVER, DriverPath, DriverPackage, driver_package,
@@ -394,7 +410,7 @@ exports! {
         LicensePaths: *const PCWSTR, LicensePathCount: u32, SkipLicense: BOOL,
         CustomDataPath: PCWSTR, Region: PCWSTR, stubPackageOption: DismStubPackageOption,
     )
-        as AddProvisionedAppxPackage
+        as AddProvisionedAppxPackage on AppPath
         requires [
             AppPath,
             DependencyPackages if DependencyPackageCount > 0,
@@ -412,12 +428,12 @@ exports! {
 
     /// `_DismRemoveProvisionedAppxPackage`. The same under the name without underscore.
     fn _DismRemoveProvisionedAppxPackage(Session: DismSession, PackageName: PCWSTR)
-        as RemoveProvisionedAppxPackage requires [PackageName]
+        as RemoveProvisionedAppxPackage on PackageName requires [PackageName]
         => |call| call.operate(Session);
 
     /// `_DismExportDriver`. There is no name without underscore.
     fn _DismExportDriver(Session: DismSession, Destination: PCWSTR)
-        as ExportDriver requires [Destination]
+        as ExportDriver on Destination requires [Destination]
         => |call| call.operate(Session);
 }
 

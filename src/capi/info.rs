@@ -35,7 +35,7 @@ pub(super) fn mounted_images(mounted: &[MountImage]) -> Block {
             ImageIdentifier::Index(index) => index,
             ImageIdentifier::Name(_) => 1,
         },
-        MountMode: match mounted[at].mode {
+        MountMode: match mounted[at].mode() {
             MountMode::ReadWrite => DismReadWrite,
             MountMode::ReadOnly => DismReadOnly,
         },

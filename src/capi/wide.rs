@@ -25,6 +25,16 @@ pub(super) unsafe fn text<'a>(text: PCWSTR) -> Cow<'a, [u16]> {
     }
 }
 
+/// Returns the units of the text; `None` for NULL.
+///
+/// # Safety
+///
+/// That of [`text()`], unless it is NULL.
+pub(super) unsafe fn optional_text<'a>(units: PCWSTR) -> Option<Cow<'a, [u16]>> {
+    // SAFETY: guaranteed by the caller, since it is not NULL.
+    (!units.is_null()).then(|| unsafe { text(units) })
+}
+
 /// Returns the text as a path.
 ///
 /// # Safety
@@ -79,7 +89,7 @@ fn os_string(units: &[u16]) -> OsString {
 
 impl ImagePath {
     /// Creates the path with these units, including unpaired surrogates.
-    pub(super) fn from_wide(units: &[u16]) -> Self {
+    pub(crate) fn from_wide(units: &[u16]) -> Self {
         Self::new(os_string(units))
     }
 

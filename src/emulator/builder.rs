@@ -1,6 +1,7 @@
 //! The builder, which describes a process and creates it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::sync::Arc;
 
 use super::Emulator;
@@ -84,6 +85,43 @@ impl Builder {
     /// Sets the highest session number to give out: see [`Config::last_session`].
     pub fn last_session(mut self, number: u32) -> Self {
         self.config.last_session = number;
+        self
+    }
+
+    /// Sets the code with which the C function returns that there is no message: see
+    /// [`Config::no_message`].
+    pub fn no_message(mut self, code: impl Into<Hresult>) -> Self {
+        self.config.no_message = code.into();
+        self
+    }
+
+    /// Declares that two paths are the same image, or the same image file: a junction and its
+    /// target, a relative and an absolute path (rule O6).
+    ///
+    /// Sessions, references, locks and mounts of the two are one, and so are their files. If `b` is
+    /// also the same image as `c`, so is `a`. Spellings that the contract itself calls the same need
+    /// no declaration.
+    ///
+    /// # Panics
+    ///
+    /// If a path is empty, or that of the online image, which is an image of its own.
+    ///
+    /// ```
+    /// use dism_emu::Emulator;
+    ///
+    /// let emulator = Emulator::builder().same_image(r"C:\mount", r"D:\junction").build();
+    /// let dism = emulator.dism();
+    /// dism.initialize()?;
+    /// let session = dism.open_session(r"C:\mount")?;
+    /// assert_eq!(dism.open_session(r"D:\junction")?, session);
+    /// dism.close_session(session)?;
+    /// dism.close_session(session)?;
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn same_image(mut self, a: impl AsRef<OsStr>, b: impl AsRef<OsStr>) -> Self {
+        self.config.same_image(a, b);
         self
     }
 

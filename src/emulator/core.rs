@@ -1,14 +1,21 @@
 //! The one path of a call: past the holds and the rules, through the machine, into the journal.
 
 use std::collections::BTreeMap;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+#[cfg(feature = "capi")]
+use std::ops::ControlFlow;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
+use crate::call::image::ImageKey;
+#[cfg(feature = "capi")]
+use crate::call::{Call, Scripted};
 use crate::call::{Effect, Error, Function, Hresult, Memory, Outcome, Session, ThreadNumber};
 use crate::evidence::{Caller, Recorder, Remark};
 use crate::machine::Machine;
 use crate::machine::request::{BeginOperation, CloseSession, EndOperation, FinishClose, Request};
-use crate::script::{Answer, HoldError, Point, Query, Script};
+#[cfg(feature = "capi")]
+use crate::script::Progress;
+use crate::script::{Answer, HoldError, Point, Query, Rule, Script};
 use crate::sync::{Condvar, Deadline, Mutex, MutexGuard};
 
 /// The state that an emulator and its handles share.
@@ -57,8 +64,10 @@ impl Taken {
     /// Returns the code of the call: its own, unless another one is scripted.
     #[inline]
     pub(crate) fn code(&self) -> Result<Hresult, Error> {
-        let scripted = self.answer.as_ref().map(|answer| answer.code);
-        self.outcome.map(|effect| scripted.unwrap_or_else(|| effect.code()))
+        match (self.outcome?, &self.answer) {
+            (effect, None) => Ok(effect.code()),
+            (_, Some(answer)) => answer.returned(),
+        }
     }
 
     #[inline]
@@ -68,8 +77,10 @@ impl Taken {
     }
 
     pub(crate) fn last_error(&self) -> Result<Option<Hresult>, Error> {
-        let Effect::LastError(code) = self.outcome? else { unreachable!("a last error") };
-        Ok(code)
+        match self.outcome? {
+            Effect::LastError(code) => Ok(Some(code)),
+            _ => Ok(None),
+        }
     }
 
     pub(crate) fn memory(&self) -> Result<Memory, Error> {
@@ -83,19 +94,49 @@ impl Core {
     /// under the same lock (rule X1).
     #[inline]
     pub(super) fn step(&mut self, caller: Caller, request: &impl Request) -> Taken {
+        self.step_answered(caller, request, |script, image| match (request.answer(), script) {
+            (Some(scripted), _) => Some(Box::new(Answer::from(scripted))),
+            (None, Some(script)) => fire(script, request, image),
+            (None, None) => None,
+        })
+    }
+
+    /// Takes one step that `ask` answers if the contract allows the call.
+    #[inline]
+    fn step_answered(
+        &mut self,
+        caller: Caller,
+        request: &impl Request,
+        ask: impl FnOnce(Option<&mut Script>, Option<ImageKey<'_>>) -> Option<Box<Answer>>,
+    ) -> Taken {
         let Self { machine, journal, script, .. } = self;
         let mut answer = None;
         let outcome = machine.step(caller.thread, request, |image| {
-            answer = match (request.answer(), script) {
-                (Some(code), _) => Some(Box::new(Answer { code, progress: None })),
-                (None, Some(script)) => fire(script, request, image),
-                (None, None) => None,
-            };
-            answer.as_ref().map(|answer| answer.code)
+            answer = ask(script.as_deref_mut(), image);
+            answer.as_ref().map(|answer| answer.scripted)
         });
-        let code = answer.as_ref().map(|answer| answer.code);
-        journal.push(caller, || request.call().answered(code), outcome);
+        let scripted = answer.as_ref().map(|answer| answer.scripted);
+        journal.push(caller, || request.call().answered(scripted), outcome);
         Taken { outcome, answer }
+    }
+
+    /// Returns the answer of a rule to a mount or an unmount that is going to be made, or `None` if
+    /// the contract refuses it. Nothing else happens.
+    #[cfg(feature = "capi")]
+    fn ask(&mut self, thread: ThreadNumber, call: &Call) -> Option<Option<Box<Answer>>> {
+        let Self { machine, script, .. } = self;
+        let mut asked = None;
+        let not_yet = Scripted::from(Hresult::E_UNEXPECTED);
+        let _ = call.apply(machine, thread, |image| {
+            asked = Some(script.as_mut().and_then(|script| fire(script, call, image)));
+            Some(not_yet)
+        });
+        asked
+    }
+
+    pub(super) fn add_rule(&mut self, rule: Rule, location: &'static Location<'static>) -> u64 {
+        let aliases = &self.machine.config().aliases;
+        self.script.get_or_insert_default().add_rule(rule, aliases, location)
     }
 
     /// Wakes the thread that has the turn on the session, if it sleeps.
@@ -111,9 +152,15 @@ impl Core {
 }
 
 #[cold]
-fn fire(script: &mut Script, request: &impl Request, image: Option<&[u8]>) -> Option<Box<Answer>> {
-    let query = Query { function: request.function(), session: request.session(), image };
-    script.rules.fire(query).map(Box::new)
+fn fire(
+    script: &mut Script,
+    request: &impl Request,
+    image: Option<ImageKey<'_>>,
+) -> Option<Box<Answer>> {
+    let (function, session) = (request.function(), request.session());
+    // The arguments of most calls are copied only for a rule that asks for them.
+    let call = script.rules.ask_for_arguments().then(|| request.call());
+    script.rules.fire(Query { function, session, image, call: call.as_ref() }).map(Box::new)
 }
 
 impl Shared {
@@ -151,13 +198,40 @@ impl Shared {
         (taken, seen)
     }
 
+    /// Makes a call that reports its progress before it takes effect at one instant. A call that is
+    /// cancelled in time changes nothing (rule P7).
+    ///
+    /// The callback runs under no lock, so other threads go on. If the contract refuses the call by
+    /// then, it fails as any other.
+    #[cfg(feature = "capi")]
+    pub(super) fn run(
+        &self,
+        caller: Caller,
+        call: Call,
+        report: impl FnMut(Option<Progress>) -> ControlFlow<()>,
+    ) -> Taken {
+        let mut core = self.reach(self.lock(), Point::Before, caller.thread, &call);
+        let mut answer = None;
+        if let Some(asked) = core.ask(caller.thread, &call) {
+            drop(core);
+            answer = match Answer::run(asked.as_deref(), report) {
+                Some(cancelled) => Some(Box::new(Answer::from(Scripted::from(cancelled)))),
+                None => asked,
+            };
+            core = self.lock();
+        }
+        let taken = core.step_answered(caller, &call, |_, _| answer);
+        drop(self.reach(core, Point::Returning, caller.thread, &call));
+        taken
+    }
+
     /// Begins an operation, up to the point at which it is performed. Returns the answer with which
     /// it is to end, if a rule has one.
     #[inline]
     pub(super) fn begin(
         &self,
         caller: Caller,
-        request: &BeginOperation,
+        request: &BeginOperation<'_>,
     ) -> Result<Option<Box<Answer>>, Error> {
         let thread = caller.thread;
         let mut core = self.reach(self.lock(), Point::Before, thread, request);
@@ -199,9 +273,8 @@ impl Shared {
             }
             outcome => outcome,
         };
-        let code = outcome.map(|effect| answer.map_or(effect.code(), |answer| answer.code));
         drop(self.reach(core, Point::Returning, thread, &request));
-        code
+        Taken { outcome, answer }.code()
     }
 
     // Where threads sleep, and what wakes them.

@@ -3,17 +3,21 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::marker::PhantomData;
+#[cfg(feature = "capi")]
+use std::ops::ControlFlow;
 use std::panic::Location;
 use std::sync::Arc;
 
 use super::core::{Shared, Taken};
 use super::{Operation, OwnedSession};
 use crate::call::{
-    Call, Error, Function, Hresult, ImagePath, Memory, MountImage, OpenSession, Session,
-    ThreadNumber,
+    Action, Call, CommitFlags, Error, Function, Hresult, ImagePath, Initialize, Memory, MountImage,
+    OpenSession, Session, ThreadNumber,
 };
 use crate::evidence::Caller;
 use crate::machine::request::{self, Request};
+#[cfg(feature = "capi")]
+use crate::script::Progress;
 
 /// The DISM API of one emulated process: what the code under test calls.
 ///
@@ -57,9 +61,7 @@ impl Dism {
     /// Calls `DismInitialize`.
     ///
     /// Returns `S_OK`. Under [`Contract::Recorded`] it returns [`Hresult::S_FALSE`] if the process
-    /// is initialized already, and increments the count (rule I3). The log level and the paths of
-    /// the real function have no effect that the emulator could show, so the method does not take
-    /// them.
+    /// is initialized already, and increments the count (rule I3).
     ///
     /// # Errors
     ///
@@ -72,7 +74,18 @@ impl Dism {
     #[doc(alias = "DismInitialize")]
     #[track_caller]
     pub fn initialize(&self) -> Result<Hresult, Error> {
-        self.take(&request::Initialize).code()
+        self.take(&request::Initialize::default()).code()
+    }
+
+    /// Calls `DismInitialize` with a log level or paths, which only the journal shows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`initialize`](Self::initialize).
+    #[doc(alias = "DismInitialize")]
+    #[track_caller]
+    pub fn initialize_with(&self, initialize: Initialize) -> Result<Hresult, Error> {
+        self.take(&Call::Initialize(initialize)).code()
     }
 
     /// Calls `DismOpenSession` on a path, or on the running system with
@@ -85,7 +98,9 @@ impl Dism {
     /// # Errors
     ///
     /// [`Error::NotInitialized`] (rule O1); [`Error::InvalidArgument`] for an empty path (rule O5);
-    /// [`Error::OutOfNumbers`] if no handle is left (rule O8).
+    /// [`Error::OutOfNumbers`] if no handle is left (rule O8); [`Error::ImageLocked`] if an earlier
+    /// open of the image has left a lock behind (rule O11); [`Error::Failed`] if a rule says so, and
+    /// then the next session has a higher number (rule O10).
     #[doc(alias = "DismOpenSession")]
     #[track_caller]
     pub fn open_session(&self, path: impl AsRef<OsStr>) -> Result<Session, Error> {
@@ -123,7 +138,11 @@ impl Dism {
     /// waits for those that came before (rule P2). The operation lasts until the returned value is
     /// ended or dropped.
     ///
-    /// [`Function::CommitImage`] needs a [mounted](Self::mount_image) image (rule P1).
+    /// The action is a [`Function`], or one with the name of a feature, package, capability or
+    /// driver: [`Function::named`].
+    ///
+    /// [`Function::CommitImage`] needs an image that is [mounted](Self::mount_image) (rule P1), and
+    /// for writing unless its flags discard the changes (rule N6).
     ///
     /// # Errors
     ///
@@ -131,12 +150,17 @@ impl Dism {
     /// while another thread closes the session (rule C4); [`Error::PossibleDeadlock`] inside an
     /// operation of the same thread on the same session (rule P3); [`Error::InvalidArgument`] for a
     /// function that is not an operation, and for [`Function::CommitImage`] if the image is not
-    /// mounted (rule P1).
+    /// mounted (rule P1) or a flag is unknown (rule N5); [`Error::MountedReadOnly`] (rule N6).
     #[inline]
     #[track_caller]
-    pub fn operation(&self, session: Session, function: Function) -> Result<Operation<'_>, Error> {
-        let caller = self.caller();
-        let answer = self.shared.begin(caller, &request::BeginOperation { session, function })?;
+    pub fn operation<'a>(
+        &self,
+        session: Session,
+        action: impl Into<Action<'a>>,
+    ) -> Result<Operation<'_>, Error> {
+        let (caller, action) = (self.caller(), action.into());
+        let function = action.function;
+        let answer = self.shared.begin(caller, &request::BeginOperation { session, action })?;
         let on_this_thread = PhantomData;
         Ok(Operation { dism: self, caller, session, function, answer, on_this_thread })
     }
@@ -163,8 +187,12 @@ impl Dism {
     /// ```
     #[inline]
     #[track_caller]
-    pub fn perform(&self, session: Session, function: Function) -> Result<Hresult, Error> {
-        self.operation(session, function)?.end()
+    pub fn perform<'a>(
+        &self,
+        session: Session,
+        action: impl Into<Action<'a>>,
+    ) -> Result<Hresult, Error> {
+        self.operation(session, action)?.end()
     }
 
     /// Calls `DismCloseSession`, which releases one reference.
@@ -224,12 +252,14 @@ impl Dism {
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`] (rule N1); [`Error::SessionOnPath`] (rule N2);
-    /// [`Error::AlreadyMounted`]; [`Error::InvalidImageIndex`] for image 0;
-    /// [`Error::InvalidImageName`] for an empty name; [`Error::InvalidArgument`] for an empty path.
+    /// [`Error::NotInitialized`] (rule N1); [`Error::InvalidArgument`] for an empty path, or a flag
+    /// that no header has (rule N5); [`Error::SessionOnPath`] (rule N2); [`Error::AlreadyMounted`]
+    /// (rule N4); [`Error::InvalidImageIndex`] for image 0; [`Error::InvalidImageName`] for an empty
+    /// name; [`Error::FileInUse`] if the file is mounted for writing already, and so is this mount
+    /// (rule N7).
     ///
     /// ```
-    /// use dism_emu::{Emulator, Error, Function, MountImage};
+    /// use dism_emu::{CommitFlags, Emulator, Error, Function, MountImage};
     ///
     /// let emulator = Emulator::new();
     /// let dism = emulator.dism();
@@ -239,9 +269,10 @@ impl Dism {
     /// dism.perform(session, Function::CommitImage)?;
     ///
     /// // N2: not while a session is open on it. C8: the close does not unmount it.
-    /// assert!(matches!(dism.unmount_image(r"C:\mount"), Err(Error::SessionOnPath { .. })));
+    /// let unmount = || dism.unmount_image(r"C:\mount", CommitFlags::COMMIT);
+    /// assert!(matches!(unmount(), Err(Error::SessionOnPath { .. })));
     /// dism.close_session(session)?;
-    /// dism.unmount_image(r"C:\mount")?;
+    /// unmount()?;
     /// dism.shutdown()?;
     /// # Ok::<(), Error>(())
     /// ```
@@ -251,24 +282,31 @@ impl Dism {
         self.take(&Call::MountImage(mount)).code()
     }
 
-    /// Calls `DismUnmountImage`. Whether it commits or discards changes makes no difference: there
-    /// are none.
+    /// Calls `DismUnmountImage`. The flags say whether it commits or discards the changes: the
+    /// journal has them, and a rule can ask for them (rule N8).
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`] (rule N1); [`Error::SessionOnPath`] (rule N2);
-    /// [`Error::NothingMounted`] (rule N3); [`Error::InvalidArgument`] for an empty path.
+    /// [`Error::NotInitialized`] (rule N1); [`Error::InvalidArgument`] for an empty path, or a flag
+    /// that no header has (rule N5); [`Error::SessionOnPath`] (rule N2); [`Error::NothingMounted`]
+    /// (rule N3); [`Error::MountedReadOnly`] if the changes of an image that is mounted for reading
+    /// only were to be committed (rule N6).
     #[doc(alias = "DismUnmountImage")]
     #[track_caller]
-    pub fn unmount_image(&self, path: impl AsRef<OsStr>) -> Result<Hresult, Error> {
-        self.take(&Call::UnmountImage { path: ImagePath::new(path) }).code()
+    pub fn unmount_image(
+        &self,
+        path: impl AsRef<OsStr>,
+        flags: CommitFlags,
+    ) -> Result<Hresult, Error> {
+        self.take(&Call::UnmountImage { path: ImagePath::new(path), flags }).code()
     }
 
     /// Calls `DismRemountImage`. No image ever needs it here, so it only checks its argument.
     ///
     /// # Errors
     ///
-    /// Those of [`unmount_image`](Self::unmount_image).
+    /// [`Error::NotInitialized`] (rule N1); [`Error::InvalidArgument`] for an empty path;
+    /// [`Error::SessionOnPath`] (rule N2); [`Error::NothingMounted`] (rule N3).
     #[doc(alias = "DismRemountImage")]
     #[track_caller]
     pub fn remount_image(&self, path: impl AsRef<OsStr>) -> Result<Hresult, Error> {
@@ -371,6 +409,17 @@ impl Dism {
         self.shared.take_and(self.caller(), &Call::GetMountedImageInfo, |machine| {
             machine.mounted().to_vec()
         })
+    }
+
+    /// Makes a call that reports its progress before it takes effect.
+    #[cfg(feature = "capi")]
+    #[track_caller]
+    pub(crate) fn run(
+        &self,
+        call: Call,
+        report: impl FnMut(Option<Progress>) -> ControlFlow<()>,
+    ) -> Taken {
+        self.shared.run(self.caller(), call, report)
     }
 
     #[inline]

@@ -96,7 +96,7 @@ impl Emulator {
     #[track_caller]
     pub fn script(&self, rule: Rule) -> RuleGuard {
         let location = Location::caller();
-        let id = self.shared.with_script(|script| script.add_rule(rule, location));
+        let id = self.shared.lock().add_rule(rule, location);
         RuleGuard { shared: self.shared.clone(), id, is_kept: false }
     }
 

@@ -100,10 +100,12 @@ impl Operation<'_> {
     /// Performs the operation with a progress callback, and ends it.
     ///
     /// The callback is called on this thread and under no lock: with the progress of a
-    /// [`Rule`](crate::Rule::progress), or with 0, 25, 50, 75 and 100 of 100. A call on the same
-    /// session from the callback would wait for itself and is refused (rules P3, C7). Returning
-    /// [`ControlFlow::Break`] cancels the operation, as the cancel event does: it ends with
-    /// [`Hresult::WIN32_REQUEST_ABORTED`].
+    /// [`Rule`](crate::Rule::progress), or with 0, 25, 50, 75 and 100 of 100, of which one that is
+    /// going to fail reports no 100. A call on the same session from the callback would wait for
+    /// itself and is refused (rules P3, C7). Returning [`ControlFlow::Break`] cancels the operation,
+    /// as the cancel event does: it ends with [`Hresult::WIN32_REQUEST_ABORTED`], unless a rule says
+    /// [with what](crate::Rule::cancelled_with), or that a cancel comes
+    /// [too late](crate::Rule::cancellable_until) (rule P7).
     ///
     /// # Errors
     ///
@@ -127,14 +129,21 @@ impl Operation<'_> {
     /// # Ok::<(), dism_emu::Error>(())
     /// ```
     pub fn run(
-        mut self,
-        on_progress: impl FnMut(Progress) -> ControlFlow<()>,
+        self,
+        mut on_progress: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Hresult, Error> {
-        let scripted = self.answer.as_mut().and_then(|answer| answer.progress.take());
-        let mut steps = scripted.as_deref().unwrap_or(&Progress::UNSCRIPTED).iter().copied();
-        if steps.try_for_each(on_progress).is_break() {
+        self.run_from_start(|progress| progress.map_or(ControlFlow::Continue(()), &mut on_progress))
+    }
+
+    /// The same, for a caller that can cancel before the first report, too. `report` is then called
+    /// without progress.
+    pub(crate) fn run_from_start(
+        mut self,
+        report: impl FnMut(Option<Progress>) -> ControlFlow<()>,
+    ) -> Result<Hresult, Error> {
+        if let Some(code) = Answer::run(self.answer.as_deref(), report) {
             self.answer = None;
-            return self.end_with(Hresult::WIN32_REQUEST_ABORTED);
+            return self.end_with(code);
         }
         self.end()
     }
@@ -142,12 +151,12 @@ impl Operation<'_> {
     /// Returns the result with which the operation will end: the answer of a rule, or `unscripted`.
     #[cfg(feature = "capi")]
     pub(crate) fn result_or(&self, unscripted: Hresult) -> Hresult {
-        self.answer.as_ref().map_or(unscripted, |answer| answer.code)
+        self.answer.as_ref().map_or(unscripted, |answer| answer.scripted.code)
     }
 
     #[inline]
     fn take_answer(&mut self) -> Option<Hresult> {
-        self.answer.take().map(|answer| answer.code)
+        self.answer.take().map(|answer| answer.scripted.code)
     }
 
     #[inline]

@@ -52,8 +52,8 @@ impl Journal {
     /// let config = Config::default();
     /// let mut machine = Machine::new(config.clone());
     /// let thread = ThreadNumber::new(1);
-    /// let outcome = machine.apply(thread, &Call::Initialize);
-    /// let step = Step { thread, call: Call::Initialize, outcome, location: None };
+    /// let outcome = machine.apply(thread, &Call::Initialize(Initialize::new()));
+    /// let step = Step { thread, call: Call::Initialize(Initialize::new()), outcome, location: None };
     ///
     /// let journal = Journal::from_steps(config.clone(), vec![step]);
     /// assert_eq!(journal.mistakes()[0].mistake, Mistake::NeverShutDown);

@@ -33,7 +33,7 @@ impl<'a> Calls<'a> {
             let begun = match (step.call.asked(), &step.outcome) {
                 (
                     Call::EndOperation { session, .. },
-                    Ok(Effect::Ended { .. }) | Err(Error::Failed { .. }),
+                    Ok(Effect::Ended { .. } | Effect::ReloadRequired) | Err(Error::Failed { .. }),
                 )
                 | (Call::FinishClose { session }, Ok(Effect::Closed { .. })) => {
                     running.remove(&(step.thread, *session))
@@ -107,7 +107,7 @@ impl<'a> Calls<'a> {
             // A scripted close returns the scripted answer, which is in its first step. That of an
             // operation is in its second.
             (Ok(Effect::Closing { .. }), Some(_)) if first.call.answer().is_some() => {
-                first.call.answer()
+                first.call.answer().map(|answer| answer.code)
             }
             _ => Some(self.last(call).code()),
         }
@@ -124,7 +124,9 @@ impl<'a> Calls<'a> {
         let first = self.first(call);
         // The caller may have cancelled the operation, which then returned another code.
         first.call.answer().is_some_and(|answer| match first.outcome {
-            Ok(Effect::Begun { .. }) => call.second.is_none() || self.last(call).code() == answer,
+            Ok(Effect::Begun { .. }) => {
+                call.second.is_none() || self.last(call).code() == answer.code
+            }
             Ok(_) | Err(Error::Failed { .. }) => true,
             Err(_) => false,
         })

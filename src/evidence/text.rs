@@ -25,13 +25,9 @@ impl Calls<'_> {
         // A call that needs a second step and has none has only begun.
         let part = if call.second.is_none() { Part::Begin } else { part };
         let text = match (first.call.asked(), &first.outcome, part) {
-            (
-                Call::BeginOperation { session, function },
-                Ok(Effect::Begun { ready }),
-                Part::Begin,
-            ) => {
+            (Call::BeginOperation { session, .. }, Ok(Effect::Begun { ready }), Part::Begin) => {
                 let waits = if *ready { "" } else { ", waits for its turn" };
-                let call = format!("begins {function} on {session}{waits}");
+                let call = format!("begins {} on {session}{waits}", first.call.action());
                 return Text { call, answer: None };
             }
             (Call::CloseSession { session }, Ok(Effect::Closing { ready }), Part::Begin) => {
@@ -39,10 +35,12 @@ impl Calls<'_> {
                 let call = format!("close {session}");
                 return Text { call, answer: Some(format!("closing{waits}")) };
             }
-            (Call::BeginOperation { session, function }, _, Part::End) => {
-                format!("ends {function} on {session}")
+            (Call::BeginOperation { session, .. }, _, Part::End) => {
+                format!("ends {} on {session}", first.call.action())
             }
-            (Call::BeginOperation { session, function }, ..) => format!("{function} on {session}"),
+            (Call::BeginOperation { session, .. }, ..) => {
+                format!("{} on {session}", first.call.action())
+            }
             (Call::EndOperation { session, .. }, ..) => format!("ends an operation on {session}"),
             (Call::CloseSession { session }, _, Part::End)
             | (Call::FinishClose { session }, ..) => format!("{session} is gone"),
@@ -73,8 +71,8 @@ impl Calls<'_> {
             Ok(Effect::Released { references }) => {
                 format!("{code}{scripted}, references {references}")
             }
-            Ok(Effect::LastError(Some(error))) => format!("{}{scripted}", named(*error)),
-            Ok(Effect::LastError(None)) => format!("no error{scripted}"),
+            Ok(Effect::LastError(error)) => format!("{}{scripted}", named(*error)),
+            Ok(Effect::NoLastError { .. }) => format!("no error{scripted}"),
             Ok(Effect::HandedOut { memory }) => memory.to_string(),
             _ => format!("{code}{scripted}"),
         }

@@ -1,11 +1,13 @@
 //! The configuration of a process.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::call::Hresult;
+pub(crate) use super::aliases::Aliases;
+use crate::call::{Hresult, ImagePath};
 
 /// One of the two contracts that the emulated DLL can keep.
 ///
@@ -107,6 +109,30 @@ pub struct Config {
     /// The highest session number to give out, for tests that run out of numbers (rule O8).
     /// Default: [`u32::MAX`]. The first number is 2, so no session can be opened if this is lower.
     pub last_session: u32,
+    /// What [`Dism::last_error`](crate::Dism::last_error) returns in C if no call of the thread has
+    /// failed, beside a null pointer (rule E4). Default: `S_OK`. Some clients expect
+    /// [`Hresult::S_FALSE`].
+    pub no_message: Hresult,
+    /// The images that are known by several paths (rule O6).
+    pub(crate) aliases: Aliases,
+}
+
+impl Config {
+    /// Declares that two paths are the same image: see
+    /// [`Builder::same_image`](crate::Builder::same_image).
+    ///
+    /// # Panics
+    ///
+    /// If a path is empty, or that of the online image, which is an image of its own.
+    #[track_caller]
+    pub fn same_image(&mut self, one: impl AsRef<OsStr>, other: impl AsRef<OsStr>) {
+        let (one, other) = (ImagePath::new(one), ImagePath::new(other));
+        for path in [&one, &other] {
+            assert!(!path.as_bytes().is_empty(), "an empty path is no image");
+            assert!(!path.key().is_online(), "the online image is an image of its own");
+        }
+        self.aliases.declare(one, other);
+    }
 }
 
 impl Default for Config {
@@ -118,6 +144,8 @@ impl Default for Config {
             closed_session: Hresult::DISMAPI_E_INVALID_DISM_SESSION,
             closing_session: Hresult::DISMAPI_E_INVALID_DISM_SESSION,
             last_session: u32::MAX,
+            no_message: Hresult::S_OK,
+            aliases: Aliases::default(),
         }
     }
 }

@@ -4,7 +4,9 @@
 //! a lock or a scheduler of their own. A test needs this module to look at the steps of a
 //! [`Journal`](crate::Journal) one by one, and at the [`State`].
 
+mod aliases;
 pub(crate) mod config;
+mod locks;
 mod mounts;
 pub(crate) mod request;
 mod sessions;
@@ -12,21 +14,24 @@ mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bitflags::Flags;
+
 use self::config::Contract;
+use self::locks::Locks;
 use self::mounts::Mounts;
 use self::request::Request;
 use self::sessions::{Sessions, Slot};
 use crate::call::image::ImageKey;
 use crate::call::{
-    Error, Function, Hresult, ImageIdentifier, InvalidArgument, Memory, MountImage, Session,
-    ThreadNumber,
+    CommitFlags, Error, Function, Hresult, ImageIdentifier, InvalidArgument, Memory, MountImage,
+    MountMode, Session, ThreadNumber,
 };
 
 pub use self::config::Config;
 #[cfg(feature = "serde")]
 pub(crate) use self::step::location_as_text;
 pub use self::step::{ReplayError, Step};
-pub use crate::call::{Call, Effect, Outcome};
+pub use crate::call::{Call, Effect, Outcome, Scripted};
 
 /// The state of one process that has loaded the DLL, as a pure state machine.
 ///
@@ -41,11 +46,11 @@ pub use crate::call::{Call, Effect, Outcome};
 ///
 /// ```
 /// use dism_emu::machine::{Call, Config, Effect, Machine};
-/// use dism_emu::{OpenSession, ThreadNumber};
+/// use dism_emu::{Initialize, OpenSession, ThreadNumber};
 ///
 /// let thread = ThreadNumber::new(1);
 /// let mut machine = Machine::new(Config::default());
-/// machine.apply(thread, &Call::Initialize)?;
+/// machine.apply(thread, &Call::Initialize(Initialize::new()))?;
 /// let opened = machine.apply(thread, &Call::OpenSession(OpenSession::new(r"C:\mount")))?;
 /// let Effect::Opened { session, references: 1 } = opened else { unreachable!() };
 ///
@@ -63,6 +68,8 @@ pub struct Machine {
     last_errors: BTreeMap<ThreadNumber, Hresult>,
     /// The mounted images. They outlive a shutdown (rule N4).
     mounts: Mounts,
+    /// The image locks that failed opens have left behind. They outlive a shutdown (rule O11).
+    locks: Locks,
     /// The memory that was handed out and not deleted. It outlives a shutdown (rule D4).
     handed_out: BTreeSet<Memory>,
     /// The last memory that was handed out.
@@ -126,6 +133,7 @@ impl Machine {
             phase: Phase::Down { after_shutdown: false },
             last_errors: BTreeMap::new(),
             mounts: Mounts::new(),
+            locks: Locks::new(),
             handed_out: BTreeSet::new(),
             last_memory: Memory::NULL,
         }
@@ -170,9 +178,14 @@ impl Machine {
         request: &impl Request,
         ask: impl Ask,
     ) -> Outcome {
-        let outcome = request.apply(self, thread, ask);
-        if let Err(error) = outcome {
-            self.record_last_error(thread, &request.call(), error);
+        let mut in_effect = None;
+        let outcome = request.apply(self, thread, |image| {
+            let scripted = ask(image);
+            in_effect = scripted.and_then(Scripted::fails_in_effect);
+            scripted
+        });
+        if let Some(code) = outcome.err().map(|error| error.code()).or(in_effect) {
+            self.record_last_error(thread, &request.call(), code);
         }
         outcome
     }
@@ -180,9 +193,9 @@ impl Machine {
     /// Records a failure as the thread's last error (rules E1 and E2). A success clears nothing
     /// (rule E3).
     #[cold]
-    fn record_last_error(&mut self, thread: ThreadNumber, call: &Call, error: Error) {
+    fn record_last_error(&mut self, thread: ThreadNumber, call: &Call, code: Hresult) {
         if sets_last_error(call) {
-            self.last_errors.insert(thread, error.code());
+            self.last_errors.insert(thread, code);
         }
     }
 
@@ -204,7 +217,8 @@ impl Machine {
 
     // Each call asks for its scripted answer at the one point from which it cannot fail any more,
     // and before it changes anything. So a call that the contract refuses asks for no answer, and a
-    // call that is made to fail has changed nothing.
+    // call that is made to fail has changed nothing. Only an open leaves something behind (rules O10
+    // and O11).
 
     #[inline]
     fn initialize(&mut self, ask: impl Ask) -> Outcome {
@@ -232,24 +246,34 @@ impl Machine {
 
     #[inline]
     fn open_session(&mut self, image: ImageKey<'_>, has_placement: bool, ask: impl Ask) -> Outcome {
-        let sessions = self.phase.sessions()?;
+        let Self { config, phase, locks, .. } = self;
+        let sessions = phase.sessions()?;
         if image.path().is_empty() {
             return Err(InvalidArgument::EmptyPath.into());
         }
         if has_placement && image.is_online() {
             return Err(InvalidArgument::OnlineImagePlacement.into());
         }
+        let image = config.aliases.resolve(image);
         if let Some(slot) = sessions.find_image(image) {
             let entry = sessions.entry_mut(slot);
             let references = entry.references.checked_add(1).ok_or(Error::OutOfNumbers)?;
-            check_scripted(ask(Some(image.path())))?;
+            check_scripted(ask(Some(image)))?;
             entry.references = references;
             return Ok(Effect::Opened { session: entry.handle, references });
         }
-        if !sessions.has_next(self.config.last_session) {
+        if !sessions.has_next(config.last_session) {
             return Err(Error::OutOfNumbers);
         }
-        check_scripted(ask(Some(image.path())))?;
+        let opened = locks.check(image).and_then(|()| check_scripted(ask(Some(image))));
+        if let Err(error) = opened {
+            // O10: the open has got as far as the image.
+            sessions.skip();
+            if error.code() == Hresult::REGDB_E_CLASSNOTREG && !image.is_online() {
+                locks.add(image);
+            }
+            return Err(error);
+        }
         Ok(Effect::Opened { session: sessions.add(image), references: 1 })
     }
 
@@ -259,6 +283,7 @@ impl Machine {
         thread: ThreadNumber,
         session: Session,
         function: Function,
+        flags: CommitFlags,
         ask: impl Ask,
     ) -> Outcome {
         let sessions = self.phase.sessions()?;
@@ -281,8 +306,11 @@ impl Machine {
             return Err(Error::PossibleDeadlock { session });
         }
         let image = sessions.entry(slot).image();
-        if commits && self.mounts.find(ImageKey::new(image)).is_none() {
-            return Err(InvalidArgument::NotMounted { session }.into());
+        if commits {
+            let mounted = self.mounts.find(image, &self.config.aliases);
+            let at = mounted.ok_or(InvalidArgument::NotMounted { session })?;
+            check_flags(flags)?;
+            check_commit(&self.mounts.all()[at], flags)?;
         }
         // The operation begins with any answer, and ends with it (rule P5).
         ask(Some(image));
@@ -302,10 +330,11 @@ impl Machine {
         }
         sessions.pass_turn(slot);
         sessions.entry_mut(slot).reboot |= result == Hresult::ERROR_SUCCESS_REBOOT_REQUIRED;
-        if result.is_failure() {
-            return Err(Error::Failed { code: result });
+        match result {
+            code if code.is_failure() => Err(Error::Failed { code }),
+            Hresult::DISMAPI_S_RELOAD_IMAGE_SESSION_REQUIRED => Ok(Effect::ReloadRequired),
+            result => Ok(Effect::Ended { result }),
         }
-        Ok(Effect::Ended { result })
     }
 
     #[inline]
@@ -367,17 +396,23 @@ impl Machine {
     fn last_error(&self, thread: ThreadNumber, ask: impl Ask) -> Outcome {
         self.not_after_shutdown()?;
         check_scripted(ask(None))?;
-        Ok(Effect::LastError(self.last_errors.get(&thread).copied()))
+        Ok(match self.last_errors.get(&thread) {
+            Some(code) => Effect::LastError(*code),
+            None => Effect::NoLastError { code: self.config.no_message },
+        })
     }
 
     fn mount_image(&mut self, mount: &MountImage, ask: impl Ask) -> Outcome {
-        let path = mount.path.key();
+        let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_MOUNT_IMAGE_PATH;
+        let aliases = &self.config.aliases;
+        let (path, file) = (aliases.resolve(mount.path.key()), aliases.resolve(mount.file.key()));
         self.check_path(path)?;
-        if mount.file.as_bytes().is_empty() {
+        if file.path().is_empty() {
             return Err(InvalidArgument::EmptyPath.into());
         }
-        self.check_no_session(path, Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_MOUNT_IMAGE_PATH)?;
-        if self.mounts.find(path).is_some() {
+        check_flags(mount.flags)?;
+        self.check_no_session(path, in_use)?;
+        if self.mounts.find(path, aliases).is_some() {
             return Err(Error::AlreadyMounted);
         }
         match &mount.image {
@@ -387,31 +422,39 @@ impl Machine {
             }
             _ => {}
         }
-        check_scripted(ask(Some(path.path())))?;
-        self.mounts.add(mount.clone());
+        if mount.mode() == MountMode::ReadWrite && self.mounts.is_written(file, aliases) {
+            return Err(Error::FileInUse);
+        }
+        check_scripted(ask(Some(path)))?;
+        self.mounts.add(mount.clone(), aliases);
         Ok(Effect::Mounted)
     }
 
-    fn unmount_image(&mut self, path: ImageKey<'_>, ask: impl Ask) -> Outcome {
+    fn unmount_image(&mut self, path: ImageKey<'_>, flags: CommitFlags, ask: impl Ask) -> Outcome {
         let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_UNMOUNT_IMAGE_PATH;
+        let path = self.config.aliases.resolve(path);
+        self.check_path(path)?;
+        check_flags(flags)?;
         let at = self.mounted_at(path, in_use)?;
-        check_scripted(ask(Some(path.path())))?;
-        self.mounts.remove(at);
+        check_commit(&self.mounts.all()[at], flags)?;
+        check_scripted(ask(Some(path)))?;
+        self.mounts.remove(at, &self.config.aliases);
         Ok(Effect::Unmounted)
     }
 
     fn remount_image(&self, path: ImageKey<'_>, ask: impl Ask) -> Outcome {
         let in_use = Hresult::DISMAPI_E_OPEN_HANDLES_UNABLE_TO_REMOUNT_IMAGE_PATH;
+        let path = self.config.aliases.resolve(path);
+        self.check_path(path)?;
         self.mounted_at(path, in_use)?;
-        check_scripted(ask(Some(path.path())))?;
+        check_scripted(ask(Some(path)))?;
         Ok(Effect::Remounted)
     }
 
-    /// Returns the index of the image that is to be unmounted or remounted (rules N1 to N3).
+    /// Returns the index of the image that is to be unmounted or remounted (rules N2 and N3).
     fn mounted_at(&self, path: ImageKey<'_>, in_use: Hresult) -> Result<usize, Error> {
-        self.check_path(path)?;
         self.check_no_session(path, in_use)?;
-        self.mounts.find(path).ok_or(Error::NothingMounted)
+        self.mounts.find(path, &self.config.aliases).ok_or(Error::NothingMounted)
     }
 
     /// Checks rule N1, and then that the path is not empty.
@@ -444,8 +487,9 @@ impl Machine {
     }
 
     fn get_image_info(&self, file: ImageKey<'_>, ask: impl Ask) -> Outcome {
+        let file = self.config.aliases.resolve(file);
         self.check_path(file)?;
-        check_scripted(ask(Some(file.path())))?;
+        check_scripted(ask(Some(file)))?;
         Ok(Effect::Called)
     }
 
@@ -509,11 +553,11 @@ impl Machine {
     }
 }
 
-/// A function that returns the scripted answer of a call, if there is one. It takes the image of
-/// the call, if the call has one.
-pub(crate) trait Ask: FnOnce(Option<&[u8]>) -> Option<Hresult> {}
+/// A function that returns what is scripted for a call, if anything is. It takes the image of the
+/// call, if the call has one.
+pub(crate) trait Ask: FnOnce(Option<ImageKey<'_>>) -> Option<Scripted> {}
 
-impl<F: FnOnce(Option<&[u8]>) -> Option<Hresult>> Ask for F {}
+impl<F: FnOnce(Option<ImageKey<'_>>) -> Option<Scripted>> Ask for F {}
 
 /// Returns whether a failure of the call becomes the thread's last error: all do, except those of
 /// shutdown, delete and the last error message itself (rule E2).
@@ -528,11 +572,27 @@ fn sets_last_error(call: &Call) -> bool {
     }
 }
 
-/// Fails if the scripted answer is a failure. The call then does nothing else.
+/// Fails if the scripted answer is a failure that prevents the call.
 #[inline]
-fn check_scripted(answer: Option<Hresult>) -> Result<(), Error> {
-    match answer {
-        Some(code) if code.is_failure() => Err(Error::Failed { code }),
+fn check_scripted(answer: Option<Scripted>) -> Result<(), Error> {
+    match answer.and_then(Scripted::prevents) {
+        Some(code) => Err(Error::Failed { code }),
+        None => Ok(()),
+    }
+}
+
+/// Checks rule N5.
+fn check_flags(flags: impl Flags<Bits = u32>) -> Result<(), Error> {
+    if flags.contains_unknown_bits() {
+        return Err(InvalidArgument::UnknownFlags { flags: flags.bits() }.into());
+    }
+    Ok(())
+}
+
+/// Checks rule N6.
+fn check_commit(mount: &MountImage, flags: CommitFlags) -> Result<(), Error> {
+    match mount.mode() {
+        MountMode::ReadOnly if !flags.discards() => Err(Error::MountedReadOnly),
         _ => Ok(()),
     }
 }
@@ -558,8 +618,9 @@ fn spread(number: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::OpenSession;
+    use crate::call::{Initialize, OpenSession};
 
+    const INITIALIZE: Call = Call::Initialize(Initialize::new());
     const THREAD: ThreadNumber = ThreadNumber::new(1);
 
     fn recorded() -> Machine {
@@ -571,8 +632,8 @@ mod tests {
         let mut machine = recorded();
         machine.phase = Phase::Up { count: u32::MAX - 1, sessions: Sessions::new() };
         let initialized = Ok(Effect::Initialized { count: u32::MAX });
-        assert_eq!(machine.apply(THREAD, &Call::Initialize), initialized);
-        assert_eq!(machine.apply(THREAD, &Call::Initialize), Err(Error::OutOfNumbers));
+        assert_eq!(machine.apply(THREAD, &INITIALIZE), initialized);
+        assert_eq!(machine.apply(THREAD, &INITIALIZE), Err(Error::OutOfNumbers));
         assert_eq!(machine.state(), State::Up { count: u32::MAX, open_sessions: 0 });
         let shut_down = Ok(Effect::ShutDown { count: u32::MAX - 1 });
         assert_eq!(machine.apply(THREAD, &Call::Shutdown), shut_down);
@@ -582,7 +643,7 @@ mod tests {
     fn one_reference_more_than_can_be_counted_fails_and_changes_nothing() {
         let mut machine = recorded();
         let open = Call::OpenSession(OpenSession::new("image"));
-        machine.apply(THREAD, &Call::Initialize).unwrap();
+        machine.apply(THREAD, &INITIALIZE).unwrap();
         let Ok(Effect::Opened { session, .. }) = machine.apply(THREAD, &open) else { panic!() };
         let sessions = machine.phase.sessions().unwrap();
         let slot = sessions.find(session).unwrap();
@@ -596,7 +657,7 @@ mod tests {
     #[test]
     fn the_numbers_end_at_u32_max() {
         let mut machine = recorded();
-        machine.apply(THREAD, &Call::Initialize).unwrap();
+        machine.apply(THREAD, &INITIALIZE).unwrap();
         machine.phase.sessions().unwrap().set_next(u64::from(u32::MAX));
         let open = |path: &str| Call::OpenSession(OpenSession::new(path));
         let session = Session::from_raw(u32::MAX);

@@ -1,10 +1,11 @@
-//! The mounted images, found by path.
+//! The mounted images, found by path and by file.
 
 use hashbrown::HashTable;
 
+use super::aliases::Aliases;
 use super::spread;
-use crate::call::MountImage;
 use crate::call::image::ImageKey;
+use crate::call::{MountImage, MountMode};
 
 /// The mounted images, in the order in which they were mounted (rule N4).
 #[derive(Clone, Debug)]
@@ -12,11 +13,13 @@ pub(super) struct Mounts {
     images: Vec<MountImage>,
     /// For each image its position, found by the hash of its path.
     by_path: HashTable<usize>,
+    /// For each image that is mounted for writing its position, found by the hash of its file.
+    by_file: HashTable<usize>,
 }
 
 impl Mounts {
     pub(super) const fn new() -> Self {
-        Self { images: Vec::new(), by_path: HashTable::new() }
+        Self { images: Vec::new(), by_path: HashTable::new(), by_file: HashTable::new() }
     }
 
     pub(super) fn all(&self) -> &[MountImage] {
@@ -24,26 +27,49 @@ impl Mounts {
     }
 
     /// Returns the position of what is mounted at the path.
-    pub(super) fn find(&self, path: ImageKey<'_>) -> Option<usize> {
-        let is_same = |at: &usize| path.matches(self.images[*at].path.key().path());
+    pub(super) fn find(&self, path: ImageKey<'_>, aliases: &Aliases) -> Option<usize> {
+        let is_same = |at: &usize| path.is_same(self.path(*at, aliases));
         self.by_path.find(spread(path.hash()), is_same).copied()
     }
 
-    pub(super) fn add(&mut self, mount: MountImage) {
-        let hash = |mount: &MountImage| spread(mount.path.key().hash());
-        let at = self.images.len();
-        self.by_path.insert_unique(hash(&mount), at, |at| hash(&self.images[*at]));
-        self.images.push(mount);
+    /// Returns whether an image of the file is mounted for writing (rule N7).
+    pub(super) fn is_written(&self, file: ImageKey<'_>, aliases: &Aliases) -> bool {
+        let is_same = |at: &usize| file.is_same(self.file(*at, aliases));
+        self.by_file.find(spread(file.hash()), is_same).is_some()
     }
 
-    pub(super) fn remove(&mut self, at: usize) {
-        let removed = self.images.remove(at);
-        let hash = spread(removed.path.key().hash());
-        if let Ok(found) = self.by_path.find_entry(hash, |other| *other == at) {
-            found.remove();
+    pub(super) fn add(&mut self, mount: MountImage, aliases: &Aliases) {
+        let at = self.images.len();
+        let mode = mount.mode();
+        self.images.push(mount);
+        let Self { images, by_path, by_file } = self;
+        let path = |at: &usize| spread(aliases.resolve(images[*at].path.key()).hash());
+        by_path.insert_unique(path(&at), at, path);
+        if mode == MountMode::ReadWrite {
+            let file = |at: &usize| spread(aliases.resolve(images[*at].file.key()).hash());
+            by_file.insert_unique(file(&at), at, file);
         }
-        for behind in self.by_path.iter_mut().filter(|behind| **behind > at) {
-            *behind -= 1;
+    }
+
+    pub(super) fn remove(&mut self, at: usize, aliases: &Aliases) {
+        let path = spread(self.path(at, aliases).hash());
+        let file = spread(self.file(at, aliases).hash());
+        self.images.remove(at);
+        for (index, hash) in [(&mut self.by_path, path), (&mut self.by_file, file)] {
+            if let Ok(found) = index.find_entry(hash, |other| *other == at) {
+                found.remove();
+            }
+            for behind in index.iter_mut().filter(|behind| **behind > at) {
+                *behind -= 1;
+            }
         }
+    }
+
+    fn path<'a>(&'a self, at: usize, aliases: &'a Aliases) -> ImageKey<'a> {
+        aliases.resolve(self.images[at].path.key())
+    }
+
+    fn file<'a>(&'a self, at: usize, aliases: &'a Aliases) -> ImageKey<'a> {
+        aliases.resolve(self.images[at].file.key())
     }
 }

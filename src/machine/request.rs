@@ -9,9 +9,12 @@
 use std::ffi::OsStr;
 
 use super::{Ask, Machine};
-use crate::call::arguments::Placement;
+use crate::call::arguments::{InitializePaths, Placement};
 use crate::call::image::ImageKey;
-use crate::call::{self, Call, Function, Hresult, ImagePath, Outcome, Session, ThreadNumber};
+use crate::call::{
+    self, Action, Call, Function, Hresult, ImagePath, Outcome, Scripted, Session, Text,
+    ThreadNumber,
+};
 
 /// A call that is about to be made.
 pub(crate) trait Request {
@@ -29,7 +32,7 @@ pub(crate) trait Request {
     }
 
     /// Returns the answer that the caller has chosen. If there is one, no rule is asked.
-    fn answer(&self) -> Option<Hresult> {
+    fn answer(&self) -> Option<Scripted> {
         None
     }
 
@@ -51,18 +54,18 @@ impl Request for Call {
         Call::session(self)
     }
 
-    fn answer(&self) -> Option<Hresult> {
+    fn answer(&self) -> Option<Scripted> {
         Call::answer(self)
     }
 
     fn apply(&self, machine: &mut Machine, thread: ThreadNumber, ask: impl Ask) -> Outcome {
         match self {
-            Self::Initialize => machine.initialize(ask),
+            Self::Initialize(_) => machine.initialize(ask),
             Self::OpenSession(open) => {
                 machine.open_session(open.path.key(), open.placement.is_some(), ask)
             }
-            Self::BeginOperation { session, function } => {
-                machine.begin_operation(thread, *session, *function, ask)
+            Self::BeginOperation { session, function, flags, .. } => {
+                machine.begin_operation(thread, *session, *function, *flags, ask)
             }
             Self::EndOperation { session, result } => {
                 machine.end_operation(thread, *session, *result)
@@ -72,7 +75,7 @@ impl Request for Call {
             Self::Shutdown => machine.shutdown(ask),
             Self::GetLastErrorMessage => machine.last_error(thread, ask),
             Self::MountImage(mount) => machine.mount_image(mount, ask),
-            Self::UnmountImage { path } => machine.unmount_image(path.key(), ask),
+            Self::UnmountImage { path, flags } => machine.unmount_image(path.key(), *flags, ask),
             Self::RemountImage { path } => machine.remount_image(path.key(), ask),
             Self::GetMountedImageInfo | Self::CleanupMountpoints => {
                 machine.call_without_session(ask)
@@ -88,11 +91,29 @@ impl Request for Call {
 }
 
 /// `DismInitialize`.
-pub(crate) struct Initialize;
+#[derive(Default)]
+pub(crate) struct Initialize<'a> {
+    pub(crate) log_level: u32,
+    pub(crate) log_file: Text<'a>,
+    pub(crate) scratch_directory: Text<'a>,
+}
 
-impl Request for Initialize {
+impl Request for Initialize<'_> {
     fn call(&self) -> Call {
-        Call::Initialize
+        let paths = InitializePaths {
+            log_file: self.log_file.to_path(),
+            scratch_directory: self.scratch_directory.to_path(),
+        };
+        let paths = Some(paths).filter(|paths| *paths != InitializePaths::default()).map(Box::new);
+        Call::Initialize(call::Initialize { log_level: self.log_level, paths })
+    }
+
+    fn function(&self) -> Option<Function> {
+        Some(Function::Initialize)
+    }
+
+    fn session(&self) -> Option<Session> {
+        None
     }
 
     #[inline]
@@ -151,19 +172,28 @@ impl Request for OpenSession<'_> {
 }
 
 /// The arrival of an operation.
-pub(crate) struct BeginOperation {
+pub(crate) struct BeginOperation<'a> {
     pub(crate) session: Session,
-    pub(crate) function: Function,
+    pub(crate) action: Action<'a>,
 }
 
-impl Request for BeginOperation {
+impl Request for BeginOperation<'_> {
     fn call(&self) -> Call {
-        Call::BeginOperation { session: self.session, function: self.function }
+        Call::begin(self.session, self.action)
+    }
+
+    fn function(&self) -> Option<Function> {
+        Some(self.action.function)
+    }
+
+    fn session(&self) -> Option<Session> {
+        Some(self.session)
     }
 
     #[inline]
     fn apply(&self, machine: &mut Machine, thread: ThreadNumber, ask: impl Ask) -> Outcome {
-        machine.begin_operation(thread, self.session, self.function, ask)
+        let Action { function, flags, .. } = self.action;
+        machine.begin_operation(thread, self.session, function, flags, ask)
     }
 }
 

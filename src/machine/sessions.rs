@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hashbrown::HashTable;
 use slab::Slab;
-use smallvec::SmallVec;
 
 use super::spread;
-use crate::call::image::ImageKey;
+use crate::call::image::{ImageKey, OwnedImageKey};
 use crate::call::{Session, ThreadNumber};
 
 /// Handle 1 belongs to the DLL itself (rule O2).
@@ -64,9 +63,8 @@ impl Queues {
 /// A session that is open, or closing.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// The path. Most paths are so short that they need no allocation of their own.
-    image: SmallVec<[u8; 32]>,
-    image_hash: u32,
+    /// The image, with its path as it was first written.
+    image: OwnedImageKey,
     pub(super) handle: Session,
     /// The number of references, 0 while closing.
     pub(super) references: u32,
@@ -91,10 +89,9 @@ impl Entry {
         true
     }
 
-    /// Returns the path as it was first written, without trailing separators.
     #[inline]
-    pub(super) fn image(&self) -> &[u8] {
-        &self.image
+    pub(super) fn image(&self) -> ImageKey<'_> {
+        self.image.key()
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -165,23 +162,27 @@ impl Sessions {
     #[inline]
     pub(super) fn find_image(&self, image: ImageKey<'_>) -> Option<Slot> {
         // The index compares only a few bits of a hash, and folding a path takes longer than a call.
-        let is_same = |slot: &Slot| {
-            let entry = self.entry(*slot);
-            entry.image_hash == image.hash() && image.matches(entry.image())
-        };
+        let is_same = |slot: &Slot| image.is_same(self.entry(*slot).image());
         self.by_image.find(spread(image.hash()), is_same).copied()
     }
 
     /// Returns whether a session is on the image, including one that is closing.
     pub(super) fn is_on(&self, image: ImageKey<'_>) -> bool {
         self.find_image(image).is_some()
-            || self.closing.iter().any(|slot| image.matches(self.entry(*slot).image()))
+            || self.closing.iter().any(|slot| image.is_same(self.entry(*slot).image()))
     }
 
     /// Returns whether a handle up to `last` is left.
     #[inline]
     pub(super) fn has_next(&self, last: u32) -> bool {
         self.next <= u64::from(last)
+    }
+
+    /// Uses up the next handle, which no session gets (rule O10). The caller has checked that one
+    /// [is left](Self::has_next).
+    #[cold]
+    pub(super) fn skip(&mut self) {
+        self.next += 1;
     }
 
     /// Opens a session on an image that no session has open. The caller has checked that a handle
@@ -191,8 +192,7 @@ impl Sessions {
         let handle = Session::from_raw(self.next as u32);
         self.next += 1;
         let key = self.entries.insert(Entry {
-            image: SmallVec::from_slice(image.path()),
-            image_hash: image.hash(),
+            image: image.to_owned(),
             handle,
             references: 1,
             holder: None,
@@ -206,7 +206,7 @@ impl Sessions {
             spread(entries[slot.key()].handle.raw())
         });
         by_image.insert_unique(spread(image.hash()), slot, |slot| {
-            spread(entries[slot.key()].image_hash)
+            spread(entries[slot.key()].image().hash())
         });
         handle
     }
@@ -217,7 +217,7 @@ impl Sessions {
     pub(super) fn start_closing(&mut self, slot: Slot, thread: ThreadNumber) -> bool {
         let entry = &mut self.entries[slot.key()];
         entry.references = 0;
-        take_out(&mut self.by_image, spread(entry.image_hash), slot);
+        take_out(&mut self.by_image, spread(entry.image().hash()), slot);
         self.closing.push(slot);
         entry.take_turn(thread, &mut self.queues)
     }

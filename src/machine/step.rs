@@ -49,7 +49,7 @@ impl Step {
         match &self.outcome {
             // A scripted operation begins in any case; its end has the answer.
             Ok(effect @ Effect::Begun { .. }) => effect.code(),
-            Ok(effect) => self.call.answer().unwrap_or_else(|| effect.code()),
+            Ok(effect) => self.call.answer().map_or(effect.code(), |answer| answer.code),
             Err(error) => error.code(),
         }
     }

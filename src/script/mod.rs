@@ -8,6 +8,7 @@ use std::panic::Location;
 use self::hold::Holds;
 use self::rule::Rules;
 use crate::evidence::Remark;
+use crate::machine::config::Aliases;
 
 pub use self::hold::Hold;
 pub(crate) use self::hold::{HoldError, Point};
@@ -30,9 +31,14 @@ const REPORTED: usize = 64;
 
 impl Script {
     /// Puts a rule in force. Returns its number.
-    pub(crate) fn add_rule(&mut self, rule: Rule, location: &'static Location<'static>) -> u64 {
+    pub(crate) fn add_rule(
+        &mut self,
+        rule: Rule,
+        aliases: &Aliases,
+        location: &'static Location<'static>,
+    ) -> u64 {
         self.last_id += 1;
-        self.rules.add(rule, self.last_id, location);
+        self.rules.add(rule, aliases, self.last_id, location);
         self.last_id
     }
 

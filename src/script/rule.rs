@@ -1,11 +1,14 @@
 //! Rules: which calls the test answers, and with what.
 
 use std::ffi::OsStr;
-use std::fmt;
+use std::ops::ControlFlow;
 use std::panic::Location;
+use std::{fmt, iter};
 
-use crate::call::{Function, Hresult, ImagePath, Session};
+use crate::call::image::{ImageKey, OwnedImageKey};
+use crate::call::{Call, Error, Function, Hresult, ImagePath, Scripted, Session};
 use crate::evidence::Remark;
+use crate::machine::config::Aliases;
 
 /// A scripted answer to certain calls, in place of the emulator's own: a fault, a different success
 /// code, or progress in steps.
@@ -61,11 +64,40 @@ pub struct Rule {
     skip: u32,
     /// How many calls it answers; `None` for all.
     times: Option<u32>,
+    name: Option<ImagePath>,
+    /// Whether the call discards the changes of a mounted image, or commits them.
+    discards: Option<bool>,
     answer: Hresult,
+    /// Whether the call takes effect even if it fails.
+    takes_effect: bool,
     /// The answer from the second call on, if it is a different one.
     later: Option<Hresult>,
     progress: Option<Box<[Progress]>>,
+    cancel: CancelPolicy,
     expected: Expected,
+}
+
+/// When a call that is cancelled ends, and with what (rule P7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+struct CancelPolicy {
+    /// How many reports of progress there are before the rule itself cancels the call.
+    after: Option<u32>,
+    /// A cancel that comes after so many reports is too late.
+    until: Option<u32>,
+    /// What a cancelled call returns.
+    code: Hresult,
+}
+
+impl CancelPolicy {
+    /// What a rule does not say: the rule cancels nothing, and any cancel comes in time.
+    const UNSCRIPTED: Self =
+        Self { after: None, until: None, code: Hresult::WIN32_REQUEST_ABORTED };
+
+    /// Returns whether a cancel after so many reports of progress comes in time.
+    fn is_in_time(self, reports: u32) -> bool {
+        self.until.is_none_or(|until| reports < until)
+    }
 }
 
 /// How often a rule has to fire.
@@ -129,9 +161,13 @@ impl Rule {
             image: None,
             skip: 0,
             times: None,
+            name: None,
+            discards: None,
             answer: Hresult::S_OK,
+            takes_effect: false,
             later: None,
             progress: None,
+            cancel: CancelPolicy::UNSCRIPTED,
             expected: Expected::AtLeastOnce,
         }
     }
@@ -148,6 +184,40 @@ impl Rule {
     /// [`image_info`](crate::Dism::image_info) of this file.
     pub fn image(mut self, path: impl AsRef<OsStr>) -> Self {
         self.image = Some(ImagePath::new(path));
+        self
+    }
+
+    /// Matches only operations on the feature, package, capability or driver of this name, in any
+    /// letter case. For one that the client names by a path, the last part of the path is enough.
+    ///
+    /// ```
+    /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Rule};
+    ///
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
+    /// dism.initialize()?;
+    /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+    /// let _busy = emulator.script(Rule::on(Function::AddPackage).named("kb2.cab").fail(0x800F_0902));
+    /// dism.perform(session, Function::AddPackage.named(r"C:\updates\kb1.cab"))?;
+    /// assert!(dism.perform(session, Function::AddPackage.named(r"C:\updates\KB2.cab")).is_err());
+    /// dism.close_session(session)?;
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    pub fn named(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.name = Some(ImagePath::new(name));
+        self
+    }
+
+    /// Matches only unmounts and commits that commit the changes (rule N8).
+    pub fn committing(mut self) -> Self {
+        self.discards = Some(false);
+        self
+    }
+
+    /// Matches only unmounts and commits that discard the changes (rule N8).
+    pub fn discarding(mut self) -> Self {
+        self.discards = Some(true);
         self
     }
 
@@ -183,6 +253,7 @@ impl Rule {
     /// ```
     pub fn answer(mut self, code: impl Into<Hresult>) -> Self {
         self.answer = code.into();
+        self.takes_effect = false;
         self.later = None;
         self
     }
@@ -201,13 +272,100 @@ impl Rule {
     /// ```
     #[track_caller]
     pub fn fail(self, code: impl Into<Hresult>) -> Self {
-        let code = code.into();
+        self.answer(failure(code.into()))
+    }
+
+    /// Makes the call return this failing code and take effect nevertheless.
+    ///
+    /// The genuine `DismInitialize` does so if it cannot write its log: it returns
+    /// [`Hresult::DISMAPI_E_LOGGING_DISABLED`], and the API is up (rule I6). The journal has the
+    /// effect, the code is the thread's last error, and the initialization has to be matched by a
+    /// shutdown.
+    ///
+    /// # Panics
+    ///
+    /// If the code is a success, or if the function is none of those whose effect a client can
+    /// see without its result: initialize, close, shutdown, mount and unmount.
+    ///
+    /// ```
+    /// use dism_emu::{Emulator, Function, Hresult, Rule};
+    ///
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
+    /// let code = Hresult::DISMAPI_E_LOGGING_DISABLED;
+    /// let _no_log = emulator.script(Rule::on(Function::Initialize).fail_in_effect(code));
+    /// assert_eq!(dism.initialize().unwrap_err().code(), code);
+    /// assert!(emulator.state().is_initialized());
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn fail_in_effect(self, code: impl Into<Hresult>) -> Self {
         assert!(
-            code.is_failure(),
-            "{code:?} is a success: a failing HRESULT has its top bit set \
-             (`Hresult::from_win32` converts a Win32 error)"
+            matches!(
+                self.function,
+                Some(
+                    Function::Initialize
+                        | Function::CloseSession
+                        | Function::Shutdown
+                        | Function::MountImage
+                        | Function::UnmountImage
+                )
+            ),
+            "only an initialize, close, shutdown, mount or unmount can fail and take effect"
         );
-        self.answer(code)
+        let mut rule = self.answer(failure(code.into()));
+        rule.takes_effect = true;
+        rule
+    }
+
+    /// Cancels the call after `n` reports of progress, as the client's cancel event would, on every
+    /// platform.
+    ///
+    /// A call that is cancelled in time fails with [`cancelled_with`](Self::cancelled_with),
+    /// whatever else the rule answers; a mount or an unmount then changes nothing (rule P7). This
+    /// is so for a call without a callback, too.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Hresult, Rule};
+    ///
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
+    /// dism.initialize()?;
+    /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
+    /// let _cancelled = emulator.script(Rule::on(Function::RestoreImageHealth).cancel_after(2));
+    /// let mut seen = Vec::new();
+    /// let result = dism.operation(session, Function::RestoreImageHealth)?.run(|progress| {
+    ///     seen.push(progress.current);
+    ///     ControlFlow::Continue(())
+    /// });
+    /// assert_eq!(seen, [0, 25]);
+    /// assert_eq!(result.unwrap_err().code(), Hresult::WIN32_REQUEST_ABORTED);
+    /// dism.close_session(session)?;
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    pub fn cancel_after(mut self, n: u32) -> Self {
+        self.cancel.after = Some(n);
+        self
+    }
+
+    /// Sets what a call returns that is cancelled in time, by the client or by the rule:
+    /// [`Hresult::WIN32_REQUEST_ABORTED`] by default (rule P7).
+    pub fn cancelled_with(mut self, code: impl Into<Hresult>) -> Self {
+        self.cancel.code = code.into();
+        self
+    }
+
+    /// Sets how long the call can be cancelled: until `n` reports of progress were made. A cancel
+    /// that comes later is too late: the call goes on, still calls its callback, and returns what
+    /// it would have returned (rule P7). With 0 the call cannot be cancelled; without this, a cancel
+    /// always comes in time.
+    pub fn cancellable_until(mut self, n: u32) -> Self {
+        self.cancel.until = Some(n);
+        self
     }
 
     /// Sets the progress that an operation reports while it [runs](crate::Operation::run), in place
@@ -275,16 +433,43 @@ impl Rule {
         self
     }
 
+    fn scripted(&self, code: Hresult) -> Scripted {
+        Scripted { code, takes_effect: self.takes_effect }
+    }
+
+    /// Returns the answer with this code, unless the rule itself cancels the call.
+    fn answer_with(&self, code: Hresult) -> Answer {
+        let answer = |scripted, progress| Answer { scripted, progress, cancel: self.cancel };
+        let cancelled = self.cancel.after.filter(|reports| self.cancel.is_in_time(*reports));
+        let Some(reports) = cancelled else {
+            return answer(self.scripted(code), self.progress.clone());
+        };
+        let steps = self.progress.as_deref().unwrap_or(&Progress::UNSCRIPTED);
+        let progress = steps.iter().take(reports as usize).copied().collect();
+        answer(self.cancel.code.into(), Some(progress))
+    }
+
     fn matches(&self, query: Query<'_>) -> bool {
         let function = match self.function {
             Some(function) => query.function == Some(function),
             None => query.function.is_some_and(Function::is_operation),
         };
-        let image = |image: &ImagePath| query.image.is_some_and(|path| image.key().matches(path));
         function
             && self.session.is_none_or(|session| query.session == Some(session))
-            && self.image.as_ref().is_none_or(image)
+            && self.name.as_ref().is_none_or(|name| query.is_named(name))
+            && self.discards.is_none_or(|discards| query.discards() == Some(discards))
     }
+}
+
+/// Returns the code, which has to be a failure.
+#[track_caller]
+fn failure(code: Hresult) -> Hresult {
+    assert!(
+        code.is_failure(),
+        "{code:?} is a success: a failing HRESULT has its top bit set \
+         (`Hresult::from_win32` converts a Win32 error)"
+    );
+    code
 }
 
 /// Writes `DismAddPackage on session 2, call 3 only, answers 0x800F0902 (DISMAPI_E_BUSY)`.
@@ -300,6 +485,12 @@ impl fmt::Display for Rule {
         if let Some(image) = &self.image {
             write!(f, " of {image}")?;
         }
+        if let Some(name) = &self.name {
+            write!(f, " named {name:?}")?;
+        }
+        if let Some(discards) = self.discards {
+            f.write_str(if discards { ", discarding" } else { ", committing" })?;
+        }
         match (self.skip, self.times) {
             (0, None) => {}
             (skip, Some(1)) => write!(f, ", call {} only", u64::from(skip) + 1)?,
@@ -311,13 +502,23 @@ impl fmt::Display for Rule {
                 }
             }
         }
-        write!(f, ", answers {:?}", self.answer)?;
+        write!(f, ", answers {}", self.scripted(self.answer))?;
         if let Some(later) = self.later {
             write!(f, ", then {later:?}")?;
         }
         for (at, Progress { current, total }) in self.progress.iter().flatten().enumerate() {
             let head = if at == 0 { ", progress" } else { "," };
             write!(f, "{head} {current}/{total}")?;
+        }
+        let CancelPolicy { after, until, code } = self.cancel;
+        if let Some(after) = after {
+            write!(f, ", cancelled after {after} reports")?;
+        }
+        if let Some(until) = until {
+            write!(f, ", cancellable until {until} reports")?;
+        }
+        if code != CancelPolicy::UNSCRIPTED.code {
+            write!(f, ", cancelled with {code:?}")?;
         }
         Ok(())
     }
@@ -369,15 +570,73 @@ impl Progress {
 pub(crate) struct Query<'a> {
     pub(crate) function: Option<Function>,
     pub(crate) session: Option<Session>,
-    /// The path of the image, without trailing separators.
-    pub(crate) image: Option<&'a [u8]>,
+    /// The image, by the path that all its paths resolve to.
+    pub(crate) image: Option<ImageKey<'a>>,
+    /// The whole call, if a rule [asks for its arguments](Rules::ask_for_arguments).
+    pub(crate) call: Option<&'a Call>,
+}
+
+impl Query<'_> {
+    /// Returns whether this is the name that the caller passes, or the last part of it.
+    fn is_named(self, name: &ImagePath) -> bool {
+        let Some(passed) = self.call.and_then(Call::name) else { return false };
+        let last = passed.as_bytes().rsplit(|byte| matches!(byte, b'\\' | b'/')).next();
+        let is_same = |passed: &[u8]| name.key().matches(passed);
+        is_same(passed.key().path()) || last.is_some_and(is_same)
+    }
+
+    fn discards(self) -> Option<bool> {
+        Some(self.call?.commit_flags()?.discards())
+    }
 }
 
 /// The answer of a rule to a call.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) code: Hresult,
-    pub(crate) progress: Option<Box<[Progress]>>,
+    pub(crate) scripted: Scripted,
+    progress: Option<Box<[Progress]>>,
+    cancel: CancelPolicy,
+}
+
+/// The answer that a caller has chosen.
+impl From<Scripted> for Answer {
+    fn from(scripted: Scripted) -> Self {
+        Self { scripted, progress: None, cancel: CancelPolicy::UNSCRIPTED }
+    }
+}
+
+impl Answer {
+    /// Returns what the call returns, if the contract allows it.
+    pub(crate) fn returned(&self) -> Result<Hresult, Error> {
+        let Scripted { code, .. } = self.scripted;
+        match self.scripted.fails_in_effect() {
+            Some(code) => Err(Error::Failed { code }),
+            None => Ok(code),
+        }
+    }
+
+    /// Reports the progress of a call until it is cancelled. Returns the code with which it then
+    /// ends, or `None` if it goes on to its end (rule P7).
+    ///
+    /// `report` is called once without progress, before the first report: the client may have
+    /// cancelled already.
+    pub(crate) fn run(
+        answer: Option<&Self>,
+        mut report: impl FnMut(Option<Progress>) -> ControlFlow<()>,
+    ) -> Option<Hresult> {
+        let fails = answer.is_some_and(|answer| answer.scripted.code.is_failure());
+        let unscripted = &Progress::UNSCRIPTED[..Progress::UNSCRIPTED.len() - usize::from(fails)];
+        let steps = answer.and_then(|answer| answer.progress.as_deref()).unwrap_or(unscripted);
+        let cancel = answer.map_or(CancelPolicy::UNSCRIPTED, |answer| answer.cancel);
+        for (reports, progress) in
+            (0..).zip(iter::once(None).chain(steps.iter().copied().map(Some)))
+        {
+            if report(progress).is_break() && cancel.is_in_time(reports) {
+                return Some(cancel.code);
+            }
+        }
+        None
+    }
 }
 
 /// The rules in force.
@@ -389,6 +648,8 @@ pub(crate) struct Rules {
 #[derive(Debug)]
 pub(super) struct ActiveRule {
     rule: Rule,
+    /// The image of the rule, by the path that all its paths resolve to.
+    image: Option<OwnedImageKey>,
     id: u64,
     location: &'static Location<'static>,
     /// How many of its calls have passed so far.
@@ -400,7 +661,8 @@ impl ActiveRule {
     /// Returns whether the rule answers this call. Counts the call if the rule matches it.
     fn takes(&mut self, query: Query<'_>) -> bool {
         let is_spent = self.rule.times.is_some_and(|times| self.fired >= u64::from(times));
-        if is_spent || !self.rule.matches(query) {
+        let is_on = |image: &OwnedImageKey| query.image.is_some_and(|it| it.is_same(image.key()));
+        if is_spent || !self.rule.matches(query) || !self.image.as_ref().is_none_or(is_on) {
             return false;
         }
         if self.skipped < self.rule.skip {
@@ -432,8 +694,22 @@ impl ActiveRule {
 }
 
 impl Rules {
-    pub(super) fn add(&mut self, rule: Rule, id: u64, location: &'static Location<'static>) {
-        self.active.push(ActiveRule { rule, id, location, skipped: 0, fired: 0 });
+    pub(super) fn add(
+        &mut self,
+        rule: Rule,
+        aliases: &Aliases,
+        id: u64,
+        location: &'static Location<'static>,
+    ) {
+        let image = rule.image.as_ref().map(|image| aliases.resolve(image.key()).to_owned());
+        self.active.push(ActiveRule { rule, image, id, location, skipped: 0, fired: 0 });
+    }
+
+    /// Returns whether a rule looks at more of a call than its function, session and image.
+    pub(crate) fn ask_for_arguments(&self) -> bool {
+        self.active
+            .iter()
+            .any(|active| active.rule.name.is_some() || active.rule.discards.is_some())
     }
 
     /// Returns the answer of the first rule that takes the call.
@@ -443,7 +719,7 @@ impl Rules {
             .iter_mut()
             .find_map(|active| if active.takes(query) { Some(active) } else { None })?;
         let code = rule.later.filter(|_| *fired > 1).unwrap_or(rule.answer);
-        Some(Answer { code, progress: rule.progress.clone() })
+        Some(rule.answer_with(code))
     }
 
     pub(crate) fn fired(&self, id: u64) -> u64 {

@@ -7,7 +7,8 @@ use std::thread;
 use dism_emu::capi::Process;
 use dism_emu::machine::{Call, Config, Effect, Outcome};
 use dism_emu::{
-    Contract, DISM_ONLINE_IMAGE, Function, Hresult, Journal, Memory, OpenSession, Rule, Session,
+    Contract, DISM_ONLINE_IMAGE, Function, Hresult, Initialize, Journal, Memory, OpenSession, Rule,
+    Session,
 };
 use proptest::prelude::*;
 
@@ -70,7 +71,7 @@ fn play_in_c(contract: Contract, lines: &[Line]) -> Journal {
     };
     for (at, (thread, happening)) in lines.iter().enumerate() {
         let perform = || match *happening {
-            Happening::Initialize { .. } => make(&Call::Initialize),
+            Happening::Initialize { .. } => make(&Call::Initialize(Initialize::new())),
             Happening::Open { .. } => make(&Call::OpenSession(OpenSession::new(DISM_ONLINE_IMAGE))),
             Happening::Close { session, .. } => {
                 make(&Call::CloseSession { session: Session::from_raw(session) });
@@ -87,7 +88,7 @@ fn play_in_c(contract: Contract, lines: &[Line]) -> Journal {
                     // Here the image is empty, so a rule has to answer as the recorded image did.
                     let result = if time == times { last } else { Hresult::S_OK };
                     let _rule = emulator.script(Rule::on(function).optional().answer(result));
-                    make(&Call::BeginOperation { session, function });
+                    make(&Call::begin(session, function));
                 }
             }
         };
@@ -130,8 +131,8 @@ fn normal(journal: &Journal) -> Vec<(usize, Call, Outcome)> {
     let steps = journal.steps().iter().filter_map(|step| {
         let call = match step.call.asked() {
             Call::HandOut { .. } | Call::Delete { .. } => return None,
-            Call::BeginOperation { session, function } => {
-                Call::BeginOperation { session: *session, function: exported(*function) }
+            Call::BeginOperation { session, function, .. } => {
+                Call::begin(*session, exported(*function))
             }
             call => call.clone(),
         };

@@ -1,7 +1,7 @@
 //! Correct clients have no mistake, whatever their calls return.
 
 use dism_emu::machine::Call;
-use dism_emu::{Contract, Hresult, ImagePath, Session, Timeline};
+use dism_emu::{Contract, Hresult, ImagePath, Initialize, Session, Timeline};
 
 use crate::hand::Hand;
 use crate::mistakes::{makes, makes_under};
@@ -76,7 +76,7 @@ fn a_correct_client_counts() {
 #[test]
 fn a_correct_client_handles_every_answer() {
     makes(&[], |it| {
-        it.scripted(1, Call::Initialize, Hresult::S_FALSE).unwrap();
+        it.scripted(1, Call::Initialize(Initialize::new()), Hresult::S_FALSE).unwrap();
         let session = it.open(1);
         it.operate(1, session, Hresult::WIN32_RPC_S_CALL_FAILED).unwrap_err();
         it.open_path(1, "");
@@ -90,7 +90,8 @@ fn a_correct_client_handles_every_answer() {
 #[test]
 fn a_correct_client_stops_when_initialize_fails() {
     makes(&[], |it| {
-        it.scripted(1, Call::Initialize, Hresult::WIN32_ELEVATION_REQUIRED).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), Hresult::WIN32_ELEVATION_REQUIRED)
+            .unwrap_err();
         it.take(1, Call::GetLastErrorMessage).unwrap();
         it.shutdown(1).unwrap_err();
     });

@@ -3,8 +3,8 @@
 
 use dism_emu::machine::{Call, Effect, Outcome};
 use dism_emu::{
-    Contract, DISM_ONLINE_IMAGE, Error, Hresult, Journal, Memory, Mistake, OpenSession, Session,
-    ThreadNumber, Timeline,
+    Contract, DISM_ONLINE_IMAGE, Error, Hresult, Initialize, Journal, Memory, Mistake, OpenSession,
+    Session, ThreadNumber, Timeline,
 };
 use proptest::prelude::*;
 
@@ -112,7 +112,7 @@ impl<'a> Correct<'a> {
     }
 
     fn initialize(&mut self, thread: u64, answer: Option<u32>) {
-        let outcome = self.ask(thread, Call::Initialize, answer);
+        let outcome = self.ask(thread, Call::Initialize(Initialize::new()), answer);
         let owns = self.owners.contains(&thread);
         self.gave_up[thread as usize - 1] = outcome.is_err() && !owns;
         if outcome.is_ok() {
@@ -200,7 +200,7 @@ fn live(hand: &mut Hand, gave_up: &mut [bool; THREADS], tries: &[Try]) {
 fn plant(hand: &mut Hand, mistake: Mistake, thread: u64, other: u64, variant: usize) -> bool {
     let image = || Call::OpenSession(OpenSession::new("planted"));
     if mistake == Mistake::FailedInitializeIgnored {
-        hand.scripted(thread, Call::Initialize, BUSY).unwrap_err();
+        hand.scripted(thread, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         let session = hand.open(thread);
         hand.begin(thread, session).unwrap_err();
         return true;
@@ -211,7 +211,7 @@ fn plant(hand: &mut Hand, mistake: Mistake, thread: u64, other: u64, variant: us
             hand.initialize(thread).unwrap();
             hand.shutdown(other).unwrap();
         } else {
-            hand.scripted(thread, Call::Initialize, Hresult::S_FALSE).unwrap();
+            hand.scripted(thread, Call::Initialize(Initialize::new()), Hresult::S_FALSE).unwrap();
         }
         return false;
     }

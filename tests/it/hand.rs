@@ -2,8 +2,8 @@
 
 use dism_emu::machine::{Call, Config, Effect, Machine, Outcome, Step};
 use dism_emu::{
-    Contract, DISM_ONLINE_IMAGE, Finding, Function, Hresult, Journal, Memory, OpenSession, Session,
-    ThreadNumber,
+    Contract, DISM_ONLINE_IMAGE, Finding, Function, Hresult, Initialize, Journal, Memory,
+    OpenSession, Session, ThreadNumber,
 };
 
 /// A machine that is driven by hand, and the steps that it took.
@@ -35,11 +35,11 @@ impl Hand {
     }
 
     pub fn scripted(&mut self, thread: u64, call: Call, answer: Hresult) -> Outcome {
-        self.take(thread, Call::Scripted { call: Box::new(call), answer })
+        self.take(thread, Call::Scripted { call: Box::new(call), answer: answer.into() })
     }
 
     pub fn initialize(&mut self, thread: u64) -> Outcome {
-        self.take(thread, Call::Initialize)
+        self.take(thread, Call::Initialize(Initialize::new()))
     }
 
     pub fn shutdown(&mut self, thread: u64) -> Outcome {
@@ -60,7 +60,7 @@ impl Hand {
 
     pub fn begin(&mut self, thread: u64, session: Session) -> Outcome {
         let function = Function::GetFeatures;
-        self.take(thread, Call::BeginOperation { session, function })
+        self.take(thread, Call::begin(session, function))
     }
 
     pub fn end(&mut self, thread: u64, session: Session, result: Hresult) -> Outcome {

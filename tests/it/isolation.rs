@@ -8,8 +8,8 @@ use std::thread;
 
 use dism_emu::machine::{Call, Machine, State};
 use dism_emu::{
-    Contract, Dism, Emulator, Error, Function, Hold, Hresult, Journal, OpenSession, OwnedSession,
-    Rule, Session, ThreadNumber,
+    Contract, Dism, Emulator, Error, Function, Hold, Hresult, Initialize, Journal, OpenSession,
+    OwnedSession, Rule, Session, ThreadNumber,
 };
 
 use crate::support::{IMAGE, OTHER, up};
@@ -54,12 +54,12 @@ fn test(number: u32) {
     // Handles begin with 2, whatever other tests open.
     let session = Session::from_raw(2);
     let mut calls: Vec<_> = journal.steps().iter().map(|it| it.call.to_string()).collect();
-    let begin = |function| Call::BeginOperation { session, function };
+    let begin = |function| Call::begin(session, function);
     let end = |result| Call::EndOperation { session, result };
     let mut expected = [
-        Call::Initialize,
+        Call::Initialize(Initialize::new()),
         Call::OpenSession(OpenSession::new(&image)),
-        Call::Scripted { call: Box::new(begin(Function::GetFeatures)), answer: code },
+        Call::Scripted { call: Box::new(begin(Function::GetFeatures)), answer: code.into() },
         end(code),
         begin(Function::GetPackages),
         end(Hresult::S_OK),

@@ -1,6 +1,8 @@
 //! Every function, called through its method.
 
-use dism_emu::{Contract, Dism, Emulator, Error, Function, Hresult, Memory, MountImage, Session};
+use dism_emu::{
+    CommitFlags, Contract, Dism, Emulator, Error, Function, Hresult, Memory, MountImage, Session,
+};
 
 use crate::support::{IMAGE, MOUNTED, OTHER, unverified};
 
@@ -16,9 +18,8 @@ pub fn ready_for(function: Function, contract: Contract) -> (Emulator, Dism, Ses
     if function == Function::Shutdown {
         return (emulator, dism, Session::DEFAULT, Memory::NULL);
     }
-    for path in [IMAGE, MOUNTED] {
-        dism.mount_image(MountImage::new(path, "install.wim")).unwrap();
-    }
+    dism.mount_image(MountImage::new(IMAGE, "install.wim")).unwrap();
+    dism.mount_image(MountImage::new(MOUNTED, "mounted.wim")).unwrap();
     let session = dism.open_session(IMAGE).unwrap();
     let memory = dism.hand_out(Function::GetFeatures).unwrap();
     (emulator, dism, session, memory)
@@ -38,8 +39,8 @@ pub fn call(
         Function::Shutdown => dism.shutdown(),
         Function::GetLastErrorMessage => dism.last_error().map(|_| Hresult::S_OK),
         Function::Delete => dism.delete(memory),
-        Function::MountImage => dism.mount_image(MountImage::new(OTHER, "install.wim")),
-        Function::UnmountImage => dism.unmount_image(MOUNTED),
+        Function::MountImage => dism.mount_image(MountImage::new(OTHER, "other.wim")),
+        Function::UnmountImage => dism.unmount_image(MOUNTED, CommitFlags::DISCARD),
         Function::RemountImage => dism.remount_image(MOUNTED),
         Function::GetMountedImageInfo => dism.mounted_images().map(|_| Hresult::S_OK),
         Function::GetImageInfo => dism.image_info("install.wim"),

@@ -198,7 +198,7 @@ fn mounts_beside_many_sessions() {
         steps.initialize(1).unwrap();
         for path in 0..size {
             steps.open_path(1, &path.to_string());
-            let mount = dism_emu::MountImage::new(format!("mount {path}"), "install.wim");
+            let mount = dism_emu::MountImage::new(format!("mount {path}"), format!("{path}.wim"));
             steps.take(1, Call::MountImage(mount)).unwrap();
         }
         steps

@@ -17,7 +17,7 @@ fn calls_read_well() {
     let placed = OpenSession::new(IMAGE).windows_directory("W").system_drive("S:");
     assert_eq!(shown(placed), r#"open "C:\mount" windows directory "W" system drive "S:""#);
     let session = Session::from_raw(2);
-    let begin = Call::BeginOperation { session, function: Function::ExportDriver };
+    let begin = Call::begin(session, Function::ExportDriver);
     assert_eq!(begin.to_string(), "begin _DismExportDriver on session 2");
     let end = Call::EndOperation { session, result: Hresult::new(3010) };
     let shown = "end the operation on session 2 with 0x00000BC2 (ERROR_SUCCESS_REBOOT_REQUIRED)";
@@ -162,7 +162,7 @@ fn a_call_has_its_function_and_its_session() {
         (Call::FinishClose { session }, Some(Function::CloseSession), Some(session)),
         (Call::EndOperation { session, result: code }, None, Some(session)),
         (
-            Call::Scripted { call: Box::new(Call::CloseSession { session }), answer: code },
+            Call::Scripted { call: Box::new(Call::CloseSession { session }), answer: code.into() },
             Some(Function::CloseSession),
             Some(session),
         ),

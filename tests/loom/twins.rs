@@ -136,7 +136,7 @@ impl Twin {
             }
             core.rule = None;
             core.fired += 1;
-            call = Call::Scripted { call: Box::new(call), answer: BUSY };
+            call = Call::Scripted { call: Box::new(call), answer: BUSY.into() };
         }
         self.step(core, call).1
     }
@@ -246,7 +246,8 @@ impl Double for Twin {
 
 impl Lifecycle for Twin {
     fn initialize(&self) -> Answer {
-        self.take(Function::Initialize, Call::Initialize).map(|effect| effect.code())
+        self.take(Function::Initialize, Call::Initialize(dism_emu::Initialize::new()))
+            .map(|effect| effect.code())
     }
 
     fn open(&self, path: &str) -> Result<Session, Error> {
@@ -259,7 +260,7 @@ impl Lifecycle for Twin {
 
     fn operate(&self, session: Session, meanwhile: impl FnOnce()) -> Answer {
         let function = Function::GetFeatures;
-        self.take(function, Call::BeginOperation { session, function })?;
+        self.take(function, Call::begin(session, function))?;
         if !self.is(Flaw::OperatesAtOnce) {
             self.wait(session);
         }
@@ -300,7 +301,8 @@ impl Lifecycle for Twin {
 
     fn last_error(&self) -> Result<Option<Hresult>, Error> {
         match self.take(Function::GetLastErrorMessage, Call::GetLastErrorMessage)? {
-            Effect::LastError(error) => Ok(error),
+            Effect::LastError(error) => Ok(Some(error)),
+            Effect::NoLastError { .. } => Ok(None),
             effect => panic!("{effect:?}"),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dism_emu::machine::{Call, Config, Effect};
 use dism_emu::{
-    Dism, Emulator, Function, Hold, Hresult, Memory, OpenSession, Operation, Remark, Rule,
+    Action, Dism, Emulator, Function, Hold, Hresult, Memory, OpenSession, Operation, Remark, Rule,
     RuleGuard, Session, ThreadNumber,
 };
 
@@ -119,7 +119,7 @@ impl Expected {
             let image = match call {
                 Call::OpenSession(open) => Some(open.path().to_string_lossy().into_owned()),
                 Call::MountImage(mount) => Some(mount.path().to_string_lossy().into_owned()),
-                Call::UnmountImage { path }
+                Call::UnmountImage { path, .. }
                 | Call::RemountImage { path }
                 | Call::GetImageInfo { file: path } => Some(path.to_string_lossy().into_owned()),
                 _ => session.and_then(|it| self.reference.image_of(it.raw())).map(str::to_owned),
@@ -127,7 +127,7 @@ impl Expected {
             answer = self.rules.fire(Query { function, session, image: image.as_deref() });
         }
         let call = match answer {
-            Some(answer) => Call::Scripted { call: Box::new(call.clone()), answer },
+            Some(answer) => Call::Scripted { call: Box::new(call.clone()), answer: answer.into() },
             None => call.clone(),
         };
         let effect = match self.step(thread, call.clone()) {
@@ -161,7 +161,10 @@ impl Expected {
                 _,
             ) => pack(0, number(0)),
             (Effect::Opened { session, .. }, _) => own(session.raw()),
-            (Effect::LastError(code), _) => own(code.map_or(0, Hresult::number)),
+            (Effect::LastError(code), _) => own(code.number()),
+            // E4: the methods return no code beside it.
+            (Effect::NoLastError { code }, _) if self.c.is_some() => pack(0, number(code.number())),
+            (Effect::NoLastError { .. }, _) => own(0),
             (Effect::HandedOut { memory }, _) => own(memory.raw()),
             (effect, call) => panic!("{call} does not return {effect}"),
         }))
@@ -236,12 +239,23 @@ impl Expected {
     }
 }
 
+/// Returns what an operation does, as the methods take it.
+fn action(call: &Call) -> Action<'_> {
+    let Call::BeginOperation { function, name, flags, .. } = call else {
+        panic!("{call} is not an operation");
+    };
+    match name {
+        Some(name) => function.named(name),
+        None => function.with_flags(*flags),
+    }
+}
+
 /// Returns the function and the session that rules and holds match.
 fn function_and_session(call: &Call) -> (Function, Option<Session>) {
     match call {
-        Call::Initialize => (Function::Initialize, None),
+        Call::Initialize(_) => (Function::Initialize, None),
         Call::OpenSession(_) => (Function::OpenSession, None),
-        Call::BeginOperation { session, function } => (*function, Some(*session)),
+        Call::BeginOperation { session, function, .. } => (*function, Some(*session)),
         Call::CloseSession { session } => (Function::CloseSession, Some(*session)),
         Call::Shutdown => (Function::Shutdown, None),
         Call::GetLastErrorMessage => (Function::GetLastErrorMessage, None),
@@ -262,18 +276,18 @@ fn make(dism: &Dism, call: &Call) -> Answered {
     let code = |code| pack(0, code);
     let value = |value| pack(value, Hresult::S_OK);
     let answered = match call {
-        Call::Initialize => dism.initialize().map(code),
+        Call::Initialize(initialize) => dism.initialize_with(initialize.clone()).map(code),
         Call::OpenSession(open) => {
             dism.open_session_with(open.clone()).map(Session::raw).map(value)
         }
-        Call::BeginOperation { session, function } => dism.perform(*session, *function).map(code),
+        Call::BeginOperation { session, .. } => dism.perform(*session, action(call)).map(code),
         Call::CloseSession { session } => dism.close_session(*session).map(code),
         Call::Shutdown => dism.shutdown().map(code),
         Call::GetLastErrorMessage => {
             dism.last_error().map(|code| value(code.map_or(0, Hresult::number)))
         }
         Call::MountImage(mount) => dism.mount_image(mount.clone()).map(code),
-        Call::UnmountImage { path } => dism.unmount_image(path).map(code),
+        Call::UnmountImage { path, flags } => dism.unmount_image(path, *flags).map(code),
         Call::RemountImage { path } => dism.remount_image(path).map(code),
         Call::GetMountedImageInfo => {
             dism.mounted_images().map(|mounted| value(mounted.len() as u32))
@@ -318,10 +332,8 @@ impl<'a> Client<'a> {
             Call::EndOperation { .. } | Call::FinishClose { .. } | Call::HandOut { .. } => {
                 return None;
             }
-            Call::BeginOperation { session, function } => {
-                let function = Some(function).filter(|it| (c.is_exported)(*it));
-                let function = function.unwrap_or(Function::GetFeatures);
-                Call::BeginOperation { session, function }
+            Call::BeginOperation { session, function, .. } if !(c.is_exported)(function) => {
+                Call::begin(session, Function::GetFeatures)
             }
             // An address does not say which memory was there before, so all memory that is not
             // handed out has one number.
@@ -349,9 +361,9 @@ impl<'a> Client<'a> {
                 }
             }
             Act::End { session, ending } => self.end(session.session(next), *ending)?,
-            Act::Perform { session, function } => {
-                let (session, function) = (*session, *function);
-                if let Some(call) = self.possible(Pick::Begin { session, function }.call(next)) {
+            Act::Perform { session, function, about } => {
+                let begin = Pick::Begin { session: *session, function: *function, about: *about };
+                if let Some(call) = self.possible(begin.call(next)) {
                     self.perform(&call)?;
                 }
             }
@@ -391,10 +403,10 @@ impl<'a> Client<'a> {
             Call::EndOperation { session, result } => self.end(*session, Ending::With(*result)),
             // Not a function of the API. The emulator allows no call of it out of turn.
             Call::FinishClose { .. } => Ok(()),
-            Call::BeginOperation { session, function }
+            Call::BeginOperation { session, .. }
                 if self.way.c.is_none() && !self.would_wait(call) =>
             {
-                let begun = self.dism.operation(*session, *function);
+                let begun = self.dism.operation(*session, action(call));
                 match (begun, self.expected.start(self.thread, call)) {
                     (Ok(operation), Started::Performing(_, answer)) => {
                         self.operations.push((operation, answer));

@@ -312,7 +312,9 @@ fn make(_: &Dism, call: &Call) -> Answered {
                 given.index = *index;
             }
         }
-        Call::UnmountImage { path } | Call::RemountImage { path } => given.text = wide_path(path),
+        Call::UnmountImage { path, .. } | Call::RemountImage { path } => {
+            given.text = wide_path(path);
+        }
         Call::GetImageInfo { file } => given.text = wide_path(file),
         Call::Delete { memory } => {
             // No memory is at the very end of the address space.

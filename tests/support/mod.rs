@@ -11,8 +11,8 @@ pub mod rules;
 
 use dism_emu::machine::{Call, Config};
 use dism_emu::{
-    Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Memory, MountImage, OpenSession,
-    Rule, Session,
+    CommitFlags, Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Initialize, Memory,
+    MountFlags, MountImage, OpenSession, Rule, Session,
 };
 
 pub use lifecycle::*;
@@ -34,12 +34,18 @@ pub const PATHS: &[&str] = &[
     r"C:\bücher\straße",
     r"c:\BÜCHER\STRAßE\",
     r"C:\BÜCHER\STRASSE",
+    r"E:\junction",
     "[",
     "{",
 ];
 
+/// Paths that every generated configuration declares to be another one's image (O6).
+pub const SAME: &[(&str, &str)] =
+    &[(r"E:\junction", r"C:\mount"), (r"F:\copy.wim", r"D:\install.wim")];
+
 /// Results of operations and answers of rules: successes of all sorts, and failures.
-pub const RESULTS: &[u32] = &[0, 0, 1, 3010, 0x800F_080C, 0x8007_06BE, 0xFFFF_FFFF, 0x7FFF_FFFF];
+pub const RESULTS: &[u32] =
+    &[0, 0, 1, 3010, 0x800F_080C, 0x8007_06BE, 0xFFFF_FFFF, 0x7FFF_FFFF, 0x8004_0154];
 
 /// Operations that are called more often than others, so that generated rules match generated
 /// calls. `DismCommitImage` is one of them because it depends on what is mounted (P1).
@@ -81,7 +87,14 @@ pub const WITH_ARGUMENT: &[Function] = &[
 
 /// Where images are mounted: spellings of two paths, the online image, and an empty path.
 pub const MOUNT_PATHS: &[&str] =
-    &[r"C:\mount", "c:/MOUNT//", r"D:\", "d:/", r"C:\mount", DISM_ONLINE_IMAGE, "", r"C:\MOUNT"];
+    &[r"C:\mount", "c:/MOUNT//", r"D:\", "d:/", r"e:\JUNCTION", DISM_ONLINE_IMAGE, "", r"C:\MOUNT"];
+
+/// Flags of an unmount or a commit: good ones, and the mask of the header, which is refused (N5).
+const COMMIT_FLAGS: &[u32] = &[0, 1, 0, 1, 0x2_0000, 0x7_0001, 0xFFFF_0000];
+
+/// Names of packages, features and the like, and none.
+pub const NAMES: &[Option<&str>] =
+    &[None, Some("kb1.cab"), Some(r"C:\updates\KB1.cab"), Some("Telnet")];
 
 /// Picks one of a few functions half of the time, and any function the other half.
 fn function(few: &[Function], choice: usize) -> Function {
@@ -109,6 +122,7 @@ pub enum Pick {
     Begin {
         session: Handle,
         function: usize,
+        about: usize,
     },
     End {
         session: Handle,
@@ -140,6 +154,7 @@ pub enum Pick {
     },
     Unmount {
         path: usize,
+        flags: usize,
     },
     Remount {
         path: usize,
@@ -153,6 +168,10 @@ fn mount_path(choice: usize) -> &'static str {
     MOUNT_PATHS[choice % MOUNT_PATHS.len()]
 }
 
+fn commit_flags(choice: usize) -> CommitFlags {
+    CommitFlags::from_bits_retain(COMMIT_FLAGS[choice % COMMIT_FLAGS.len()])
+}
+
 fn mount(path: usize, image: usize) -> MountImage {
     let path = mount_path(path);
     match image % 8 {
@@ -160,6 +179,8 @@ fn mount(path: usize, image: usize) -> MountImage {
         1 => MountImage::new(path, ""),
         2 => MountImage::new(path, "install.wim").name("Pro"),
         3 => MountImage::new(path, r"D:\install.wim").read_only(),
+        4 => MountImage::new(path, r"f:/copy.wim"),
+        5 => MountImage::new(path, "install.wim").flags(MountFlags::from_bits_retain(0x10)),
         image => MountImage::new(path, "install.wim").index(image as u32),
     }
 }
@@ -200,7 +221,7 @@ impl Pick {
     /// Returns the call.
     pub fn call(&self, next: Next) -> Call {
         match *self {
-            Self::Initialize => Call::Initialize,
+            Self::Initialize => Call::Initialize(Initialize::new()),
             Self::Open { path, placed } => {
                 let open = OpenSession::new(PATHS[path % PATHS.len()]);
                 Call::OpenSession(if placed { open.windows_directory("Windows") } else { open })
@@ -209,10 +230,17 @@ impl Pick {
                 let open = OpenSession::new(path);
                 Call::OpenSession(if placed { open.system_drive("S:") } else { open })
             }
-            Self::Begin { session, function: choice } => Call::BeginOperation {
-                session: session.session(next),
-                function: function(OPERATIONS, choice),
-            },
+            Self::Begin { session, function: choice, about } => {
+                let session = session.session(next);
+                let function = function(OPERATIONS, choice);
+                match NAMES[about % NAMES.len()] {
+                    _ if function == Function::CommitImage => {
+                        Call::begin(session, function.with_flags(commit_flags(about)))
+                    }
+                    Some(name) => Call::begin(session, function.named(name)),
+                    None => Call::begin(session, function),
+                }
+            }
             Self::End { session, result: choice } => {
                 Call::EndOperation { session: session.session(next), result: result(choice) }
             }
@@ -230,7 +258,10 @@ impl Pick {
             }
             Self::Delete { memory } => Call::Delete { memory: memory.memory(next) },
             Self::Mount { path, image } => Call::MountImage(mount(path, image)),
-            Self::Unmount { path } => Call::UnmountImage { path: ImagePath::new(mount_path(path)) },
+            Self::Unmount { path, flags } => Call::UnmountImage {
+                path: ImagePath::new(mount_path(path)),
+                flags: commit_flags(flags),
+            },
             Self::Remount { path } => Call::RemountImage { path: ImagePath::new(mount_path(path)) },
             Self::WithoutArgument { function } => Call::CallWithoutArgument {
                 function: WITH_ARGUMENT[function % WITH_ARGUMENT.len()],
@@ -252,6 +283,7 @@ pub enum Act {
     Perform {
         session: Handle,
         function: usize,
+        about: usize,
     },
     /// Puts a rule in force.
     Script(RulePick),
@@ -362,7 +394,7 @@ pub enum Point {
 /// Returns the call with a scripted answer, if there is one.
 pub fn scripted(call: Call, answer: Option<usize>) -> Call {
     match answer {
-        Some(choice) => Call::Scripted { call: Box::new(call), answer: result(choice) },
+        Some(choice) => Call::Scripted { call: Box::new(call), answer: result(choice).into() },
         None => call,
     }
 }
@@ -384,5 +416,9 @@ pub fn config(contract: usize, elevated: bool, codes: [usize; 3], last_session: 
         codes[2],
     );
     config.last_session = last_session;
+    config.no_message = code(&[Hresult::S_OK, Hresult::S_FALSE], codes[0]);
+    for (alias, image) in SAME {
+        config.same_image(alias, image);
+    }
     config
 }

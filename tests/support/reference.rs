@@ -9,7 +9,7 @@ use dism_emu::{
     OpenSession,
 };
 
-use super::Next;
+use super::{Next, SAME};
 
 pub type Answer = Result<Effect, Hresult>;
 
@@ -23,6 +23,8 @@ pub struct Reference {
     memory: Vec<bool>,
     /// N4: each mount with its path as O6 compares it. It outlives a shutdown.
     mounted: Vec<(String, MountImage)>,
+    /// O11: the images that are locked for as long as the process lives.
+    locked: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -53,6 +55,7 @@ impl Reference {
             last_errors: Vec::new(),
             memory: Vec::new(),
             mounted: Vec::new(),
+            locked: Vec::new(),
         }
     }
 
@@ -96,15 +99,25 @@ impl Reference {
     pub fn apply(&mut self, thread: u64, call: &Call) -> Answer {
         let asked = call.asked();
         let answer = match call.answer() {
-            // A scripted failure has no other effect. An operation fails only at its end (P5).
-            Some(code)
-                if code.is_failure()
+            // An operation fails only at its end (P5).
+            Some(scripted)
+                if scripted.code.is_failure()
+                    && !scripted.takes_effect
                     && self.allows(thread, asked)
                     && !matches!(asked, Call::BeginOperation { .. }) =>
             {
-                Err(code)
+                if let Call::OpenSession(open) = asked {
+                    self.fail_open(open, scripted.code);
+                }
+                Err(scripted.code)
             }
             _ => self.answer(thread, asked),
+        };
+        // I6: it takes effect, and its code is a failure.
+        let in_effect = call.answer().filter(|it| it.takes_effect && it.code.is_failure());
+        let failure = match (answer, in_effect) {
+            (Err(code), _) => Some(code),
+            (Ok(_), in_effect) => in_effect.map(|scripted| scripted.code),
         };
         // E2, S7: these never set it. E3: nothing clears it.
         let silent = match asked {
@@ -114,7 +127,7 @@ impl Reference {
             Call::Shutdown | Call::GetLastErrorMessage | Call::Delete { .. } => true,
             _ => false,
         };
-        if let (Err(code), false) = (answer, silent) {
+        if let (Some(code), false) = (failure, silent) {
             self.last_errors.retain(|(whose, _)| *whose != thread);
             self.last_errors.push((thread, code));
         }
@@ -157,7 +170,7 @@ impl Reference {
             _ => {}
         }
         let Some(up) = &mut self.up else {
-            if *call != Call::Initialize {
+            if !matches!(call, Call::Initialize(_)) {
                 return Err(Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED); // S1, S4, O1, C1, P1, N1
             }
             if !config.elevated {
@@ -168,11 +181,11 @@ impl Reference {
             return Ok(Effect::Initialized { count: 1 });
         };
         match call {
-            Call::Initialize if recorded => {
+            Call::Initialize(_) if recorded => {
                 up.count += 1; // I3
                 Ok(Effect::Initialized { count: up.count })
             }
-            Call::Initialize => Err(config.already_initialized), // I3
+            Call::Initialize(_) => Err(config.already_initialized), // I3
             Call::Shutdown if up.count > 1 => {
                 up.count -= 1; // S3
                 Ok(Effect::ShutDown { count: up.count })
@@ -192,27 +205,36 @@ impl Reference {
             Call::CallWithoutArgument { .. } => Err(Hresult::E_INVALIDARG),
             Call::MountImage(mount) => {
                 let (path, file) = (mount.path().to_string_lossy(), mount.file().to_string_lossy());
-                if path.is_empty() || file.is_empty() {
-                    return Err(Hresult::E_INVALIDARG);
+                if path.is_empty() || file.is_empty() || mount.mount_flags().bits() > 0xF {
+                    return Err(Hresult::E_INVALIDARG); // N5
                 }
                 let path = image(&path);
                 if up.has(&path) {
                     return Err(Hresult::new(0xC004_000B)); // N2
                 }
                 if self.mounted.iter().any(|(there, _)| *there == path) {
-                    return Err(Hresult::WIN32_ALREADY_EXISTS);
+                    return Err(Hresult::new(0xC142_0113)); // N4
                 }
                 if *mount.image() == ImageIdentifier::Index(0) {
                     return Err(Hresult::DISMAPI_E_INVALID_IMAGE_INDEX);
                 }
+                let writes = |mount: &MountImage| mount.mount_flags().bits() & 1 == 0;
+                let file = image(&file);
+                let is_written = |other: &MountImage| {
+                    writes(other) && image(&other.file().to_string_lossy()) == file
+                };
+                if writes(mount) && self.mounted.iter().any(|(_, other)| is_written(other)) {
+                    return Err(Hresult::new(0xC142_0127)); // N7
+                }
                 self.mounted.push((path, mount.clone())); // N4
                 Ok(Effect::Mounted)
             }
-            Call::UnmountImage { path } | Call::RemountImage { path } => {
-                let unmounts = matches!(call, Call::UnmountImage { .. });
+            Call::UnmountImage { path, .. } | Call::RemountImage { path } => {
+                let flags = call.commit_flags().map(|flags| flags.bits());
+                let unmounts = flags.is_some();
                 let path = path.to_string_lossy();
-                if path.is_empty() {
-                    return Err(Hresult::E_INVALIDARG);
+                if path.is_empty() || flags.is_some_and(|flags| flags & !0x7_0001 != 0) {
+                    return Err(Hresult::E_INVALIDARG); // N5
                 }
                 let path = image(&path);
                 if up.has(&path) {
@@ -222,14 +244,15 @@ impl Reference {
                 if !self.mounted.iter().any(|(there, _)| *there == path) {
                     return Err(Hresult::new(0xC004_0007)); // N3
                 }
-                if !unmounts {
-                    return Ok(Effect::Remounted);
+                let Some(flags) = flags else { return Ok(Effect::Remounted) };
+                if flags & 1 == 0 && self.is_read_only(&path) {
+                    return Err(Hresult::new(0xC142_010C)); // N6
                 }
                 self.mounted.retain(|(there, _)| *there != path);
                 Ok(Effect::Unmounted)
             }
-            Call::OpenSession(open) => up.open(open, config.last_session),
-            Call::BeginOperation { session, function } => {
+            Call::OpenSession(open) => up.open(open, config.last_session, &self.locked),
+            Call::BeginOperation { session, function, flags, .. } => {
                 if !function.is_operation() {
                     return Err(Hresult::E_INVALIDARG);
                 }
@@ -244,8 +267,13 @@ impl Reference {
                 if open.operations.contains(&thread) {
                     return Err(Hresult::WIN32_POSSIBLE_DEADLOCK); // P3
                 }
-                if commit && !self.mounted.iter().any(|(there, _)| *there == open.image) {
-                    return Err(Hresult::E_INVALIDARG); // P1
+                let mount = self.mounted.iter().find(|(there, _)| *there == open.image);
+                if commit && (mount.is_none() || flags.bits() & !0x7_0001 != 0) {
+                    return Err(Hresult::E_INVALIDARG); // P1, N5
+                }
+                let is_read_only = |(_, it): &(_, MountImage)| it.mount_flags().bits() & 1 == 1;
+                if commit && flags.bits() & 1 == 0 && mount.is_some_and(is_read_only) {
+                    return Err(Hresult::new(0xC142_010C)); // N6
                 }
                 open.operations.push(thread); // P2
                 Ok(Effect::Begun { ready: open.operations.len() == 1 })
@@ -262,6 +290,8 @@ impl Reference {
                 // P5: the session stays as it is, whatever the result.
                 if result.is_failure() {
                     Err(*result)
+                } else if result.number() == 1 {
+                    Ok(Effect::ReloadRequired) // P6
                 } else {
                     Ok(Effect::Ended { result: *result })
                 }
@@ -296,7 +326,28 @@ impl Reference {
 
     fn last_error(&self, thread: u64) -> Effect {
         let last = self.last_errors.iter().find(|(whose, _)| *whose == thread);
-        Effect::LastError(last.map(|(_, code)| *code)) // E1, E4
+        match last {
+            Some((_, code)) => Effect::LastError(*code), // E1
+            None => Effect::NoLastError { code: self.config.no_message }, // E4
+        }
+    }
+
+    /// O10, O11: what an open leaves behind that gets as far as the image and fails there.
+    fn fail_open(&mut self, open: &OpenSession, code: Hresult) {
+        let Some(up) = &mut self.up else { return };
+        let image = image(&open.path().to_string_lossy());
+        if up.sessions.iter().any(|it| it.image == image && it.closer.is_none()) {
+            return; // O3
+        }
+        up.next += 1;
+        if code.number() == 0x8004_0154 && image != DISM_ONLINE_IMAGE {
+            self.locked.push(image);
+        }
+    }
+
+    fn is_read_only(&self, path: &str) -> bool {
+        let mount = self.mounted.iter().find(|(there, _)| *there == path);
+        mount.is_some_and(|(_, mount)| mount.mount_flags().bits() & 1 == 1)
     }
 
     /// Returns whether a thread has to wait for a session no longer.
@@ -322,7 +373,7 @@ impl Up {
         self.sessions.iter().any(|open| open.image == image)
     }
 
-    fn open(&mut self, open: &OpenSession, last: u32) -> Answer {
+    fn open(&mut self, open: &OpenSession, last: u32, locked: &[String]) -> Answer {
         let path = open.path().to_string_lossy();
         if path.is_empty() {
             return Err(Hresult::E_INVALIDARG); // O5
@@ -345,6 +396,9 @@ impl Up {
         }
         let number = self.next as u32; // O2, C9
         self.next += 1;
+        if locked.contains(&image) {
+            return Err(Hresult::WIN32_ALREADY_EXISTS); // O11, O10
+        }
         self.sessions.push(Open {
             number,
             image,
@@ -388,5 +442,7 @@ pub fn image(path: &str) -> String {
                 .unwrap_or(c),
         }
     };
-    path.chars().map(upper).collect()
+    let folded: String = path.chars().map(upper).collect();
+    let same = SAME.iter().find(|(alias, _)| folded == alias.to_uppercase());
+    same.map_or(folded, |(_, image)| image.to_uppercase())
 }

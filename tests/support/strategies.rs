@@ -24,8 +24,8 @@ pub fn picks() -> impl Strategy<Value = Pick> {
     prop_oneof![
         3 => Just(Pick::Initialize),
         6 => (choices(), placed).prop_map(|(path, placed)| Pick::Open { path, placed }),
-        6 => (handles(), choices())
-            .prop_map(|(session, function)| Pick::Begin { session, function }),
+        6 => (handles(), choices(), choices())
+            .prop_map(|(session, function, about)| Pick::Begin { session, function, about }),
         6 => (handles(), choices()).prop_map(|(session, result)| Pick::End { session, result }),
         6 => handles().prop_map(|session| Pick::Close { session }),
         4 => handles().prop_map(|session| Pick::Finish { session }),
@@ -37,7 +37,7 @@ pub fn picks() -> impl Strategy<Value = Pick> {
         2 => choices().prop_map(|function| Pick::HandOut { function }),
         3 => handles().prop_map(|memory| Pick::Delete { memory }),
         4 => (choices(), choices()).prop_map(|(path, image)| Pick::Mount { path, image }),
-        3 => choices().prop_map(|path| Pick::Unmount { path }),
+        3 => (choices(), choices()).prop_map(|(path, flags)| Pick::Unmount { path, flags }),
         1 => choices().prop_map(|path| Pick::Remount { path }),
         1 => choices().prop_map(|function| Pick::WithoutArgument { function }),
     ]
@@ -74,8 +74,8 @@ pub fn acts() -> impl Strategy<Value = Act> {
     prop_oneof![
         36 => picks().prop_map(Act::Call),
         3 => (handles(), ending).prop_map(|(session, ending)| Act::End { session, ending }),
-        3 => (handles(), choices())
-            .prop_map(|(session, function)| Act::Perform { session, function }),
+        3 => (handles(), choices(), choices())
+            .prop_map(|(session, function, about)| Act::Perform { session, function, about }),
         4 => rules().prop_map(Act::Script),
         1 => handles().prop_map(|session| Act::DeadHost { session }),
         3 => choices().prop_map(|at| Act::TakeBack { at }),
@@ -95,8 +95,8 @@ pub fn held() -> impl Strategy<Value = Act> {
     let calls = prop_oneof![
         2 => picks(),
         1 => recent().prop_map(|session| Pick::Close { session }),
-        1 => (recent(), choices())
-            .prop_map(|(session, function)| Pick::Begin { session, function }),
+        1 => (recent(), choices(), choices())
+            .prop_map(|(session, function, about)| Pick::Begin { session, function, about }),
     ];
     (calls, point, filter, prop::collection::vec(acts(), 0..8)).prop_map(
         |(call, point, filter, meanwhile)| Act::Held(Held { call, point, filter, meanwhile }),

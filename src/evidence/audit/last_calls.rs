@@ -55,7 +55,7 @@ impl LastCalls {
             //   t1  initialize   open
             //   t2                      ! initialize = S_FALSE                leaves   (6)
             //   t2                      ! initialize = S_FALSE   close        leaves   (2)
-            (Call::Initialize, Ok(_), Some(Hresult::S_FALSE))
+            (Call::Initialize(_), Ok(_), Some(Hresult::S_FALSE))
                 if !self.has_closed_since.contains(&first.thread) =>
             {
                 Mistake::SFalseTakenForFailure
@@ -85,7 +85,7 @@ fn is_deliberate(at: usize, step: &Step, calls: &Calls<'_>) -> bool {
         //
         //   t1  initialize   ! open: busy   initialize: already initialized        leaves   (5)
         (Call::GetLastErrorMessage | Call::HandOut { .. } | Call::Delete { .. }, _)
-        | (Call::Initialize, Err(Error::AlreadyInitialized { .. })) => false,
+        | (Call::Initialize(_), Err(Error::AlreadyInitialized { .. })) => false,
         // A close mostly cleans up, for example in a destructor. Only one that returned 3010 may be
         // why the thread left:
         //

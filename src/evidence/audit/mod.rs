@@ -209,7 +209,7 @@ impl<'a> Audit<'a> {
             periods.succeeded(now);
         }
         match (call, effect) {
-            (Call::Initialize, Effect::Initialized { count }) => {
+            (Call::Initialize(_), Effect::Initialized { count }) => {
                 periods.initialized(now, count, last_calls.of(now.thread));
             }
             (Call::Shutdown, Effect::ShutDown { count }) => {
@@ -240,8 +240,8 @@ impl<'a> Audit<'a> {
             sessions.open_failed(now);
         }
         match (call, error) {
-            (Call::Initialize, Error::AlreadyInitialized { .. }) => periods.refused(now),
-            (Call::Initialize, _) => periods.initialize_failed(now),
+            (Call::Initialize(_), Error::AlreadyInitialized { .. }) => periods.refused(now),
+            (Call::Initialize(_), _) => periods.initialize_failed(now),
             (Call::Shutdown, Error::OpenSessionHandles) => {
                 periods.shutdown_refused(now, sessions.are_excused());
             }

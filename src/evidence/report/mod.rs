@@ -162,7 +162,7 @@ fn write_wrapped(f: &mut fmt::Formatter<'_>, head: &str, text: &str) -> fmt::Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{Call, Effect, Hresult, OpenSession, ThreadNumber};
+    use crate::call::{Call, Effect, Hresult, Initialize, OpenSession, ThreadNumber};
     use crate::machine::config::Contract;
     use crate::machine::{Config, Machine, Step};
 
@@ -177,13 +177,13 @@ mod tests {
             steps.push(Step { thread, call, outcome, location: None });
             outcome
         };
-        let _ = take(1, Call::Initialize);
-        let _ = take(2, Call::Initialize);
+        let _ = take(1, Call::Initialize(Initialize::new()));
+        let _ = take(2, Call::Initialize(Initialize::new()));
         let opened = take(1, Call::OpenSession(OpenSession::new("image")));
         let Ok(Effect::Opened { session, .. }) = opened else { panic!("{opened:?}") };
         let close = Call::CloseSession { session };
         let answer = Hresult::new(5);
-        let _ = take(1, Call::Scripted { call: Box::new(close.clone()), answer });
+        let _ = take(1, Call::Scripted { call: Box::new(close.clone()), answer: answer.into() });
         let _ = take(1, Call::FinishClose { session });
         let _ = take(2, close);
         let _ = take(1, Call::Shutdown);

@@ -2,8 +2,8 @@
 
 use dism_emu::machine::{Call, Config, Effect, Machine};
 use dism_emu::{
-    Contract, Dism, Error, Function, Hresult, ImagePath, InvalidArgument, Memory, MountImage,
-    Session, ThreadNumber,
+    CommitFlags, Contract, Dism, Error, Function, Hresult, ImagePath, Initialize, InvalidArgument,
+    Memory, MountImage, Session, ThreadNumber,
 };
 
 use super::{down, while_closing};
@@ -13,7 +13,7 @@ use crate::support::{IMAGE, OTHER, unverified, up};
 /// The three functions that change what is mounted at a path.
 fn mounting(dism: &Dism, path: &str) -> [Result<Hresult, Error>; 3] {
     let mounted = dism.mount_image(MountImage::new(path, "install.wim"));
-    [mounted, dism.remount_image(path), dism.unmount_image(path)]
+    [mounted, dism.remount_image(path), dism.unmount_image(path, CommitFlags::DISCARD)]
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn n2_mounting_fails_on_a_path_with_an_open_session() {
         for is_mounted in [true, false] {
             let dism = up(contract).dism();
             if is_mounted {
-                dism.mount_image(MountImage::new(IMAGE, "install.wim")).unwrap();
+                dism.mount_image(MountImage::new(IMAGE, "mounted.wim")).unwrap();
             }
             let session = dism.open_session("c:/MOUNT/").unwrap();
             // The session is checked before what is mounted there (N3).
@@ -56,7 +56,7 @@ fn n2_mounting_fails_on_a_path_with_an_open_session() {
             assert_eq!(codes(mounting(&dism, OTHER)), [0; 3]);
             assert_eq!(dism.mounted_images().unwrap().len(), usize::from(is_mounted));
             dism.close_session(session).unwrap();
-            let there = if is_mounted { 0x8007_00B7 } else { 0 };
+            let there = if is_mounted { 0xC142_0113 } else { 0 };
             assert_eq!(codes(mounting(&dism, IMAGE)), [there, 0, 0]);
         }
     }
@@ -81,12 +81,12 @@ fn n3_unmount_and_remount_fail_if_nothing_is_mounted() {
     for contract in Contract::ALL {
         let dism = up(contract).dism();
         dism.mount_image(MountImage::new(OTHER, "install.wim")).unwrap();
-        for result in [dism.unmount_image(IMAGE), dism.remount_image(IMAGE)] {
+        for result in [dism.unmount_image(IMAGE, CommitFlags::DISCARD), dism.remount_image(IMAGE)] {
             assert_eq!(result, Err(Error::NothingMounted));
             assert_eq!(result.unwrap_err().code().number(), 0xC004_0007);
         }
-        assert_eq!(dism.unmount_image(r"d:/OTHER\"), Ok(Hresult::S_OK));
-        assert_eq!(dism.unmount_image(OTHER), Err(Error::NothingMounted));
+        assert_eq!(dism.unmount_image(r"d:/OTHER\", CommitFlags::DISCARD), Ok(Hresult::S_OK));
+        assert_eq!(dism.unmount_image(OTHER, CommitFlags::DISCARD), Err(Error::NothingMounted));
     }
 }
 
@@ -107,7 +107,7 @@ fn n4_an_image_stays_mounted_until_it_is_unmounted() {
         dism.shutdown().unwrap();
         dism.initialize().unwrap();
         assert_eq!(dism.mounted_images(), Ok(mounts.to_vec()));
-        dism.unmount_image(IMAGE).unwrap();
+        dism.unmount_image(IMAGE, CommitFlags::DISCARD).unwrap();
         assert_eq!(dism.mounted_images(), Ok(mounts[1..].to_vec()));
         let replayed = emulator.journal().replay().unwrap();
         assert_eq!(replayed.mounted(), &mounts[1..]);
@@ -134,7 +134,7 @@ fn n4_a_mount_that_is_refused_mounts_nothing() {
 #[test]
 fn e2_mounting_that_fails_sets_the_last_error() {
     let dism = up(Contract::Documented).dism();
-    dism.unmount_image(IMAGE).unwrap_err();
+    dism.unmount_image(IMAGE, CommitFlags::DISCARD).unwrap_err();
     assert_eq!(dism.last_error().unwrap().unwrap().number(), 0xC004_0007);
     let _session = dism.open_session(IMAGE).unwrap();
     dism.remount_image(IMAGE).unwrap_err();
@@ -153,16 +153,17 @@ fn n1_a_call_without_its_argument_fails() {
         let thread = ThreadNumber::new(1);
         let call = Call::CallWithoutArgument { function: Function::MountImage };
         assert_eq!(machine.apply(thread, &call), Err(Error::NotInitialized));
-        machine.apply(thread, &Call::Initialize).unwrap();
+        machine.apply(thread, &Call::Initialize(Initialize::new())).unwrap();
         let missing = InvalidArgument::Missing { function: Function::MountImage };
         assert_eq!(machine.apply(thread, &call), Err(missing.into()));
-        let last = Ok(Effect::LastError(Some(Hresult::E_INVALIDARG)));
+        let last = Ok(Effect::LastError(Hresult::E_INVALIDARG));
         assert_eq!(machine.apply(thread, &Call::GetLastErrorMessage), last);
         // E2: the function that reads it does not set it.
-        machine.apply(thread, &Call::UnmountImage { path: ImagePath::new(IMAGE) }).unwrap_err();
+        let (path, flags) = (ImagePath::new(IMAGE), CommitFlags::DISCARD);
+        machine.apply(thread, &Call::UnmountImage { path, flags }).unwrap_err();
         let call = Call::CallWithoutArgument { function: Function::GetLastErrorMessage };
         machine.apply(thread, &call).unwrap_err();
-        let last = Ok(Effect::LastError(Some(Hresult::new(0xC004_0007))));
+        let last = Ok(Effect::LastError(Hresult::new(0xC004_0007)));
         assert_eq!(machine.apply(thread, &Call::GetLastErrorMessage), last);
     }
 }

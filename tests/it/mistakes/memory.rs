@@ -1,7 +1,7 @@
 //! Mistakes with memory.
 
-use dism_emu::Memory;
 use dism_emu::machine::Call;
+use dism_emu::{Initialize, Memory};
 
 use super::makes;
 use crate::support::BUSY;
@@ -23,7 +23,7 @@ fn mistake_11_never_deleted() {
 #[test]
 fn mistake_11_of_a_process_that_was_never_initialized() {
     makes(&[(11, 1, &[])], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.hand_out(1);
     });
 }

@@ -1,7 +1,7 @@
 //! Mistakes with initialize and shutdown.
 
 use dism_emu::machine::Call;
-use dism_emu::{Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Session};
+use dism_emu::{Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Initialize, Session};
 
 use super::{makes, makes_under};
 use crate::hand::{Hand, found};
@@ -257,7 +257,7 @@ fn mistake_4_is_none_after_another_initialize_of_the_thread() {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
         it.shutdown(1).unwrap();
-        it.scripted(2, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(2, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.shutdown(2).unwrap_err();
     });
 }
@@ -327,7 +327,7 @@ fn mistake_5_is_none_after_a_call_that_only_names_the_open() {
     let session = Session::from_raw(2);
     makes(&[(2, 0, &[])], |it| {
         it.initialize(1).unwrap(); // 0
-        it.take(1, Call::BeginOperation { session, function }).unwrap_err();
+        it.take(1, Call::begin(session, function)).unwrap_err();
     });
 }
 
@@ -353,7 +353,7 @@ fn mistake_6_of_a_thread_that_was_initialized() {
 #[test]
 fn mistake_6_a_scripted_s_false_under_both() {
     makes(&[(6, 0, &[])], |it| {
-        it.scripted(1, Call::Initialize, Hresult::S_FALSE).unwrap();
+        it.scripted(1, Call::Initialize(Initialize::new()), Hresult::S_FALSE).unwrap();
     });
 }
 
@@ -377,7 +377,7 @@ fn mistake_7_not_elevated_and_goes_on() {
 #[test]
 fn mistake_7_beside_another_thread_that_initializes() {
     makes(&[(7, 3, &[0])], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.initialize(2).unwrap();
         it.shutdown(2).unwrap();
         let _ = it.open(1);
@@ -388,7 +388,7 @@ fn mistake_7_beside_another_thread_that_initializes() {
 fn mistake_7_takes_0xc0040001_for_initialized_already() {
     makes(&[(7, 1, &[0])], |it| {
         let code = Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED;
-        it.scripted(1, Call::Initialize, code).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), code).unwrap_err();
         it.take(1, Call::GetImageInfo { file: ImagePath::new("image.wim") }).unwrap_err();
     });
 }
@@ -396,7 +396,7 @@ fn mistake_7_takes_0xc0040001_for_initialized_already() {
 #[test]
 fn mistake_7_is_none_of_another_thread_or_of_one_that_retries() {
     makes(&[], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.open(2);
         it.initialize(1).unwrap();
         let session = it.open(1);
@@ -411,7 +411,7 @@ fn mistake_7_is_none_of_another_thread_or_of_one_that_retries() {
 #[test]
 fn mistake_7_after_asking_for_the_message() {
     makes(&[(7, 2, &[0])], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err(); // 0
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err(); // 0
         it.take(1, Call::GetLastErrorMessage).unwrap();
         it.open(1); // 2
     });
@@ -425,7 +425,7 @@ fn mistake_7_explains_the_close_of_a_closed_handle() {
         let session = it.open(1);
         it.close(1, session).unwrap(); // 2, 3
         it.shutdown(1).unwrap();
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err(); // 5
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err(); // 5
         it.close(1, session).unwrap_err(); // 6
     });
 }

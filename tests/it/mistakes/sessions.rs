@@ -286,9 +286,9 @@ fn mistake_10_of_commit_image_is_not_its_refusal_of_an_image() {
         it.initialize(1).unwrap();
         let session = it.open(1);
         it.close(1, session).unwrap(); // 2, 3
-        it.take(1, Call::BeginOperation { session, function }).unwrap_err(); // 4
+        it.take(1, Call::begin(session, function)).unwrap_err(); // 4
         let session = it.open(1);
-        it.take(1, Call::BeginOperation { session, function }).unwrap_err();
+        it.take(1, Call::begin(session, function)).unwrap_err();
         it.close(1, session).unwrap();
         it.shutdown(1).unwrap();
     });

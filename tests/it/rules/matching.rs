@@ -1,6 +1,8 @@
 //! Which calls a rule answers.
 
-use dism_emu::{Contract, DISM_ONLINE_IMAGE, Error, Function, Hresult, Memory, MountImage, Rule};
+use dism_emu::{
+    CommitFlags, Contract, DISM_ONLINE_IMAGE, Error, Function, Hresult, Memory, MountImage, Rule,
+};
 
 use crate::methods::{call, ready_for};
 use crate::support::{BUSY, IMAGE, OTHER, one_session, up};
@@ -194,7 +196,7 @@ fn a_rule_for_an_image_matches_its_mounting_in_any_spelling() {
         let dism = emulator.dism();
         let answers = |path: &str| {
             let mounted = dism.mount_image(MountImage::new(path, "install.wim"));
-            [mounted, dism.remount_image(path), dism.unmount_image(path)]
+            [mounted, dism.remount_image(path), dism.unmount_image(path, CommitFlags::DISCARD)]
         };
         let rule = emulator.script(Rule::on(function).image("d:/OTHER/").answer(3010));
         assert_eq!(answers(IMAGE), [Ok(Hresult::S_OK); 3], "{function}");

@@ -91,6 +91,6 @@ fn x1_the_journal_of_a_scripted_run_replays() {
         let journal = emulator.journal();
         let machine = journal.replay().unwrap();
         assert_eq!(machine.state(), emulator.state());
-        assert!(journal.steps().iter().any(|step| step.call.answer() == Some(BUSY)));
+        assert!(journal.steps().iter().any(|step| step.call.answer() == Some(BUSY.into())));
     }
 }
