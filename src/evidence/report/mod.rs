@@ -21,7 +21,8 @@ use super::{Finding, Journal, Mistake, Remark, Timeline};
 /// `also_more` counts the rest.
 #[derive(Clone)]
 pub struct Report {
-    journal: Journal,
+    /// Boxed, so that a result with a report is small.
+    journal: Box<Journal>,
     mistakes: Vec<Finding>,
     remarks: Vec<Remark>,
 }
@@ -30,7 +31,7 @@ impl Report {
     /// Looks for the client's mistakes, except those that the test allows.
     pub(crate) fn new(journal: Journal, remarks: Vec<Remark>, allowed: &[Mistake]) -> Self {
         let mistakes = journal.mistakes_except(allowed);
-        Self { journal, mistakes, remarks }
+        Self { journal: Box::new(journal), mistakes, remarks }
     }
 
     pub(crate) fn with(mut self, remark: Option<Remark>) -> Self {
