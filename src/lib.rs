@@ -24,6 +24,9 @@ pub mod docs {
     #[doc = include_str!("docs/design.md")]
     pub mod design {}
 
+    #[doc = include_str!("docs/failures.md")]
+    pub mod failures {}
+
     #[doc = include_str!("docs/guide.md")]
     pub mod guide {}
 
