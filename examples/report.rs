@@ -60,8 +60,8 @@ impl Servicing for Emulated {
         self.0.open_session(image).map(Session::raw).map_err(i32::from)
     }
 
-    fn add_package(&self, session: u32, _package: &str) -> Result<i32, i32> {
-        let added = self.0.perform(Session::from_raw(session), Function::AddPackage);
+    fn add_package(&self, session: u32, package: &str) -> Result<i32, i32> {
+        let added = self.0.perform(Session::from_raw(session), Function::AddPackage.named(package));
         added.map(i32::from).map_err(i32::from)
     }
 
