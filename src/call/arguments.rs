@@ -5,9 +5,9 @@ use std::fmt;
 
 use super::{CommitFlags, Function, ImagePath, MountFlags, Text};
 
-/// The arguments of `DismInitialize`. None has an effect that the emulator could show; the journal
-/// has them. A second initialize under [`Contract::Recorded`](crate::Contract::Recorded) passes
-/// them in vain (rule I3).
+/// The arguments of `DismInitialize`: the log level, the log file and the scratch directory.
+///
+/// They are in the journal and have no other effect: the emulator writes no files.
 ///
 /// ```
 /// use dism_emu::{Emulator, Initialize};
@@ -36,15 +36,14 @@ pub(crate) struct InitializePaths {
 }
 
 impl Initialize {
-    /// Creates the arguments with which errors are logged to the default file: log level 0 and no
-    /// path.
+    /// Creates the default arguments: log level 0 and no paths.
     #[must_use]
     pub const fn new() -> Self {
         Self { log_level: 0, paths: None }
     }
 
-    /// Sets the log level, `DismLogLevel`: 0 logs errors, 1 also warnings, 2 everything. Any other
-    /// number is kept as it is.
+    /// Sets the log level, `DismLogLevel`: 0 logs errors, 1 also warnings, 2 everything. Any number
+    /// is accepted.
     #[must_use]
     pub fn log_level(mut self, level: u32) -> Self {
         self.log_level = level;
@@ -83,11 +82,12 @@ impl fmt::Display for Initialize {
     }
 }
 
-/// The function of an operation, and what the operation is about: the feature, package, capability
-/// or driver that the client names, or the flags of a commit.
+/// What an operation does: its [`Function`], and the name of the feature, package, capability or
+/// driver that it is called for, or the flags of a commit.
 ///
-/// A [`Function`] alone is an action, too. The name is kept as the client wrote it, in the journal
-/// and in reports, and a rule can match it: [`Rule::named`](crate::Rule::named).
+/// [`Function::named`] and [`Function::with_flags`] create an action. A function alone is one, too,
+/// so [`perform`](crate::Dism::perform) takes either. Journal and reports have the name as the
+/// client wrote it, and [`Rule::named`](crate::Rule::named) matches it.
 ///
 /// ```
 /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function};
@@ -110,15 +110,15 @@ pub struct Action<'a> {
 }
 
 impl Function {
-    /// Returns the action of calling this function for a feature, package, capability or driver of
-    /// this name. A package and a driver are often named by a path.
+    /// Returns this function with the name of the feature, package, capability or driver that it is
+    /// called for. The name may be a path, as it often is for packages and drivers.
     #[must_use]
     pub fn named<'a>(self, name: &'a (impl AsRef<OsStr> + ?Sized)) -> Action<'a> {
         Action { name: Text::Os(name.as_ref()), ..self.into() }
     }
 
-    /// Returns the action of calling this function with flags, which only
-    /// [`Function::CommitImage`] takes.
+    /// Returns this function with flags. Only [`Function::CommitImage`] takes flags; all others
+    /// ignore them.
     ///
     /// ```
     /// use dism_emu::{CommitFlags, Emulator, Function, MountImage};
@@ -140,7 +140,7 @@ impl Function {
     }
 }
 
-/// The action of calling the function for nothing in particular.
+/// Converts to the action without a name and without flags.
 impl From<Function> for Action<'_> {
     #[inline]
     fn from(function: Function) -> Self {

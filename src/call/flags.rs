@@ -3,10 +3,10 @@
 use std::fmt;
 
 bitflags::bitflags! {
-    /// The flags of `DismMountImage`: `DISM_MOUNT_READONLY` and the others of the header.
+    /// The flags of `DismMountImage`. Only [`READ_ONLY`](Self::READ_ONLY) has an effect here.
     ///
-    /// Any other bit is refused (rule N5). [`from_bits_retain`](Self::from_bits_retain) makes flags
-    /// of any number, for a test that passes a wrong one.
+    /// A mount with any other bit fails (rule N5). To pass one, create the flags with
+    /// [`from_bits_retain`](Self::from_bits_retain).
     ///
     /// ```
     /// use dism_emu::{MountFlags, MountImage, MountMode};
@@ -31,11 +31,11 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// The flags of `DismUnmountImage` and `DismCommitImage`: whether the changes are committed or
-    /// discarded, and how they are committed.
+    /// The flags of `DismUnmountImage` and `DismCommitImage`. They commit the changes of an image,
+    /// or discard them if [`DISCARD`](Self::DISCARD) is set. The other flags have no effect here.
     ///
-    /// Without [`DISCARD`](Self::DISCARD) they are committed, as with `DISM_COMMIT_IMAGE`, which is
-    /// 0. Any other bit is refused, and so is the whole `DISM_COMMIT_MASK` (rule N5).
+    /// A call with any other bit fails, and so does one with the whole `DISM_COMMIT_MASK` (rule N5).
+    /// To pass one, create the flags with [`from_bits_retain`](Self::from_bits_retain).
     ///
     /// ```
     /// use dism_emu::{CommitFlags, Emulator, Hresult, MountImage};
@@ -66,7 +66,7 @@ bitflags::bitflags! {
 }
 
 impl CommitFlags {
-    /// `DISM_COMMIT_IMAGE`: commits the changes. It is 0.
+    /// `DISM_COMMIT_IMAGE`: no flag. The changes are committed.
     pub const COMMIT: Self = Self::empty();
 
     /// Returns whether the changes are discarded.

@@ -213,7 +213,7 @@ codes! {
         /// Unmount of a path that is not mounted.
     0xC004_0009 DISMAPI_E_LOGGING_DISABLED
         "Failed to gain access to the log file user specified. Logging has been disabled"
-        /// The log file cannot be written.
+        /// The log file cannot be written, and the API is initialized nevertheless (rule I6).
     0xC004_000A DISMAPI_E_OPEN_HANDLES_UNABLE_TO_UNMOUNT_IMAGE_PATH
         "A DismSession with open handles was attempted to be unmounted"
         /// Unmount of a path with an open session.
@@ -278,9 +278,9 @@ codes! {
         /// Something ran out: memory, or session numbers (rule O8).
     0x8007_04D3 WIN32_REQUEST_ABORTED -
         /// `HRESULT_FROM_WIN32(ERROR_REQUEST_ABORTED)`: the call was cancelled (rule P7). Long-used
-        /// clients expect this code; no source states it.
+        /// clients test for this code.
     0x8007_04C7 WIN32_CANCELLED -
-        /// `HRESULT_FROM_WIN32(ERROR_CANCELLED)`: the same, as it is seen in the field, too.
+        /// `HRESULT_FROM_WIN32(ERROR_CANCELLED)`: the call was cancelled. This code is seen, too.
     0x8007_06BE WIN32_RPC_S_CALL_FAILED -
         /// `HRESULT_FROM_WIN32(RPC_S_CALL_FAILED)`: the servicing host is gone (rule P5).
     0x8001_0108 RPC_E_DISCONNECTED -

@@ -128,7 +128,7 @@ pub enum Call {
     },
 }
 
-/// What the test has scripted for a call.
+/// The answer that the test has scripted for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Scripted {
@@ -153,7 +153,7 @@ impl Scripted {
     }
 }
 
-/// The answer of a call that takes effect unless the code is a failure.
+/// Converts to the answer of a call that takes effect unless this code is a failure.
 impl From<Hresult> for Scripted {
     fn from(code: Hresult) -> Self {
         Self { code, takes_effect: false }

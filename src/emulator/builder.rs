@@ -88,19 +88,19 @@ impl Builder {
         self
     }
 
-    /// Sets the code with which the C function returns that there is no message: see
+    /// Sets the code of `DismGetLastErrorMessage` in C if there is no message: see
     /// [`Config::no_message`].
     pub fn no_message(mut self, code: impl Into<Hresult>) -> Self {
         self.config.no_message = code.into();
         self
     }
 
-    /// Declares that two paths are the same image, or the same image file: a junction and its
-    /// target, a relative and an absolute path (rule O6).
+    /// Declares that two paths are one image, or one image file, such as a junction and its target
+    /// (rule O6).
     ///
-    /// Sessions, references, locks and mounts of the two are one, and so are their files. If `b` is
-    /// also the same image as `c`, so is `a`. Spellings that the contract itself calls the same need
-    /// no declaration.
+    /// Whatever is done with one path is then done with the other: sessions, mounts, locks and
+    /// scripted rules are shared. More paths can be declared the same, one call for each. Paths that
+    /// differ only in letter case, in `/` and `\`, or in trailing separators are one image anyway.
     ///
     /// # Panics
     ///

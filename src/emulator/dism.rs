@@ -77,7 +77,7 @@ impl Dism {
         self.take(&request::Initialize::default()).code()
     }
 
-    /// Calls `DismInitialize` with a log level or paths, which only the journal shows.
+    /// Calls `DismInitialize` with a log level and paths, which are only in the journal.
     ///
     /// # Errors
     ///

@@ -100,11 +100,13 @@ impl Operation<'_> {
     /// Performs the operation with a progress callback, and ends it.
     ///
     /// The callback is called on this thread and under no lock: with the progress of a
-    /// [`Rule`](crate::Rule::progress), or with 0, 25, 50, 75 and 100 of 100, of which one that is
-    /// going to fail reports no 100. A call on the same session from the callback would wait for
-    /// itself and is refused (rules P3, C7). Returning [`ControlFlow::Break`] cancels the operation,
-    /// as the cancel event does: it ends with [`Hresult::WIN32_REQUEST_ABORTED`], unless a rule says
-    /// [with what](crate::Rule::cancelled_with), or that a cancel comes
+    /// [`Rule`](crate::Rule::progress), or with 0, 25, 50, 75 and 100 of 100. If a rule makes the
+    /// operation fail, there is no 100. A call on the same session from the callback would wait for
+    /// itself and is refused (rules P3, C7).
+    ///
+    /// Returning [`ControlFlow::Break`] cancels the operation, as the cancel event does. It fails
+    /// with [`Hresult::WIN32_REQUEST_ABORTED`], unless a rule sets
+    /// [another code](crate::Rule::cancelled_with), or the cancel comes
     /// [too late](crate::Rule::cancellable_until) (rule P7).
     ///
     /// # Errors

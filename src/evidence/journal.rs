@@ -47,7 +47,7 @@ impl Journal {
     ///
     /// ```
     /// use dism_emu::machine::{Call, Config, Effect, Machine, ReplayError, Step};
-    /// use dism_emu::{Journal, Mistake, ThreadNumber};
+    /// use dism_emu::{Initialize, Journal, Mistake, ThreadNumber};
     ///
     /// let config = Config::default();
     /// let mut machine = Machine::new(config.clone());

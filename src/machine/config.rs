@@ -109,9 +109,9 @@ pub struct Config {
     /// The highest session number to give out, for tests that run out of numbers (rule O8).
     /// Default: [`u32::MAX`]. The first number is 2, so no session can be opened if this is lower.
     pub last_session: u32,
-    /// What [`Dism::last_error`](crate::Dism::last_error) returns in C if no call of the thread has
-    /// failed, beside a null pointer (rule E4). Default: `S_OK`. Some clients expect
-    /// [`Hresult::S_FALSE`].
+    /// The code of `DismGetLastErrorMessage` in C if no call of the thread has failed. The message
+    /// is then a null pointer (rule E4). Default: `S_OK`. Some clients expect [`Hresult::S_FALSE`].
+    /// [`Dism::last_error`](crate::Dism::last_error) returns `None` with either.
     pub no_message: Hresult,
     /// The images that are known by several paths (rule O6).
     pub(crate) aliases: Aliases,

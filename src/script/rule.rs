@@ -20,7 +20,8 @@ use crate::machine::config::Aliases;
 ///
 /// - A call with a failing answer does nothing but fail. The code becomes the thread's last error,
 ///   unless the function never sets it (rule E2). An operation lasts as long as any other and fails
-///   at its end; the session stays open, and can be closed (rule P5).
+///   at its end; the session stays open, and can be closed (rule P5). Only an open leaves something
+///   behind (rules O10, O11).
 /// - A call with any other answer does what it always does and returns that number instead of its
 ///   own, whatever number it is (rule P4): `S_FALSE` from an initialize, 3010 from a close. If an
 ///   operation returns 3010, so does the last close (rule C6).
@@ -187,8 +188,8 @@ impl Rule {
         self
     }
 
-    /// Matches only operations on the feature, package, capability or driver of this name, in any
-    /// letter case. For one that the client names by a path, the last part of the path is enough.
+    /// Matches only operations with this [name](Function::named), in any letter case. If the client
+    /// passes a path, its last part is enough.
     ///
     /// ```
     /// use dism_emu::{DISM_ONLINE_IMAGE, Emulator, Function, Rule};
@@ -278,14 +279,13 @@ impl Rule {
     /// Makes the call return this failing code and take effect nevertheless.
     ///
     /// The genuine `DismInitialize` does so if it cannot write its log: it returns
-    /// [`Hresult::DISMAPI_E_LOGGING_DISABLED`], and the API is up (rule I6). The journal has the
-    /// effect, the code is the thread's last error, and the initialization has to be matched by a
-    /// shutdown.
+    /// [`Hresult::DISMAPI_E_LOGGING_DISABLED`], and the API is initialized and needs its shutdown
+    /// (rule I6). The journal has the effect.
     ///
     /// # Panics
     ///
-    /// If the code is a success, or if the function is none of those whose effect a client can
-    /// see without its result: initialize, close, shutdown, mount and unmount.
+    /// If the code is a success, or if the rule is not for one of these functions: initialize,
+    /// shutdown, close, mount and unmount.
     ///
     /// ```
     /// use dism_emu::{Emulator, Function, Hresult, Rule};
@@ -319,12 +319,11 @@ impl Rule {
         rule
     }
 
-    /// Cancels the call after `n` reports of progress, as the client's cancel event would, on every
-    /// platform.
+    /// Cancels the call after `n` reports of progress, as a client does with a cancel event.
     ///
-    /// A call that is cancelled in time fails with [`cancelled_with`](Self::cancelled_with),
-    /// whatever else the rule answers; a mount or an unmount then changes nothing (rule P7). This
-    /// is so for a call without a callback, too.
+    /// The call fails with [`Hresult::WIN32_REQUEST_ABORTED`], or with the code of
+    /// [`cancelled_with`](Self::cancelled_with), whatever else the rule answers. This needs no
+    /// callback. A mount or an unmount changes nothing then (rule P7).
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -352,17 +351,18 @@ impl Rule {
         self
     }
 
-    /// Sets what a call returns that is cancelled in time, by the client or by the rule:
-    /// [`Hresult::WIN32_REQUEST_ABORTED`] by default (rule P7).
+    /// Sets the code that a call returns if the client or the rule cancels it in time. The default
+    /// is [`Hresult::WIN32_REQUEST_ABORTED`] (rule P7).
     pub fn cancelled_with(mut self, code: impl Into<Hresult>) -> Self {
         self.cancel.code = code.into();
         self
     }
 
-    /// Sets how long the call can be cancelled: until `n` reports of progress were made. A cancel
-    /// that comes later is too late: the call goes on, still calls its callback, and returns what
-    /// it would have returned (rule P7). With 0 the call cannot be cancelled; without this, a cancel
-    /// always comes in time.
+    /// Makes a cancel too late once `n` reports of progress were made. The call then goes on, still
+    /// calls its callback, and returns what it returns anyway (rule P7). With 0, the call cannot be
+    /// cancelled; without this, a cancel is never too late.
+    ///
+    /// A callback cancels after its own report: with 2, only the first report can cancel.
     pub fn cancellable_until(mut self, n: u32) -> Self {
         self.cancel.until = Some(n);
         self
@@ -381,18 +381,18 @@ impl Rule {
     /// dism.initialize()?;
     /// let session = dism.open_session(DISM_ONLINE_IMAGE)?;
     ///
-    /// // The operation is cancelled after 30 percent.
-    /// let cancelled = Rule::on(Function::RestoreImageHealth)
+    /// // The operation fails after 30 percent.
+    /// let busy = Rule::on(Function::RestoreImageHealth)
     ///     .progress([Progress::new(0, 100), Progress::new(30, 100)])
-    ///     .answer(Hresult::WIN32_REQUEST_ABORTED);
-    /// let cancelled = emulator.script(cancelled);
+    ///     .fail(Hresult::DISMAPI_E_BUSY);
+    /// let _busy = emulator.script(busy);
     /// let mut seen = Vec::new();
     /// let result = dism.operation(session, Function::RestoreImageHealth)?.run(|progress| {
     ///     seen.push(progress.current);
     ///     ControlFlow::Continue(())
     /// });
     /// assert_eq!(seen, [0, 30]);
-    /// assert_eq!(result.unwrap_err().code(), Hresult::WIN32_REQUEST_ABORTED);
+    /// assert_eq!(result.unwrap_err().code(), Hresult::DISMAPI_E_BUSY);
     ///
     /// dism.close_session(session)?;
     /// dism.shutdown()?;
