@@ -42,6 +42,17 @@ impl Initialize {
         Self { log_level: 0, paths: None }
     }
 
+    #[cfg(feature = "capi")]
+    pub(crate) fn with_paths(
+        log_level: u32,
+        log_file: Option<ImagePath>,
+        scratch_directory: Option<ImagePath>,
+    ) -> Self {
+        let has_paths = log_file.is_some() || scratch_directory.is_some();
+        let paths = has_paths.then(|| Box::new(InitializePaths { log_file, scratch_directory }));
+        Self { log_level, paths }
+    }
+
     /// Sets the log level, `DismLogLevel`: 0 logs errors, 1 also warnings, 2 everything. Any number
     /// is accepted.
     #[must_use]

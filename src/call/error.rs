@@ -24,6 +24,8 @@ use super::{Function, Hresult, Memory, Session};
 ///      0xC0040001 (DISMAPI_E_DISMAPI_NOT_INITIALIZED)"
 /// );
 /// ```
+// With a tag of one byte, the compiler writes a byte and copies four, for which a processor waits.
+#[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

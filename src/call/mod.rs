@@ -332,6 +332,8 @@ impl fmt::Display for Call {
 }
 
 /// The effect of a step that succeeded.
+// With a tag of one byte, the compiler writes a byte and copies four, for which a processor waits.
+#[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -62,7 +62,7 @@ exports! {
         as Initialize
         => |call| {
             let (log_file, scratch) = (optional_text(LogFilePath), optional_text(ScratchDirectory));
-            call.take(&request::Initialize {
+            call.take(&request::InitializeWith {
                 log_level: LogLevel as u32,
                 log_file: Text::wide(log_file.as_deref()),
                 scratch_directory: Text::wide(scratch.as_deref()),

@@ -128,7 +128,7 @@ impl Builder {
     /// Sets how many steps the journal keeps: the latest ones, 65,536 by default. With 0 the
     /// journal is off, and with `usize::MAX` it keeps all steps.
     ///
-    /// A step takes 88 bytes on a 64-bit platform, and the length of its paths. Memory is allocated
+    /// A step takes 96 bytes on a 64-bit platform, and the length of its paths. Memory is allocated
     /// as it is needed. A journal that is off does not replay and says so, and without a journal no
     /// mistakes are found.
     pub fn journal_limit(mut self, steps: usize) -> Self {

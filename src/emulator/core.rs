@@ -64,9 +64,10 @@ impl Taken {
     /// Returns the code of the call: its own, unless another one is scripted.
     #[inline]
     pub(crate) fn code(&self) -> Result<Hresult, Error> {
-        match (self.outcome?, &self.answer) {
-            (effect, None) => Ok(effect.code()),
-            (_, Some(answer)) => answer.returned(),
+        let effect = self.outcome?;
+        match &self.answer {
+            None => Ok(effect.code()),
+            Some(answer) => answer.returned(),
         }
     }
 

@@ -74,7 +74,7 @@ impl Dism {
     #[doc(alias = "DismInitialize")]
     #[track_caller]
     pub fn initialize(&self) -> Result<Hresult, Error> {
-        self.take(&request::Initialize::default()).code()
+        self.take(&request::Initialize).code()
     }
 
     /// Calls `DismInitialize` with a log level and paths, which are only in the journal.

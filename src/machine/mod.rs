@@ -64,13 +64,20 @@ pub use crate::call::{Call, Effect, Outcome, Scripted};
 pub struct Machine {
     config: Config,
     phase: Phase,
+    /// Apart, since few calls need it.
+    lasting: Box<Lasting>,
+}
+
+/// What outlives a shutdown (rule I4).
+#[derive(Clone, Debug)]
+struct Lasting {
     /// For each thread, the code of its last failing call (rule E1).
     last_errors: BTreeMap<ThreadNumber, Hresult>,
-    /// The mounted images. They outlive a shutdown (rule N4).
+    /// The mounted images (rule N4).
     mounts: Mounts,
-    /// The image locks that failed opens have left behind. They outlive a shutdown (rule O11).
+    /// The image locks that failed opens have left behind (rule O11).
     locks: Locks,
-    /// The memory that was handed out and not deleted. It outlives a shutdown (rule D4).
+    /// The memory that was handed out and not deleted (rule D4).
     handed_out: BTreeSet<Memory>,
     /// The last memory that was handed out.
     last_memory: Memory,
@@ -127,16 +134,16 @@ impl State {
 impl Machine {
     /// Creates a process that has loaded the DLL and called nothing yet.
     #[must_use]
-    pub const fn new(config: Config) -> Self {
-        Self {
-            config,
-            phase: Phase::Down { after_shutdown: false },
+    pub fn new(config: Config) -> Self {
+        let lasting = Lasting {
             last_errors: BTreeMap::new(),
             mounts: Mounts::new(),
             locks: Locks::new(),
             handed_out: BTreeSet::new(),
             last_memory: Memory::NULL,
-        }
+        };
+        let phase = Phase::Down { after_shutdown: false };
+        Self { config, phase, lasting: Box::new(lasting) }
     }
 
     /// Returns the configuration of the process.
@@ -180,11 +187,14 @@ impl Machine {
     ) -> Outcome {
         let mut in_effect = None;
         let outcome = request.apply(self, thread, |image| {
-            let scripted = ask(image);
-            in_effect = scripted.and_then(Scripted::fails_in_effect);
-            scripted
+            let scripted = ask(image)?;
+            in_effect = scripted.fails_in_effect();
+            Some(scripted)
         });
-        if let Some(code) = outcome.err().map(|error| error.code()).or(in_effect) {
+        if let Err(error) = outcome {
+            self.record_last_error(thread, &request.call(), error.code());
+        }
+        if let Some(code) = in_effect {
             self.record_last_error(thread, &request.call(), code);
         }
         outcome
@@ -195,7 +205,7 @@ impl Machine {
     #[cold]
     fn record_last_error(&mut self, thread: ThreadNumber, call: &Call, code: Hresult) {
         if sets_last_error(call) {
-            self.last_errors.insert(thread, code);
+            self.lasting.last_errors.insert(thread, code);
         }
     }
 
@@ -246,7 +256,7 @@ impl Machine {
 
     #[inline]
     fn open_session(&mut self, image: ImageKey<'_>, has_placement: bool, ask: impl Ask) -> Outcome {
-        let Self { config, phase, locks, .. } = self;
+        let Self { config, phase, lasting } = self;
         let sessions = phase.sessions()?;
         if image.path().is_empty() {
             return Err(InvalidArgument::EmptyPath.into());
@@ -265,12 +275,12 @@ impl Machine {
         if !sessions.has_next(config.last_session) {
             return Err(Error::OutOfNumbers);
         }
-        let opened = locks.check(image).and_then(|()| check_scripted(ask(Some(image))));
+        let opened = lasting.locks.check(image).and_then(|()| check_scripted(ask(Some(image))));
         if let Err(error) = opened {
             // O10: the open has got as far as the image.
             sessions.skip();
             if error.code() == Hresult::REGDB_E_CLASSNOTREG && !image.is_online() {
-                locks.add(image);
+                lasting.locks.add(image);
             }
             return Err(error);
         }
@@ -307,10 +317,10 @@ impl Machine {
         }
         let image = sessions.entry(slot).image();
         if commits {
-            let mounted = self.mounts.find(image, &self.config.aliases);
+            let mounted = self.lasting.mounts.find(image, &self.config.aliases);
             let at = mounted.ok_or(InvalidArgument::NotMounted { session })?;
             check_flags(flags)?;
-            check_commit(&self.mounts.all()[at], flags)?;
+            check_commit(&self.lasting.mounts.all()[at], flags)?;
         }
         // The operation begins with any answer, and ends with it (rule P5).
         ask(Some(image));
@@ -396,7 +406,7 @@ impl Machine {
     fn last_error(&self, thread: ThreadNumber, ask: impl Ask) -> Outcome {
         self.not_after_shutdown()?;
         check_scripted(ask(None))?;
-        Ok(match self.last_errors.get(&thread) {
+        Ok(match self.lasting.last_errors.get(&thread) {
             Some(code) => Effect::LastError(*code),
             None => Effect::NoLastError { code: self.config.no_message },
         })
@@ -412,7 +422,7 @@ impl Machine {
         }
         check_flags(mount.flags)?;
         self.check_no_session(path, in_use)?;
-        if self.mounts.find(path, aliases).is_some() {
+        if self.lasting.mounts.find(path, aliases).is_some() {
             return Err(Error::AlreadyMounted);
         }
         match &mount.image {
@@ -422,11 +432,11 @@ impl Machine {
             }
             _ => {}
         }
-        if mount.mode() == MountMode::ReadWrite && self.mounts.is_written(file, aliases) {
+        if mount.mode() == MountMode::ReadWrite && self.lasting.mounts.is_written(file, aliases) {
             return Err(Error::FileInUse);
         }
         check_scripted(ask(Some(path)))?;
-        self.mounts.add(mount.clone(), aliases);
+        self.lasting.mounts.add(mount.clone(), aliases);
         Ok(Effect::Mounted)
     }
 
@@ -436,9 +446,9 @@ impl Machine {
         self.check_path(path)?;
         check_flags(flags)?;
         let at = self.mounted_at(path, in_use)?;
-        check_commit(&self.mounts.all()[at], flags)?;
+        check_commit(&self.lasting.mounts.all()[at], flags)?;
         check_scripted(ask(Some(path)))?;
-        self.mounts.remove(at, &self.config.aliases);
+        self.lasting.mounts.remove(at, &self.config.aliases);
         Ok(Effect::Unmounted)
     }
 
@@ -454,7 +464,7 @@ impl Machine {
     /// Returns the index of the image that is to be unmounted or remounted (rules N2 and N3).
     fn mounted_at(&self, path: ImageKey<'_>, in_use: Hresult) -> Result<usize, Error> {
         self.check_no_session(path, in_use)?;
-        self.mounts.find(path, &self.config.aliases).ok_or(Error::NothingMounted)
+        self.lasting.mounts.find(path, &self.config.aliases).ok_or(Error::NothingMounted)
     }
 
     /// Checks rule N1, and then that the path is not empty.
@@ -477,7 +487,7 @@ impl Machine {
     /// the process is initialized.
     #[must_use]
     pub fn mounted(&self) -> &[MountImage] {
-        self.mounts.all()
+        self.lasting.mounts.all()
     }
 
     fn call_without_session(&self, ask: impl Ask) -> Outcome {
@@ -506,24 +516,24 @@ impl Machine {
     /// Hands out memory (rule D1).
     fn hand_out(&mut self) -> Outcome {
         self.not_after_shutdown()?;
-        let next = self.last_memory.raw() + 1;
+        let next = self.lasting.last_memory.raw() + 1;
         // The highest number stands for a pointer that was never handed out.
         if next == u32::MAX {
             return Err(Error::OutOfNumbers);
         }
         let memory = Memory::from_raw(next);
-        self.last_memory = memory;
-        self.handed_out.insert(memory);
+        self.lasting.last_memory = memory;
+        self.lasting.handed_out.insert(memory);
         Ok(Effect::HandedOut { memory })
     }
 
     fn delete(&mut self, memory: Memory, ask: impl Ask) -> Outcome {
         self.not_after_shutdown()?;
-        if memory != Memory::NULL && !self.handed_out.contains(&memory) {
+        if memory != Memory::NULL && !self.lasting.handed_out.contains(&memory) {
             return Err(InvalidArgument::NotHandedOut { memory }.into());
         }
         check_scripted(ask(None))?;
-        self.handed_out.remove(&memory);
+        self.lasting.handed_out.remove(&memory);
         Ok(Effect::Deleted)
     }
 

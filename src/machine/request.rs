@@ -9,11 +9,12 @@
 use std::ffi::OsStr;
 
 use super::{Ask, Machine};
-use crate::call::arguments::{InitializePaths, Placement};
+#[cfg(feature = "capi")]
+use crate::call::Text;
+use crate::call::arguments::Placement;
 use crate::call::image::ImageKey;
 use crate::call::{
-    self, Action, Call, Function, Hresult, ImagePath, Outcome, Scripted, Session, Text,
-    ThreadNumber,
+    self, Action, Call, Function, Hresult, ImagePath, Outcome, Scripted, Session, ThreadNumber,
 };
 
 /// A call that is about to be made.
@@ -90,22 +91,33 @@ impl Request for Call {
     }
 }
 
-/// `DismInitialize`.
-#[derive(Default)]
-pub(crate) struct Initialize<'a> {
+/// `DismInitialize` without arguments.
+pub(crate) struct Initialize;
+
+impl Request for Initialize {
+    fn call(&self) -> Call {
+        Call::Initialize(call::Initialize::new())
+    }
+
+    #[inline]
+    fn apply(&self, machine: &mut Machine, _: ThreadNumber, ask: impl Ask) -> Outcome {
+        machine.initialize(ask)
+    }
+}
+
+/// `DismInitialize` as C programs call it.
+#[cfg(feature = "capi")]
+pub(crate) struct InitializeWith<'a> {
     pub(crate) log_level: u32,
     pub(crate) log_file: Text<'a>,
     pub(crate) scratch_directory: Text<'a>,
 }
 
-impl Request for Initialize<'_> {
+#[cfg(feature = "capi")]
+impl Request for InitializeWith<'_> {
     fn call(&self) -> Call {
-        let paths = InitializePaths {
-            log_file: self.log_file.to_path(),
-            scratch_directory: self.scratch_directory.to_path(),
-        };
-        let paths = Some(paths).filter(|paths| *paths != InitializePaths::default()).map(Box::new);
-        Call::Initialize(call::Initialize { log_level: self.log_level, paths })
+        let (log_file, scratch) = (self.log_file.to_path(), self.scratch_directory.to_path());
+        Call::Initialize(call::Initialize::with_paths(self.log_level, log_file, scratch))
     }
 
     fn function(&self) -> Option<Function> {
