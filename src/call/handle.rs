@@ -109,6 +109,9 @@ impl fmt::Display for Memory {
 /// call an [`Emulator`](crate::Emulator). Callers that drive a [`Machine`](crate::machine::Machine)
 /// by hand may choose numbers of their own.
 ///
+/// Such a number may differ from run to run. Reports, timelines and journals, as text and as JSON,
+/// therefore number the threads of a journal 1, 2, 3, … in the order of its steps.
+///
 /// ```
 /// use dism_emu::{Emulator, ThreadNumber};
 ///

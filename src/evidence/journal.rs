@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::panic::Location;
 
+use super::threads::Threads;
 use crate::call::{Call, Outcome, ThreadNumber};
 use crate::machine::{Config, Machine, ReplayError, Step};
 
@@ -33,6 +34,7 @@ use crate::machine::{Config, Machine, ReplayError, Step};
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Journal {
     config: Config,
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_steps"))]
     steps: Vec<Step>,
     dropped: u64,
     is_off: bool,
@@ -118,13 +120,24 @@ impl Journal {
     }
 }
 
+/// Returns copies of the steps, with the threads as [`Threads`] numbers them.
+fn numbered(steps: &[Step]) -> impl Iterator<Item = Step> {
+    let threads = Threads::of(steps);
+    steps.iter().map(move |step| Step { thread: threads.number(step), ..step.clone() })
+}
+
+#[cfg(feature = "serde")]
+fn serialize_steps<S: serde::Serializer>(steps: &[Step], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(numbered(steps))
+}
+
 /// Writes a line for each step.
 impl fmt::Display for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.dropped > 0 {
             writeln!(f, "({} earlier steps dropped)", self.dropped)?;
         }
-        self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
+        numbered(&self.steps).try_for_each(|step| writeln!(f, "{step}"))
     }
 }
 

@@ -7,6 +7,7 @@ mod paired;
 mod remark;
 mod report;
 mod text;
+mod threads;
 mod timeline;
 
 pub use self::audit::Finding;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::threads::Threads;
 use crate::call::{Call, Effect, Error, Hresult, Session, ThreadNumber};
 use crate::machine::Step;
 
@@ -21,6 +22,7 @@ pub(super) struct Calls<'a> {
     calls: Vec<OneCall>,
     /// For each step the index in `calls` of its call.
     of_step: Vec<usize>,
+    threads: Threads,
 }
 
 impl<'a> Calls<'a> {
@@ -60,7 +62,7 @@ impl<'a> Calls<'a> {
                 _ => {}
             }
         }
-        Self { steps, calls, of_step }
+        Self { steps, calls, of_step, threads: Threads::of(steps) }
     }
 
     pub(super) fn steps(&self) -> &'a [Step] {
@@ -93,6 +95,11 @@ impl<'a> Calls<'a> {
 
     pub(super) fn first(&self, call: OneCall) -> &'a Step {
         &self.steps[call.first]
+    }
+
+    /// Returns the number of the call's thread, as texts and JSON have it.
+    pub(super) fn thread(&self, call: OneCall) -> ThreadNumber {
+        self.threads.number(self.first(call))
     }
 
     pub(super) fn last(&self, call: OneCall) -> &'a Step {

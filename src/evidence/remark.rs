@@ -137,7 +137,7 @@ impl Journal {
     pub(crate) fn last_calls(&self) -> Vec<String> {
         let calls = Calls::of(self.steps());
         let last: BTreeMap<_, _> =
-            calls.all().iter().map(|call| (calls.first(*call).thread, *call)).collect();
+            calls.all().iter().map(|call| (calls.thread(*call), *call)).collect();
         let in_words = |(thread, call)| {
             let text = calls.text(call, Part::Whole).within(WIDTH - 20);
             match calls.first(call).location {

@@ -178,8 +178,7 @@ struct Layout {
 
 impl Layout {
     fn of(calls: &Calls<'_>) -> Self {
-        let mut threads: Vec<_> =
-            calls.all().iter().map(|call| calls.first(*call).thread).collect();
+        let mut threads: Vec<_> = calls.all().iter().map(|call| calls.thread(*call)).collect();
         threads.sort_unstable();
         threads.dedup();
         let digits = calls.all().len().to_string().len();
@@ -223,7 +222,7 @@ impl Layout {
     ) -> fmt::Result {
         let Some(&call) = calls.all().get(line.call) else { return Ok(()) };
         let text = calls.text(call, line.part);
-        let thread = calls.first(call).thread;
+        let thread = calls.thread(call);
         let indent = self.indent_of(thread, 0);
         let name = if self.is_narrow { format!("{thread} ") } else { String::new() };
         let room = WIDTH.saturating_sub(indent + name.len());

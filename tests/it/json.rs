@@ -32,6 +32,17 @@ fn a_step_and_a_finding_as_json() {
 }
 
 #[test]
+fn a_journal_as_json_numbers_the_threads_in_the_order_of_its_steps() {
+    let mut hand = Hand::new(Contract::Recorded);
+    for thread in [900, 7, 900] {
+        hand.initialize(thread).unwrap();
+    }
+    let journal = to_value(hand.journal()).unwrap();
+    let threads: Vec<_> = (0..3).map(|at| &journal["steps"][at]["thread"]).collect();
+    assert_eq!(threads, [1, 2, 1]);
+}
+
+#[test]
 fn a_location_is_a_string() {
     let emulator = unverified().build();
     let dism = emulator.dism();

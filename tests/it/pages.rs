@@ -1,6 +1,6 @@
 //! The pages show real code and reports, even where no doctest can check them.
 
-use dism_emu::{Mistake, ThreadNumber};
+use dism_emu::Mistake;
 
 #[allow(dead_code, reason = "an example has a main function")]
 #[path = "../../examples/report.rs"]
@@ -17,10 +17,10 @@ fn blocks<'a>(page: &'a str, fence: &str) -> Vec<&'a str> {
     blocks.map(|block| block.split("```").next().expect("a block ends")).collect()
 }
 
-/// Returns the report as the example prints it: the thread is the first one, and the path of the
-/// file begins at the root of the package.
+/// Returns the report as the example prints it: the path of the file begins at the root of the
+/// package.
 fn report_of_the_example() -> String {
-    let report = report::report().replace(&ThreadNumber::current().to_string(), "t1");
+    let report = report::report();
     let lines = report.lines().map(|line| match (line.find(" at "), line.find("report.rs:")) {
         (Some(at), Some(file)) => format!("{} at examples/{}\n", &line[..at], &line[file..]),
         _ => format!("{line}\n"),

@@ -1,7 +1,8 @@
 //! The report that `verify` returns.
 
-use dism_emu::ThreadNumber;
+use dism_emu::{Contract, ThreadNumber};
 
+use crate::hand::Hand;
 use crate::support::unverified;
 
 /// Returns the report of ten sessions whose paths are long and have line breaks in them.
@@ -59,11 +60,34 @@ fn a_report_has_the_location_of_each_call_in_the_source_of_the_client() {
     let refused = line!() + 1;
     dism.shutdown().unwrap_err();
     let report = emulator.verify().unwrap_err().to_string();
-    let thread = ThreadNumber::current();
     for (call, line) in [(2, opened), (3, refused)] {
-        let header = format!("call {call} by {thread} at {}:{line}:", file!());
+        let header = format!("call {call} by t1 at {}:{line}:", file!());
         assert!(report.contains(&header), "{header}\n{report}");
     }
+}
+
+/// However many threads there were before, and whatever their numbers are.
+#[test]
+fn texts_number_the_threads_in_the_order_of_the_steps() {
+    let mut hand = Hand::new(Contract::Recorded);
+    hand.initialize(900).unwrap();
+    hand.initialize(7).unwrap();
+    hand.initialize(900).unwrap();
+    let journal = hand.journal();
+    assert_eq!(
+        journal.to_string(),
+        "t1 initialize -> initialized, count 1\n\
+         t2 initialize -> initialized, count 2\n\
+         t1 initialize -> initialized, count 3\n"
+    );
+    assert_eq!(
+        journal.timeline().to_string(),
+        "     t1                  t2\n\
+         \x20 1  initialize -> S_OK\n\
+         \x20 2                      initialize -> S_FALSE, count 2\n\
+         \x20 3  initialize -> S_FALSE, count 3\n"
+    );
+    assert_eq!(journal.steps()[0].thread, ThreadNumber::new(900));
 }
 
 /// A mistake in a loop is shown once, and its later rounds are only counted.

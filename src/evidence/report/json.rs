@@ -67,7 +67,7 @@ impl FlatMistake {
             number: finding.mistake.number(),
             name: finding.mistake.name(),
             call: finding.call,
-            thread: first.thread,
+            thread: calls.thread(call),
             location: first.location,
             function: first.call.function(),
             session: session(first),
@@ -86,7 +86,7 @@ impl FlatCall {
         let first = calls.first(call);
         Self {
             call: call.number,
-            thread: first.thread,
+            thread: calls.thread(call),
             location: first.location,
             text: calls.text(call, Part::Whole).to_string(),
             function: first.call.function(),

@@ -137,7 +137,7 @@ fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Findin
 fn header(calls: &Calls<'_>, call: OneCall) -> String {
     let first = calls.first(call);
     let location = first.location.map_or_else(String::new, |location| format!(" at {location}"));
-    format!("call {} by {}{location}", call.number, first.thread)
+    format!("call {} by {}{location}", call.number, calls.thread(call))
 }
 
 /// Breaks lines between words. Each further line begins below the text of the first.
