@@ -8,8 +8,9 @@ use thiserror::Error;
 use super::Journal;
 use super::paired::Calls;
 use super::text::{LISTED, Part, WIDTH};
+use crate::machine::location::Source;
 #[cfg(feature = "serde")]
-use crate::machine::location_as_text;
+use crate::machine::location::location_as_text;
 
 /// A remark about the test, not a mistake of the client: the test may prove less than it seems to.
 ///
@@ -28,7 +29,7 @@ use crate::machine::location_as_text;
 #[non_exhaustive]
 pub enum Remark {
     /// A rule never fired: the case that the test scripts never happened.
-    #[error("a rule of the test never fired: {rule}, at {location}")]
+    #[error("a rule of the test never fired: {rule}, at {}", Source(location))]
     UnusedRule {
         /// The rule in words.
         rule: String,
@@ -40,7 +41,8 @@ pub enum Remark {
     /// A rule fired more or less often than the test [expected](crate::Rule::expect).
     #[error(
         "a rule of the test did not fire as often as expected (expected {expected}, fired {fired}): {rule}, \
-             at {location}"
+             at {}",
+        Source(location)
     )]
     RuleCount {
         /// The rule in words.
@@ -55,7 +57,7 @@ pub enum Remark {
     },
 
     /// No thread reached a hold: the call that the test wanted to stop was not stopped.
-    #[error("no thread reached a hold of the test: {hold}, at {location}")]
+    #[error("no thread reached a hold of the test: {hold}, at {}", Source(location))]
     UnreachedHold {
         /// The hold in words.
         hold: String,
@@ -65,7 +67,10 @@ pub enum Remark {
     },
 
     /// The test did not release a hold before its deadline.
-    #[error("a hold of the test was not released before its deadline: {hold}, at {location}")]
+    #[error(
+        "a hold of the test was not released before its deadline: {hold}, at {}",
+        Source(location)
+    )]
     ExpiredHold {
         /// The hold in words.
         hold: String,
@@ -141,7 +146,7 @@ impl Journal {
         let in_words = |(thread, call)| {
             let text = calls.text(call, Part::Whole).within(WIDTH - 20);
             match calls.first(call).location {
-                Some(location) => format!("{thread} {text}, at {location}"),
+                Some(location) => format!("{thread} {text}, at {}", Source(location)),
                 None => format!("{thread} {text}"),
             }
         };

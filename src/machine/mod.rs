@@ -6,6 +6,7 @@
 
 mod aliases;
 pub(crate) mod config;
+pub(crate) mod location;
 mod locks;
 mod mounts;
 pub(crate) mod request;
@@ -28,8 +29,6 @@ use crate::call::{
 };
 
 pub use self::config::Config;
-#[cfg(feature = "serde")]
-pub(crate) use self::step::location_as_text;
 pub use self::step::{ReplayError, Step};
 pub use crate::call::{Call, Effect, Outcome, Scripted};
 

@@ -5,6 +5,8 @@ use std::panic::Location;
 
 use thiserror::Error;
 
+#[cfg(feature = "serde")]
+use super::location::location_as_text;
 use crate::call::{Call, Effect, Hresult, Outcome, ThreadNumber};
 
 /// One entry of a [`Journal`](crate::Journal): which thread took which step, what the outcome was,
@@ -21,21 +23,12 @@ pub struct Step {
     /// The location of the call, as `#[track_caller]` reports it: the line that called the
     /// emulator. If the function around that line is `#[track_caller]`, too, it is the line that
     /// called that function. `None` if it is not known.
+    ///
+    /// Texts and JSON leave out the folders of the machine. Of an absolute path, such as that of a
+    /// path dependency or of a crate from a registry, they have what begins with the folder of the
+    /// package: `tokio-1.38.0/src/task/spawn.rs:40:9`.
     #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
     pub location: Option<&'static Location<'static>>,
-}
-
-/// Writes a location, or one that may be missing, as a string: `src/tool.rs:40:9`.
-#[cfg(feature = "serde")]
-pub(crate) fn location_as_text<L, S>(location: &L, serializer: S) -> Result<S::Ok, S::Error>
-where
-    L: Copy + Into<Option<&'static Location<'static>>>,
-    S: serde::Serializer,
-{
-    match (*location).into() {
-        Some(location) => serializer.collect_str(location),
-        None => serializer.serialize_none(),
-    }
 }
 
 impl Step {

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::call::{Function, Session, ThreadNumber};
 use crate::evidence::Remark;
+use crate::machine::location::Source;
 
 /// A point at which the next call of a function stops, so that a test can force an interleaving
 /// that would otherwise be a matter of luck.
@@ -169,7 +170,7 @@ impl ActiveHold {
 /// The reason why no thread is held although the test waits for one.
 #[derive(Debug, Error)]
 pub(crate) enum HoldError {
-    #[error("no thread reached the hold on {hold} within {:?} (set at {location})", hold.deadline)]
+    #[error("no thread reached the hold on {hold} within {:?} (set at {})", hold.deadline, Source(location))]
     Unreached { hold: Hold, location: &'static Location<'static> },
     #[error("{0}")]
     Expired(Remark),

@@ -11,8 +11,9 @@ use crate::evidence::audit::groups;
 use crate::evidence::paired::{Calls, OneCall};
 use crate::evidence::text::{LISTED, Part};
 use crate::evidence::{Finding, Remark};
+use crate::machine::Step;
 use crate::machine::config::Contract;
-use crate::machine::{Step, location_as_text};
+use crate::machine::location::location_as_text;
 
 #[derive(Serialize)]
 struct Flat<'a> {

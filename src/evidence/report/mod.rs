@@ -9,6 +9,7 @@ use super::audit::groups;
 use super::paired::{Calls, OneCall};
 use super::text::{Part, WIDTH, numbers};
 use super::{Finding, Journal, Mistake, Remark, Timeline};
+use crate::machine::location::Source;
 
 /// The report of what is wrong after a test: the client's mistakes, remarks about the test itself,
 /// and the journal that shows both.
@@ -136,7 +137,7 @@ fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Findin
 /// `call 7 by t1 at src/tool.rs:40:9`.
 fn header(calls: &Calls<'_>, call: OneCall) -> String {
     let first = calls.first(call);
-    let location = first.location.map_or_else(String::new, |location| format!(" at {location}"));
+    let location = first.location.map(|it| format!(" at {}", Source(it))).unwrap_or_default();
     format!("call {} by {}{location}", call.number, calls.thread(call))
 }
 
