@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Journal;
 use super::threads::Threads;
 use crate::call::{Call, Effect, Error, Hresult, Session, ThreadNumber};
 use crate::machine::Step;
@@ -23,6 +24,34 @@ pub(super) struct Calls<'a> {
     /// For each step the index in `calls` of its call.
     of_step: Vec<usize>,
     threads: Threads,
+}
+
+impl Journal {
+    /// Returns the first step of the call with this number, as reports, timelines and
+    /// [`Finding`](crate::Finding)s count the calls: from 1, in the order in which they began.
+    /// Operations and last closes have a second step. `None` if there is no such call.
+    ///
+    /// ```
+    /// use dism_emu::Emulator;
+    /// use dism_emu::machine::Call;
+    ///
+    /// let emulator = Emulator::builder().verify_on_drop(false).build();
+    /// let dism = emulator.dism();
+    /// dism.initialize()?;
+    /// dism.open_session("image")?;
+    /// dism.shutdown().unwrap_err();
+    ///
+    /// let journal = emulator.journal();
+    /// let found = &journal.mistakes()[0];
+    /// let left_open = journal.call(found.collides_with[0]).expect("the open");
+    /// assert!(matches!(left_open.call, Call::OpenSession(_)));
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    #[must_use]
+    pub fn call(&self, number: usize) -> Option<&Step> {
+        let calls = Calls::of(self.steps());
+        calls.by_number(number).map(|call| calls.first(call))
+    }
 }
 
 impl<'a> Calls<'a> {
@@ -74,18 +103,14 @@ impl<'a> Calls<'a> {
         &self.calls
     }
 
-    /// Returns the index of the call that the step belongs to; `None` if there is no such step.
-    pub(super) fn of_step(&self, step: usize) -> Option<usize> {
-        self.of_step.get(step).copied()
+    /// Returns the call with this number; `None` if there is none.
+    pub(super) fn by_number(&self, number: usize) -> Option<OneCall> {
+        self.calls.get(number.checked_sub(1)?).copied()
     }
 
-    /// Returns the numbers of the calls that the steps belong to.
-    pub(super) fn numbers(&self, steps: &[usize]) -> Vec<usize> {
-        steps.iter().filter_map(|step| Some(self.by_step(*step)?.number)).collect()
-    }
-
+    /// Returns the call that the step belongs to; `None` if there is no such step.
     pub(super) fn by_step(&self, step: usize) -> Option<OneCall> {
-        self.calls.get(self.of_step(step)?).copied()
+        self.calls.get(*self.of_step.get(step)?).copied()
     }
 
     /// Returns the first step of the call that the step belongs to.

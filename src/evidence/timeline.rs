@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::audit::groups;
-use super::paired::Calls;
+use super::paired::{Calls, OneCall};
 use super::text::{LISTED, Part, WIDTH, cut, numbers};
 use super::{Finding, Journal};
 use crate::call::ThreadNumber;
@@ -86,19 +86,18 @@ impl<'a> Timeline<'a> {
         let lines = lines(calls);
         let mut mistakes: BTreeMap<usize, Vec<&Finding>> = BTreeMap::new();
         for finding in self.findings {
-            if let Some(call) = calls.of_step(finding.at) {
-                mistakes.entry(call).or_default().push(finding);
-            }
+            mistakes.entry(finding.call).or_default().push(finding);
         }
         let write_line = |f: &mut _, line: &Line| {
             // The answer makes a call a mistake, so the line with the answer is marked.
-            let found = mistakes.get(&line.call).filter(|_| line.part != Part::Begin);
+            let found = mistakes.get(&line.call.number).filter(|_| line.part != Part::Begin);
             layout.write_line(f, calls, line, found.map_or(&[], Vec::as_slice))
         };
+        let is_shown = |line: &Line| shown.contains(&line.call.number);
         let indent = layout.indent;
-        for run in lines.chunk_by(|a, b| shown.contains(&a.call) == shown.contains(&b.call)) {
+        for run in lines.chunk_by(|a, b| is_shown(a) == is_shown(b)) {
             // A note about one hidden line would need a line itself.
-            if run.len() == 1 || shown.contains(&run[0].call) {
+            if run.len() == 1 || is_shown(&run[0]) {
                 run.iter().try_for_each(|line| write_line(f, line))?;
                 continue;
             }
@@ -111,22 +110,20 @@ impl<'a> Timeline<'a> {
         Ok(())
     }
 
-    /// Returns the calls that are not folded.
+    /// Returns the numbers of the calls that are not folded.
     fn shown(&self, calls: &Calls<'_>) -> BTreeSet<usize> {
         let count = calls.all().len();
         if count <= UNFOLDED {
-            return (0..count).collect();
+            return (1..=count).collect();
         }
-        let mut shown: BTreeSet<usize> = (count - LAST..count).collect();
+        let mut shown: BTreeSet<usize> = (count - LAST + 1..=count).collect();
         // The first rounds of a loop show what it does again and again.
         let rounds =
             groups(calls, self.findings).into_iter().flat_map(|it| it.into_iter().take(LISTED));
         for finding in rounds {
-            let others = finding.collides_with.iter();
-            for step in others.chain([&finding.at]) {
-                let Some(call) = calls.of_step(*step) else { continue };
-                let behind = call.saturating_add(CONTEXT + 1).min(count);
-                shown.extend(call.saturating_sub(CONTEXT)..behind);
+            for number in finding.collides_with.iter().chain([&finding.call]) {
+                let last = number.saturating_add(CONTEXT).min(count);
+                shown.extend(number.saturating_sub(CONTEXT)..=last);
             }
         }
         shown
@@ -141,7 +138,7 @@ impl fmt::Display for Timeline<'_> {
 
 #[derive(Debug)]
 struct Line {
-    call: usize,
+    call: OneCall,
     step: usize,
     part: Part,
 }
@@ -149,13 +146,13 @@ struct Line {
 /// Returns all lines, in the order of the steps.
 fn lines(calls: &Calls<'_>) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
-    for (call, one) in calls.all().iter().enumerate() {
-        match one.second {
-            Some(second) if second > one.first + 1 => {
-                lines.push(Line { call, step: one.first, part: Part::Begin });
+    for &call in calls.all() {
+        match call.second {
+            Some(second) if second > call.first + 1 => {
+                lines.push(Line { call, step: call.first, part: Part::Begin });
                 lines.push(Line { call, step: second, part: Part::End });
             }
-            _ => lines.push(Line { call, step: one.first, part: Part::Whole }),
+            _ => lines.push(Line { call, step: call.first, part: Part::Whole }),
         }
     }
     lines.sort_unstable_by_key(|line| line.step);
@@ -220,21 +217,20 @@ impl Layout {
         line: &Line,
         mistakes: &[&Finding],
     ) -> fmt::Result {
-        let Some(&call) = calls.all().get(line.call) else { return Ok(()) };
-        let text = calls.text(call, line.part);
-        let thread = calls.thread(call);
+        let text = calls.text(line.call, line.part);
+        let thread = calls.thread(line.call);
         let indent = self.indent_of(thread, 0);
         let name = if self.is_narrow { format!("{thread} ") } else { String::new() };
         let room = WIDTH.saturating_sub(indent + name.len());
         let mark = if mistakes.is_empty() { ' ' } else { '!' };
-        let (number, digits) = (line.call + 1, self.digits);
+        let (number, digits) = (line.call.number, self.digits);
         let gap = indent.saturating_sub(2 + digits);
         writeln!(f, "{mark} {number:>digits$}{:gap$}{name}{}", "", text.within(room))?;
         for finding in mistakes {
             let mut note = finding.mistake.to_string();
-            let others = calls.numbers(&finding.collides_with);
-            if !others.is_empty() {
-                note += &format!(": collides with {}", numbers(&others, finding.more));
+            if !finding.collides_with.is_empty() {
+                let others = numbers(&finding.collides_with, finding.more);
+                note += &format!(": collides with {others}");
             }
             let indent = self.indent_of(thread, note.chars().count() + 2) + 2;
             writeln!(f, "{:indent$}{}", "", cut(&note, WIDTH.saturating_sub(indent)))?;

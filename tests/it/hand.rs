@@ -1,5 +1,7 @@
 //! A machine that is driven by hand, and the mistakes in what it did.
 
+use std::ptr;
+
 use dism_emu::machine::{Call, Config, Effect, Machine, Outcome, Step};
 use dism_emu::{
     Contract, DISM_ONLINE_IMAGE, Finding, Function, Hresult, Initialize, Journal, Memory,
@@ -104,7 +106,14 @@ pub fn found(journal: &Journal) -> Vec<(u32, usize, Vec<usize>)> {
     let mistakes = journal.mistakes().into_iter();
     let shown = |it: Finding| {
         assert_eq!(it.more, 0, "a test that needs more than are listed asks for `more`, too");
-        (it.mistake.number(), it.at, it.collides_with)
+        let with = it.collides_with.iter().map(|call| first_step(journal, *call)).collect();
+        (it.mistake.number(), it.at, with)
     };
     mistakes.map(shown).collect()
+}
+
+/// Returns the index of the call's first step.
+fn first_step(journal: &Journal, call: usize) -> usize {
+    let first = journal.call(call).unwrap();
+    journal.steps().iter().position(|step| ptr::eq(step, first)).unwrap()
 }

@@ -48,7 +48,7 @@ use crate::machine::Step;
 /// assert_eq!(found[0].mistake, Mistake::CloseTwice);
 /// // The first close is two steps: closing, and gone.
 /// assert_eq!((found[0].call, found[0].at), (4, 4));
-/// assert_eq!(found[0].collides_with, [2]);
+/// assert_eq!(found[0].collides_with, [3]);
 /// # Ok::<(), dism_emu::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +63,9 @@ pub struct Finding {
     /// The index of that call's first step in [`Journal::steps`].
     pub at: usize,
     /// The calls with which the mistake collides: those that explain it, such as the opens that
-    /// were never closed, or the first of two closes. They are the indices of the calls' first
-    /// steps, in ascending order, eight at most. Empty if no call explains the mistake, or if the
-    /// journal lost the calls that do.
+    /// were never closed, or the first of two closes. They are the numbers of these calls, as
+    /// [`call`](Self::call) is, in ascending order, eight at most. Empty if no call explains the
+    /// mistake, or if the journal lost the calls that do.
     pub collides_with: Vec<usize>,
     /// How many more it collides with.
     pub more: usize,
@@ -91,7 +91,7 @@ impl Journal {
     ///
     /// let found = emulator.journal().mistakes();
     /// assert_eq!(found[0].mistake, Mistake::ShutdownWithOpenSession);
-    /// assert_eq!((found[0].at, &found[0].collides_with[..]), (2, &[1][..]));
+    /// assert_eq!((found[0].call, &found[0].collides_with[..]), (3, &[2][..]));
     /// # Ok::<(), dism_emu::Error>(())
     /// ```
     #[must_use]
@@ -151,7 +151,8 @@ impl Found<'_> {
         count: usize,
     ) {
         let Some(call) = self.calls.by_step(at) else { return };
-        let collides_with: Vec<_> = with.take(LISTED).collect();
+        let collides_with = with.take(LISTED).filter_map(|step| self.calls.by_step(step));
+        let collides_with: Vec<_> = collides_with.map(|call| call.number).collect();
         let more = count - collides_with.len();
         let (call, at) = (call.number, call.first);
         self.findings.push(Finding { mistake, call, at, collides_with, more });

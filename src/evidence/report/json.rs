@@ -18,14 +18,14 @@ use crate::machine::location::location_as_text;
 #[derive(Serialize)]
 struct Flat<'a> {
     contract: Contract,
-    mistakes: Vec<FlatMistake>,
+    mistakes: Vec<FlatMistake<'a>>,
     remarks: &'a [Remark],
     calls: Vec<FlatCall>,
     dropped: u64,
 }
 
 #[derive(Serialize)]
-struct FlatMistake {
+struct FlatMistake<'a> {
     number: u32,
     name: &'static str,
     call: usize,
@@ -35,7 +35,7 @@ struct FlatMistake {
     function: Option<Function>,
     session: Option<Session>,
     code: Option<Hresult>,
-    collides_with: Vec<usize>,
+    collides_with: &'a [usize],
     /// How many more it collides with.
     collides_with_more: usize,
     /// The other calls that make this mistake at this location: the first ones, and how many more.
@@ -58,8 +58,8 @@ struct FlatCall {
     scripted: bool,
 }
 
-impl FlatMistake {
-    fn new(calls: &Calls<'_>, group: &[&Finding]) -> Option<Self> {
+impl<'a> FlatMistake<'a> {
+    fn new(calls: &Calls<'_>, group: &[&'a Finding]) -> Option<Self> {
         let [finding, others @ ..] = group else { return None };
         let also: Vec<_> = others.iter().take(LISTED).map(|other| other.call).collect();
         let call = calls.by_step(finding.at)?;
@@ -73,7 +73,7 @@ impl FlatMistake {
             function: first.call.function(),
             session: session(first),
             code: calls.code(call),
-            collides_with: calls.numbers(&finding.collides_with),
+            collides_with: &finding.collides_with,
             collides_with_more: finding.more,
             also_more: others.len() - also.len(),
             also,

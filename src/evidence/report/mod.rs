@@ -121,8 +121,8 @@ fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Findin
     let Some(call) = calls.by_step(finding.at) else { return Ok(()) };
     writeln!(f, "{}: {}", finding.mistake, header(calls, call))?;
     writeln!(f, "    {}", calls.text(call, Part::Whole).within(WIDTH - 4))?;
-    for step in &finding.collides_with {
-        let Some(call) = calls.by_step(*step) else { continue };
+    for number in &finding.collides_with {
+        let Some(call) = calls.by_number(*number) else { continue };
         writeln!(f, "    collides with {}", header(calls, call))?;
         writeln!(f, "        {}", calls.text(call, Part::Whole).within(WIDTH - 8))?;
     }
