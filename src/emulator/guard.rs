@@ -75,7 +75,7 @@ impl HoldGuard {
     #[track_caller]
     pub fn wait(&self) {
         if let Err(error) = self.shared.wait_for_hold(self.id) {
-            panic!("{error}");
+            panic!("dism-emu: {error}");
         }
     }
 
@@ -108,7 +108,7 @@ impl HoldGuard {
         if std::thread::panicking() {
             in_drop(|| self.shared.with_script(|script| script.report(Some(expired))));
         } else {
-            panic!("{expired}");
+            panic!("dism-emu: {expired}");
         }
     }
 }

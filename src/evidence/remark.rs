@@ -1,9 +1,9 @@
 //! Remarks in a report about the test itself.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
 use std::panic::Location;
-
-use thiserror::Error;
 
 use super::Journal;
 use super::paired::Calls;
@@ -23,13 +23,12 @@ use crate::machine::location::location_as_text;
 /// let remark = Remark::UnusedRule { rule, location: Location::caller() };
 /// assert!(remark.to_string().starts_with("a rule of the test never fired: DismOpenSession"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(tag = "kind"))]
 #[non_exhaustive]
 pub enum Remark {
     /// A rule never fired: the case that the test scripts never happened.
-    #[error("a rule of the test never fired: {rule}, at {}", Source(location))]
     UnusedRule {
         /// The rule in words.
         rule: String,
@@ -39,11 +38,6 @@ pub enum Remark {
     },
 
     /// A rule fired more or less often than the test [expected](crate::Rule::expect).
-    #[error(
-        "a rule of the test did not fire as often as expected (expected {expected}, fired {fired}): {rule}, \
-             at {}",
-        Source(location)
-    )]
     RuleCount {
         /// The rule in words.
         rule: String,
@@ -57,7 +51,6 @@ pub enum Remark {
     },
 
     /// No thread reached a hold: the call that the test wanted to stop was not stopped.
-    #[error("no thread reached a hold of the test: {hold}, at {}", Source(location))]
     UnreachedHold {
         /// The hold in words.
         hold: String,
@@ -67,10 +60,6 @@ pub enum Remark {
     },
 
     /// The test did not release a hold before its deadline.
-    #[error(
-        "a hold of the test was not released before its deadline: {hold}, at {}",
-        Source(location)
-    )]
     ExpiredHold {
         /// The hold in words.
         hold: String,
@@ -80,7 +69,6 @@ pub enum Remark {
     },
 
     /// The API is still initialized at the end. The state says so, since the journal is incomplete.
-    #[error("still initialized at the end: count {count}, open sessions {open_sessions}")]
     StillInitialized {
         /// How many initializations no shutdown has matched.
         count: u32,
@@ -89,7 +77,6 @@ pub enum Remark {
     },
 
     /// There are more remarks on rules and holds than a report lists.
-    #[error("{remarks} more remarks on rules and holds of the test")]
     More {
         /// How many more.
         remarks: u64,
@@ -97,7 +84,6 @@ pub enum Remark {
 
     /// Some code still has a handle and can make more calls, which this report will not have. This
     /// is not a reason to fail.
-    #[error("{}", handles_left(*handles, last_calls))]
     HandlesLeft {
         /// How many [`Dism`](crate::Dism) handles, [`OwnedSession`](crate::OwnedSession)s and C calls
         /// in progress there are.
@@ -107,33 +93,85 @@ pub enum Remark {
     },
 
     /// No journal was kept, so no mistake can be found.
-    #[error("the journal is switched off, so no mistake can be found")]
     JournalOff,
 
     /// The journal's limit was reached, so mistakes, or the calls that explain them, may be
     /// missing.
-    #[error(
-        "the first {dropped} steps of the journal are missing, so mistakes may be missing, too"
-    )]
     JournalIncomplete {
         /// How many steps are missing.
         dropped: u64,
     },
 }
 
-/// Writes the text of [`Remark::HandlesLeft`].
-fn handles_left(handles: usize, last_calls: &[String]) -> String {
-    let mut text = match handles {
-        1 => "1 handle to the emulator is still alive".to_owned(),
-        _ => format!("{handles} handles to the emulator are still alive"),
-    };
-    for (at, call) in last_calls.iter().take(LISTED).enumerate() {
-        text += if at == 0 { "; the last call of each thread: " } else { "; " };
-        text += call;
+impl Remark {
+    /// Writes what it is about, without the details.
+    pub(super) fn write_subject(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnusedRule { .. } => "a rule of the test never fired",
+            Self::RuleCount { .. } => "a rule of the test did not fire as often as expected",
+            Self::UnreachedHold { .. } => "no thread reached a hold of the test",
+            Self::ExpiredHold { .. } => "a hold of the test was not released before its deadline",
+            Self::StillInitialized { .. } => "still initialized at the end",
+            Self::More { remarks } => {
+                return write!(f, "{remarks} more remarks on rules and holds of the test");
+            }
+            Self::HandlesLeft { handles: 1, .. } => "1 handle to the emulator is still alive",
+            Self::HandlesLeft { handles, .. } => {
+                return write!(f, "{handles} handles to the emulator are still alive");
+            }
+            Self::JournalOff => "the journal is switched off, so no mistake can be found",
+            Self::JournalIncomplete { dropped } => {
+                return write!(
+                    f,
+                    "the first {dropped} steps of the journal are missing, so mistakes may be \
+                     missing, too"
+                );
+            }
+        })
     }
-    match last_calls.len().saturating_sub(LISTED) {
-        0 => text,
-        more => format!("{text}; and those of {more} more threads"),
+
+    /// Returns the location of the rule or hold that it is about.
+    pub(super) const fn location(&self) -> Option<&'static Location<'static>> {
+        match self {
+            Self::UnusedRule { location, .. }
+            | Self::RuleCount { location, .. }
+            | Self::UnreachedHold { location, .. }
+            | Self::ExpiredHold { location, .. } => Some(location),
+            _ => None,
+        }
+    }
+}
+
+impl Error for Remark {}
+
+/// Writes the subject and the details.
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_subject(f)?;
+        match self {
+            Self::UnusedRule { rule: what, location }
+            | Self::UnreachedHold { hold: what, location }
+            | Self::ExpiredHold { hold: what, location } => {
+                write!(f, ": {what}, at {}", Source(location))
+            }
+            Self::RuleCount { rule, expected, fired, location } => {
+                write!(f, " (expected {expected}, fired {fired}): {rule}, at {}", Source(location))
+            }
+            Self::StillInitialized { count, open_sessions } => {
+                write!(f, ": count {count}, open sessions {open_sessions}")
+            }
+            Self::HandlesLeft { last_calls, .. } => {
+                for (at, call) in last_calls.iter().take(LISTED).enumerate() {
+                    f.write_str(if at == 0 { "; the last call of each thread: " } else { "; " })?;
+                    f.write_str(call)?;
+                }
+                match last_calls.len().saturating_sub(LISTED) {
+                    0 => Ok(()),
+                    more => write!(f, "; and those of {more} more threads"),
+                }
+            }
+            Self::More { .. } | Self::JournalOff | Self::JournalIncomplete { .. } => Ok(()),
+        }
     }
 }
 

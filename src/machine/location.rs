@@ -1,5 +1,6 @@
 //! Locations, as texts and JSON have them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 use std::path::{Component, Path};
@@ -29,16 +30,19 @@ const SOURCES: &[&str] = &["src", "tests", "examples", "benches"];
 /// standard library. Of an absolute path this leaves what begins with the folder of the package,
 /// such as `tokio-1.38.0/src/task/spawn.rs`.
 fn relative(file: &str) -> String {
-    if !Path::new(file).has_root() {
-        return file.replace('\\', "/");
-    }
-    let mut names = Vec::new();
+    let mut names: Vec<Cow<'_, str>> = Vec::new();
     for component in Path::new(file).components() {
         match component {
             Component::Normal(name) => names.push(name.to_string_lossy()),
-            Component::ParentDir => drop(names.pop()),
-            _ => {}
+            Component::ParentDir if names.last().is_some_and(|name| name != "..") => {
+                names.pop();
+            }
+            Component::ParentDir => names.push("..".into()),
+            Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
         }
+    }
+    if !Path::new(file).has_root() {
+        return names.join("/");
     }
     let is_source = |at: &usize| SOURCES.contains(&&*names[*at]);
     // In `client/src/tests/open.rs` it is the first of the two folders. Without any, it is the file.
@@ -68,8 +72,8 @@ mod tests {
     fn no_path_has_a_folder_of_the_machine() {
         for (file, expected) in [
             ("src/tool.rs", "src/tool.rs"),
-            (r"tests\it\main.rs", "tests/it/main.rs"),
-            ("tests/it/../../examples/report.rs", "tests/it/../../examples/report.rs"),
+            ("tests/it/../../examples/report.rs", "examples/report.rs"),
+            ("../../shared/src/./tool.rs", "../../shared/src/tool.rs"),
             ("/home/me/src/client/tests/it.rs", "client/tests/it.rs"),
             ("/home/me/client/src/tests/open.rs", "client/src/tests/open.rs"),
             ("/home/me/client/tests/it/../../examples/tool.rs", "client/examples/tool.rs"),
@@ -85,7 +89,8 @@ mod tests {
 
     #[cfg(windows)]
     #[test]
-    fn no_path_has_a_drive() {
+    fn a_path_has_no_drive_and_no_backslash() {
+        assert_eq!(relative(r"src\tool.rs"), "src/tool.rs");
         assert_eq!(relative(r"C:\Users\me\client\src\tool.rs"), "client/src/tool.rs");
     }
 }

@@ -10,9 +10,13 @@ use crate::support::{blameless, failing, unverified};
 fn the_drop_reports_mistakes() {
     let emulator = Emulator::new();
     emulator.dism().initialize().unwrap();
+    let line = line!() - 1;
     let message = failing(|| drop(emulator));
-    let begins = "1 mistake under the contract Documented\n\nmistake 2, never shut down: call 1 by";
-    assert!(message.starts_with(begins), "{message}");
+    let begins = format!(
+        "dism-emu: never shut down, tests/it/drop.rs:{line}\n\
+         1 mistake under the contract Documented\n\nmistake 2, never shut down: call 1 by"
+    );
+    assert!(message.starts_with(&begins), "{message}");
     assert!(!message.contains("still alive"), "{message}");
 }
 
@@ -59,7 +63,7 @@ fn a_wrong_client_is_reported_though_its_handle_outlives_the_test() {
     let message = failing(|| drop(emulator));
     let message: Vec<_> = message.split_whitespace().collect();
     let message = message.join(" ");
-    assert!(message.starts_with("1 mistake"), "{message}");
+    assert!(message.starts_with("dism-emu: never shut down,"), "{message}");
     // Two handles, and the session.
     let left = format!(
         "remark: 3 handles to the emulator are still alive; the last call of each thread: t1 \
@@ -137,7 +141,7 @@ fn a_mistake_that_is_allowed_is_not_reported() {
     dism.close_session(session).unwrap();
     dism.close_session(session).unwrap_err();
     let message = failing(|| drop(emulator));
-    assert!(message.starts_with("1 mistake under") && message.contains("close twice"), "{message}");
+    assert!(message.contains("1 mistake under") && message.contains("close twice"), "{message}");
 
     let other = allows(Mistake::CloseTwice);
     other.dism().initialize().unwrap();
@@ -195,6 +199,8 @@ fn the_drop_reports_a_rule_that_never_fired() {
         let _guard = emulator.script(Rule::on(Function::AddPackage));
         blameless(&emulator.dism());
     });
+    let begins = "dism-emu: a rule of the test never fired, tests/it/drop.rs:";
+    assert!(message.starts_with(begins), "{message}");
     assert!(message.contains("DismAddPackage"), "{message}");
 }
 

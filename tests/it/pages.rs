@@ -17,21 +17,10 @@ fn blocks<'a>(page: &'a str, fence: &str) -> Vec<&'a str> {
     blocks.map(|block| block.split("```").next().expect("a block ends")).collect()
 }
 
-/// Returns the report as the example prints it: the path of the file begins at the root of the
-/// package.
-fn report_of_the_example() -> String {
-    let report = report::report();
-    let lines = report.lines().map(|line| match (line.find(" at "), line.find("report.rs:")) {
-        (Some(at), Some(file)) => format!("{} at examples/{}\n", &line[..at], &line[file..]),
-        _ => format!("{line}\n"),
-    });
-    lines.collect()
-}
-
 #[test]
 fn the_readme_shows_the_report_of_the_example() {
     let readme = text(include_str!("../../README.md"));
-    let report = report_of_the_example();
+    let report = report::report();
     assert!(
         blocks(&readme, "```text\n").contains(&report.as_str()),
         "not in the README:\n{report}"

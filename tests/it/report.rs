@@ -43,7 +43,10 @@ fn no_path_breaks_a_line_of_a_report() {
 fn a_report_lists_eight_of_many_calls_and_counts_the_others() {
     let report = ten_sessions_left_open();
     assert!(
-        report.starts_with("1 mistake under the contract Documented\n\nmistake 1,"),
+        report.starts_with(
+            "dism-emu: shutdown with a session open, tests/it/report.rs:16\n\
+             1 mistake under the contract Documented\n\nmistake 1,"
+        ),
         "{report}"
     );
     assert_eq!(report.matches("\n    collides with call ").count(), 8, "{report}");
@@ -117,5 +120,7 @@ fn a_report_lists_a_mistake_in_a_loop_once() {
 fn a_report_without_a_journal_does_not_say_that_there_are_no_mistakes() {
     let emulator = unverified().journal_limit(0).build();
     let report = emulator.verify().unwrap_err().to_string();
-    assert!(report.starts_with("not checked for mistakes"), "{report}");
+    let begins = "dism-emu: the journal is switched off, so no mistake can be found\n\
+                  not checked for mistakes\n";
+    assert!(report.starts_with(begins), "{report}");
 }

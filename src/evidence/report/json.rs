@@ -10,7 +10,7 @@ use crate::call::{Effect, Function, Hresult, Session, ThreadNumber};
 use crate::evidence::audit::groups;
 use crate::evidence::paired::{Calls, OneCall};
 use crate::evidence::text::{LISTED, Part};
-use crate::evidence::{Finding, Remark};
+use crate::evidence::{Finding, Mistake, Remark};
 use crate::machine::Step;
 use crate::machine::config::Contract;
 use crate::machine::location::location_as_text;
@@ -26,6 +26,7 @@ struct Flat<'a> {
 
 #[derive(Serialize)]
 struct FlatMistake<'a> {
+    mistake: Mistake,
     number: u32,
     name: &'static str,
     call: usize,
@@ -65,6 +66,7 @@ impl<'a> FlatMistake<'a> {
         let call = calls.by_step(finding.at)?;
         let first = calls.first(call);
         Some(Self {
+            mistake: finding.mistake,
             number: finding.mistake.number(),
             name: finding.mistake.name(),
             call: finding.call,
@@ -130,7 +132,6 @@ mod tests {
 
     use super::super::tests::journal;
     use super::*;
-    use crate::evidence::Mistake;
 
     #[test]
     fn the_report_as_machines_read_it() {
@@ -143,7 +144,7 @@ mod tests {
         assert_eq!(
             value["mistakes"][1],
             json!({
-                "number": 3, "name": "close twice", "call": 5, "thread": 2, "location": null,
+                "mistake": "CloseTwice", "number": 3, "name": "close twice", "call": 5, "thread": 2, "location": null,
                 "function": "DismCloseSession", "session": 2, "code": "0xC0040004",
                 "collides_with": [4], "collides_with_more": 0, "also": [], "also_more": 0,
                 "advice": Mistake::CloseTwice.advice(),

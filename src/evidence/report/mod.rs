@@ -40,6 +40,34 @@ impl Report {
         self
     }
 
+    /// Writes what the report is about in one line, since test runners show the first line of a
+    /// panic alone: the first mistake or else the first remark, its location, and how many more
+    /// there are.
+    fn write_subject(&self, f: &mut fmt::Formatter<'_>, calls: &Calls<'_>) -> fmt::Result {
+        let more = match (&*self.mistakes, &*self.remarks) {
+            ([finding, more @ ..], _) => {
+                f.write_str(finding.mistake.name())?;
+                match calls.by_number(finding.call).and_then(|call| calls.first(call).location) {
+                    Some(location) => write!(f, ", {}", Source(location).line())?,
+                    None => write!(f, ", call {}", finding.call)?,
+                }
+                more.len()
+            }
+            ([], [remark, more @ ..]) => {
+                remark.write_subject(f)?;
+                if let Some(location) = remark.location() {
+                    write!(f, ", {}", Source(location).line())?;
+                }
+                more.len()
+            }
+            ([], []) => return Ok(()),
+        };
+        match more {
+            0 => writeln!(f),
+            _ => writeln!(f, " (and {more} more)"),
+        }
+    }
+
     /// Returns whether there is nothing to report.
     pub(crate) fn is_empty(&self) -> bool {
         self.mistakes.is_empty() && self.remarks.is_empty()
@@ -84,11 +112,13 @@ impl fmt::Debug for Report {
     }
 }
 
-/// Writes each mistake, with what it collides with and what to do instead, then the remarks and the
-/// timeline.
+/// Writes a line that says what the report is about, then each mistake, with what it collides with
+/// and what to do instead, then the remarks and the timeline.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let calls = Calls::of(self.journal.steps());
+        f.write_str("dism-emu: ")?;
+        self.write_subject(f, &calls)?;
         let under = self.journal.config().contract;
         match self.mistakes.len() {
             0 if self.journal.is_off() => writeln!(f, "not checked for mistakes")?,
@@ -131,7 +161,8 @@ fn write_finding(f: &mut fmt::Formatter<'_>, calls: &Calls<'_>, finding: &Findin
         1 => writeln!(f, "    and with 1 more call")?,
         more => writeln!(f, "    and with {more} more calls")?,
     }
-    write_wrapped(f, "    instead: ", finding.mistake.advice())
+    write_wrapped(f, "    instead: ", finding.mistake.advice())?;
+    writeln!(f, "    in code: Mistake::{:?}", finding.mistake)
 }
 
 /// `call 7 by t1 at src/tool.rs:40:9`.
@@ -196,11 +227,16 @@ mod tests {
     fn nothing_to_report_is_an_empty_report() {
         let report = Report::new(Journal::from_steps(Config::default(), Vec::new()), vec![], &[]);
         assert!(report.is_empty());
+        assert_eq!(
+            report.to_string(),
+            "dism-emu: no mistakes found under the contract Documented\n\n(no calls)\n"
+        );
         let report = report.with(Some(Remark::JournalOff));
         assert!(!report.is_empty());
         assert_eq!(
             report.to_string(),
-            "no mistakes found under the contract Documented\n\n\
+            "dism-emu: the journal is switched off, so no mistake can be found\n\
+             no mistakes found under the contract Documented\n\n\
              remark: the journal is switched off, so no mistake can be found\n\n\
              (no calls)\n"
         );
@@ -211,12 +247,14 @@ mod tests {
         let remarks = vec![Remark::JournalIncomplete { dropped: 7 }];
         let report = Report::new(journal(), remarks, &[]);
         assert!(report.has(Mistake::CloseTwice) && !report.has(Mistake::HandleNotOpen));
-        let expected = r#"2 mistakes under the contract Recorded
+        let expected = r#"dism-emu: never shut down, call 2 (and 1 more)
+2 mistakes under the contract Recorded
 
 mistake 2, never shut down: call 2 by t2
     initialize -> S_FALSE, count 2
     instead: Call DismShutdown once for each DismInitialize that succeeds, including on error paths.
              S_FALSE is a success, too.
+    in code: Mistake::NeverShutDown
 
 mistake 3, close twice: call 5 by t2
     close session 2 -> 0xC0040004 DISMAPI_E_INVALID_DISM_SESSION
@@ -224,6 +262,7 @@ mistake 3, close twice: call 5 by t2
         close session 2 -> 0x00000005, scripted
     instead: Clear your copy of a handle as soon as you close it, before anything else can fail. Let
              only one owner close it.
+    in code: Mistake::CloseTwice
 
 remark: the first 7 steps of the journal are missing, so mistakes may be missing, too
 

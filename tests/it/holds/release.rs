@@ -245,7 +245,8 @@ fn a_hold_that_expired_is_reported_by_verify_after_a_panic_that_the_test_catches
         let _guard = expired(&emulator, Hold::before(Function::Shutdown));
         panic!("the test's own");
     });
-    assert_eq!(reported(&emulator).matches("was not released before its deadline").count(), 1);
+    let remark = "remark: a hold of the test was not released before its deadline";
+    assert_eq!(reported(&emulator).matches(remark).count(), 1);
 }
 
 #[test]
