@@ -30,6 +30,7 @@ pub struct Builder {
     config: Config,
     journal_limit: usize,
     verify_on_drop: bool,
+    timeline_on_panic: bool,
     allowed: Vec<Mistake>,
 }
 
@@ -40,6 +41,7 @@ impl Default for Builder {
             config: Config::default(),
             journal_limit: 65_536,
             verify_on_drop: true,
+            timeline_on_panic: true,
             allowed: Vec::new(),
         }
     }
@@ -156,6 +158,25 @@ impl Builder {
         self
     }
 
+    /// Sets whether dropping the emulator while its thread is panicking writes the
+    /// [timeline](crate::Timeline) so far to standard error. The default is `true`: a test that
+    /// fails for a reason of its own shows what its client did. The test harness captures the text
+    /// and shows it with the test. Set this to `false` in tests that panic many times on purpose.
+    ///
+    /// It is written even without [`verify_on_drop`](Self::verify_on_drop), and whether or not the
+    /// calls have been verified. Mistakes are not marked, since the client was not done.
+    ///
+    /// ```
+    /// use dism_emu::Emulator;
+    ///
+    /// let emulator = Emulator::builder().timeline_on_panic(false).build();
+    /// # emulator.verify().unwrap();
+    /// ```
+    pub fn timeline_on_panic(mut self, show: bool) -> Self {
+        self.timeline_on_panic = show;
+        self
+    }
+
     /// Allows a mistake: neither [`verify`](Emulator::verify) nor dropping the emulator reports it.
     /// This is for programs that make the mistake by design. Call it once for each mistake.
     /// [`Journal::mistakes`](crate::Journal::mistakes) still finds an allowed mistake.
@@ -192,6 +213,7 @@ impl Builder {
             shared: Arc::new(Shared::new(core)),
             handles: Arc::new(()),
             verify_on_drop: self.verify_on_drop,
+            timeline_on_panic: self.timeline_on_panic,
             allowed: self.allowed,
         }
     }

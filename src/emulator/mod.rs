@@ -33,7 +33,8 @@ use crate::script::{Hold, Rule};
 /// test: it scripts [rules](Self::script) and [holds](Self::hold), shows the [state](Self::state)
 /// and the [journal](Self::journal), and [verifies](Self::verify) what the code under test did.
 /// Dropping it verifies, too, and panics with the report if there is a mistake, or a rule or hold
-/// that did not act as the test expected.
+/// that did not act as the test expected. If the test is panicking already, dropping the emulator
+/// shows the calls so far on standard error, so that they are beside the panic.
 ///
 /// Any number of processes exist side by side, and none affects another. So every test has its own,
 /// and all tests run in parallel. Create the emulator first: variables are dropped in the reverse
@@ -60,6 +61,7 @@ pub struct Emulator {
     /// Counts the handles: each [`Dism`] has a clone.
     handles: Arc<()>,
     verify_on_drop: bool,
+    timeline_on_panic: bool,
     /// Mistakes that are not reported.
     allowed: Vec<Mistake>,
 }

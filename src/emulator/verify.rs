@@ -1,5 +1,6 @@
 //! What is verified, and when: at the request of the test, and when the emulator is dropped.
 
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use super::Emulator;
@@ -68,6 +69,23 @@ impl Emulator {
         if report.is_empty() { None } else { Some(self.with_handles(report.with(gap))) }
     }
 
+    /// Writes the calls so far to standard error, as a test harness captures it.
+    ///
+    /// A panic that leaves this would end the process, since the thread is panicking already. The
+    /// lock panics if a checker has abandoned the schedule, and `eprint` if nothing can be written.
+    fn show_timeline(&self) {
+        let _ = catch_unwind(|| {
+            let journal = {
+                let mut core = self.shared.lock();
+                let config = core.machine.config().clone();
+                core.journal.finish(config)
+            };
+            if !journal.steps().is_empty() {
+                eprint!("dism-emu: the calls before the panic\n\n{}\n", journal.timeline());
+            }
+        });
+    }
+
     fn report(&self, journal: Journal, mut remarks: Vec<Remark>) -> Report {
         if self.allowed.contains(&Mistake::NeverShutDown) {
             remarks.retain(|remark| !matches!(remark, Remark::StillInitialized { .. }));
@@ -112,12 +130,15 @@ impl Core {
 
 /// Verifies the process, as [`Emulator::verify`] does. Threads of the client may make calls
 /// meanwhile. What they do after this has taken the lock is not seen.
+///
+/// While the thread is panicking, this shows what the client did so far instead.
 impl Drop for Emulator {
     fn drop(&mut self) {
-        if !self.verify_on_drop || std::thread::panicking() {
-            return;
-        }
-        if let Some(report) = self.last_report() {
+        if std::thread::panicking() {
+            if self.timeline_on_panic {
+                self.show_timeline();
+            }
+        } else if let Some(report) = self.verify_on_drop.then(|| self.last_report()).flatten() {
             panic!("{report}");
         }
     }

@@ -26,6 +26,7 @@ mod json;
 mod methods;
 mod mistakes;
 mod pages;
+mod panicking;
 mod progress;
 mod properties;
 mod readme;
