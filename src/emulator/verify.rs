@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Emulator;
 use super::core::{Core, Watermark};
-use crate::evidence::{Journal, Mistake, Remark, Report};
+use crate::evidence::{Journal, Mistake, Remark, Report, shown};
 use crate::machine::State;
 use crate::sync::in_drop;
 
@@ -81,7 +81,8 @@ impl Emulator {
                 core.journal.finish(config)
             };
             if !journal.steps().is_empty() {
-                eprint!("dism-emu: the calls before the panic\n\n{}\n", journal.timeline());
+                let timeline = journal.timeline();
+                eprintln!("dism-emu: the calls before the panic\n\n{}", shown(timeline));
             }
         });
     }
@@ -139,7 +140,7 @@ impl Drop for Emulator {
                 self.show_timeline();
             }
         } else if let Some(report) = self.verify_on_drop.then(|| self.last_report()).flatten() {
-            panic!("{report}");
+            panic!("{}", shown(report));
         }
     }
 }

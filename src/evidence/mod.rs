@@ -1,6 +1,7 @@
 //! What happened, and what it shows about the client.
 
 mod audit;
+mod color;
 mod journal;
 mod mistake;
 mod paired;
@@ -11,6 +12,7 @@ mod threads;
 mod timeline;
 
 pub use self::audit::Finding;
+pub(crate) use self::color::shown;
 pub use self::journal::Journal;
 pub(crate) use self::journal::{Caller, Recorder};
 pub use self::mistake::Mistake;

@@ -11,6 +11,9 @@ use std::thread;
 
 use dism_emu::{Builder, Emulator};
 
+#[cfg(feature = "color")]
+use crate::support::initialized;
+
 /// Set in the process that panics.
 const INNER: &str = "DISM_EMU_TEST_PANICS";
 
@@ -23,6 +26,9 @@ fn this_test() -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     let thread = thread::current();
     command.args(["--exact", thread.name().unwrap()]).env(INNER, "1");
+    for color in ["NO_COLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(color);
+    }
     command
 }
 
@@ -94,4 +100,27 @@ fn a_test_that_panics_without_a_standard_error_only_fails() {
     let mut test = this_test();
     test.arg("--nocapture").stderr(Stdio::from(full));
     assert!(shown(test).contains("test result: FAILED. 0 passed; 1 failed"));
+}
+
+/// `CLICOLOR_FORCE` has the colours of a terminal without one.
+#[cfg(feature = "color")]
+#[test]
+fn a_report_has_colours_only_in_a_terminal() {
+    if is_inner() {
+        drop(initialized(Emulator::builder()));
+    }
+    let shown_with = |variables: &[&str]| {
+        let mut test = this_test();
+        test.envs(variables.iter().map(|name| (name, "1")));
+        shown(test)
+    };
+    let line = "mistake 2, never shut down: call 1 by t1 at ";
+    let begins = ["dism-emu: never shut down, ", &format!("\n{line}")];
+    for plain in [&[][..], &["NO_COLOR", "CLICOLOR_FORCE"]] {
+        let shown = shown_with(plain);
+        assert!(begins.iter().all(|it| shown.contains(it)), "{shown}");
+    }
+    let shown = shown_with(&["CLICOLOR_FORCE"]);
+    assert!(shown.contains("\ndism-emu: never shut down, "), "{shown}");
+    assert!(shown.contains(&format!("\n\x1b[1m\x1b[31m{line}")), "{shown}");
 }

@@ -99,12 +99,15 @@ pub fn failing<T>(test: impl FnOnce() -> T) -> String {
     }
 }
 
-/// Returns the message of a panic.
+/// Returns the message of a panic, without the colours that it has in a terminal.
 pub fn panic_message(panic: Box<dyn Any + Send>) -> String {
-    match panic.downcast::<String>() {
+    let message = match panic.downcast::<String>() {
         Ok(message) => *message,
         Err(panic) => panic.downcast_ref::<&str>().copied().unwrap_or_default().to_owned(),
-    }
+    };
+    #[cfg(feature = "color")]
+    let message = anstream::adapter::strip_str(&message).to_string();
+    message
 }
 
 thread_local! {
