@@ -9,6 +9,8 @@ mod handle;
 mod hresult;
 pub(crate) mod image;
 mod text;
+#[cfg(feature = "capi")]
+mod wide;
 
 use std::fmt;
 
