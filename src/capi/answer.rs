@@ -21,9 +21,9 @@ use crate::script::Progress;
 pub(super) fn answer(
     function: Function,
     name: Option<&[u16]>,
-    body: impl FnOnce(&Invocation<'_>) -> Result<Hresult, Error>,
+    body: impl FnOnce(Invocation<'_>) -> Result<Hresult, Error>,
 ) -> HRESULT {
-    let answered = catch_unwind(AssertUnwindSafe(|| body(&Invocation::of(function, name))));
+    let answered = catch_unwind(AssertUnwindSafe(|| body(Invocation::of(function, name))));
     hresult(match answered {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => error.code(),
@@ -44,6 +44,12 @@ impl<'a> Invocation<'a> {
         let action = Action { name: Text::wide(name), ..function.into() };
         let process = current();
         Self { action, _handle: process.handle(), process }
+    }
+
+    /// Adds the flags of a commit.
+    pub(super) fn with_flags(mut self, flags: CommitFlags) -> Self {
+        self.action.flags = flags;
+        self
     }
 
     pub(super) fn dism(&self) -> &Dism {
@@ -72,7 +78,6 @@ impl<'a> Invocation<'a> {
     }
 
     /// Makes a call that reports its progress to a callback before it takes effect at one instant.
-    /// The caller can cancel it before the first call of the callback and after each.
     ///
     /// # Safety
     ///
@@ -85,29 +90,20 @@ impl<'a> Invocation<'a> {
         user: *mut c_void,
     ) -> Result<Hresult, Error> {
         // SAFETY: guaranteed by the caller.
-        self.dism().run(call, |progress| unsafe { report(progress, cancel, callback, user) }).code()
+        self.dism().run(call, unsafe { reporter(cancel, callback, user) }).code()
     }
 
-    fn begin(&self, session: DismSession) -> Result<Operation<'_>, Error> {
+    /// Begins an operation.
+    pub(super) fn begin(&self, session: DismSession) -> Result<Operation<'_>, Error> {
         self.dism().operation(Session::from_raw(session), self.action)
     }
 
     /// Performs an operation, which succeeds unless a rule says otherwise.
     pub(super) fn operate(&self, session: DismSession) -> Result<Hresult, Error> {
-        self.operate_or(session, Hresult::S_OK)
+        self.begin(session)?.end()
     }
 
-    /// Performs an operation, which ends with `unscripted` unless a rule says otherwise.
-    pub(super) fn operate_or(
-        &self,
-        session: DismSession,
-        unscripted: Hresult,
-    ) -> Result<Hresult, Error> {
-        self.begin(session)?.end_with(unscripted)
-    }
-
-    /// Performs an operation with a progress callback. The caller can cancel it before the first
-    /// call of the callback and after each.
+    /// Performs an operation with a progress callback.
     ///
     /// # Safety
     ///
@@ -120,28 +116,7 @@ impl<'a> Invocation<'a> {
         user: *mut c_void,
     ) -> Result<Hresult, Error> {
         // SAFETY: guaranteed by the caller.
-        self.begin(session)?
-            .run_from_start(|progress| unsafe { report(progress, cancel, callback, user) })
-    }
-
-    /// The same for a commit with these flags.
-    ///
-    /// # Safety
-    ///
-    /// That of [`operate_with_progress`](Self::operate_with_progress).
-    pub(super) unsafe fn commit(
-        &self,
-        session: DismSession,
-        flags: CommitFlags,
-        cancel: HANDLE,
-        callback: DismProgressCallback,
-        user: *mut c_void,
-    ) -> Result<Hresult, Error> {
-        let action = Action { flags, ..self.action };
-        // SAFETY: guaranteed by the caller.
-        self.dism()
-            .operation(Session::from_raw(session), action)?
-            .run_from_start(|progress| unsafe { report(progress, cancel, callback, user) })
+        self.begin(session)?.run_from_start(unsafe { reporter(cancel, callback, user) })
     }
 
     /// Performs an operation that lists something of an image: the list is empty, since the image
@@ -178,9 +153,9 @@ impl<'a> Invocation<'a> {
         make: impl Fn(PCWSTR, PCWSTR) -> T,
     ) -> Result<Hresult, Error> {
         let operation = self.begin(session)?;
-        let is_found = operation.result_or(unknown).is_success();
+        let is_found = operation.result_or(unknown).is_success() && !info.is_null();
         let mut address = ptr::null_mut();
-        if is_found && !info.is_null() {
+        if is_found {
             // SAFETY: guaranteed by the caller.
             let name = unsafe { text(name) };
             let block = Block::of(&[[&name, &[]]], |_, [name, empty]| make(name, empty));
@@ -188,7 +163,7 @@ impl<'a> Invocation<'a> {
             address = self.hand_out(block)?;
         }
         let code = operation.end_with(unknown)?;
-        if !info.is_null() {
+        if is_found {
             // SAFETY: guaranteed by the caller, since it is not NULL.
             unsafe { write(info, address.cast()) };
         }
@@ -196,23 +171,24 @@ impl<'a> Invocation<'a> {
     }
 }
 
-/// Calls the callback, if there is one and there is progress. Then returns whether the caller has
-/// cancelled the call.
+/// Returns what calls the callback, if there is one, with each progress, and then says whether the
+/// caller has cancelled the call. That can be before the first progress, too (rule P7).
 ///
 /// # Safety
 ///
-/// `callback` can be called with `user`.
-unsafe fn report(
-    progress: Option<Progress>,
+/// `callback` can be called with `user`, for as long as the result lives.
+unsafe fn reporter(
     cancel: HANDLE,
     callback: DismProgressCallback,
     user: *mut c_void,
-) -> ControlFlow<()> {
-    if let (Some(progress), Some(callback)) = (progress, callback) {
-        // SAFETY: guaranteed by the caller.
-        unsafe { callback(progress.current, progress.total, user) };
+) -> impl FnMut(Option<Progress>) -> ControlFlow<()> {
+    move |progress| {
+        if let (Some(progress), Some(callback)) = (progress, callback) {
+            // SAFETY: guaranteed by the caller.
+            unsafe { callback(progress.current, progress.total, user) };
+        }
+        if is_set(cancel) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
-    if is_set(cancel) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// Returns whether the caller has set its cancel event.

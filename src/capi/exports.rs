@@ -198,8 +198,8 @@ exports! {
     )
         as CommitImage
         => |call| {
-            let flags = CommitFlags::from_bits_retain(Flags);
-            call.commit(Session, flags, CancelEvent, Progress, UserData)
+            let call = call.with_flags(CommitFlags::from_bits_retain(Flags));
+            call.operate_with_progress(Session, CancelEvent, Progress, UserData)
         };
 
     /// `DismCheckImageHealth`: an image is healthy.
@@ -381,7 +381,7 @@ exports! {
         as GetFeatureParent on FeatureName
         requires [FeatureName, Identifier if PackageIdentifier != DismPackageNone, Feature, Count]
         => |call| {
-            let code = call.operate_or(Session, UNKNOWN_FEATURE)?;
+            let code = call.begin(Session)?.end_with(UNKNOWN_FEATURE)?;
             write_empty(Feature, Count);
             Ok(code)
         };
