@@ -123,7 +123,7 @@ impl<'a> ImageKey<'a> {
 /// A key that owns its path. Most paths are so short that they need no allocation of their own.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnedImageKey {
-    path: SmallVec<[u8; 32]>,
+    path: SmallVec<[u8; 24]>,
     hash: u32,
 }
 
