@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 /// It holds any text that the platform can hold, including unpaired surrogates and invalid UTF-8:
 /// there is no file system behind the emulator that could reject it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ImagePath(Box<OsStr>);
+pub struct ImagePath(pub(super) Box<OsStr>);
 
 impl ImagePath {
     /// Creates a path with this spelling.

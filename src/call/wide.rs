@@ -39,7 +39,7 @@ fn os_string(units: &[u16]) -> OsString {
 impl ImagePath {
     /// Creates the path with these units, including unpaired surrogates.
     pub(crate) fn from_wide(units: &[u16]) -> Self {
-        Self::new(os_string(units))
+        Self(os_string(units).into())
     }
 
     /// Returns the path's units. Bytes that are neither Unicode nor an unpaired surrogate, which
