@@ -23,7 +23,7 @@ macro_rules! exports {
         $(#[$doc:meta])+
         fn $name:ident($($argument:ident: $type:ty),* $(,)?)
             as $function:ident
-            $(on $name_of:ident)?
+            $(on [$name_of:ident $(if $named:expr)?])?
             $(requires [$($pointer:ident $(if $condition:expr)?),+])?
             => |$call:ident| $answer:expr;
     )+) => {
@@ -42,7 +42,12 @@ macro_rules! exports {
             #[allow(unused_variables, reason = "the emulator does not look at every argument")]
             #[allow(clippy::too_many_arguments, reason = "the header's lists")]
             pub unsafe extern "system" fn $name($($argument: $type),*) -> HRESULT {
-                let name: Option<Cow<'_, [u16]>> = None$(.or(optional_text($name_of)))?;
+                let name: Option<Cow<'_, [u16]>> = None$(.or_else(|| {
+                    $(if !($named) {
+                        return None;
+                    })?
+                    optional_text($name_of)
+                }))?;
                 answer(Function::$function, name.as_deref(), |$call| {
                     $($(
                         if $pointer.is_null() $(&& $condition)? {
@@ -228,7 +233,7 @@ exports! {
         Session: DismSession, PackagePath: PCWSTR, IgnoreCheck: BOOL, PreventPending: BOOL,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as AddPackage on PackagePath requires [PackagePath]
+        as AddPackage on [PackagePath] requires [PackagePath]
         => |call| call.operate_with_progress(Session, CancelEvent, Progress, UserData);
 
     /// `DismRemovePackage`.
@@ -236,7 +241,7 @@ exports! {
         Session: DismSession, Identifier: PCWSTR, PackageIdentifier: DismPackageIdentifier,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as RemovePackage on Identifier requires [Identifier]
+        as RemovePackage on [Identifier] requires [Identifier]
         => |call| call.operate_with_progress(Session, CancelEvent, Progress, UserData);
 
     /// `DismEnableFeature`.
@@ -246,7 +251,7 @@ exports! {
         SourcePaths: *const PCWSTR, SourcePathCount: u32, EnableAll: BOOL,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as EnableFeature on FeatureName
+        as EnableFeature on [FeatureName]
         requires [
             FeatureName,
             Identifier if PackageIdentifier != DismPackageNone,
@@ -259,7 +264,7 @@ exports! {
         Session: DismSession, FeatureName: PCWSTR, PackageName: PCWSTR, RemovePayload: BOOL,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as DisableFeature on FeatureName requires [FeatureName]
+        as DisableFeature on [FeatureName] requires [FeatureName]
         => |call| call.operate_with_progress(Session, CancelEvent, Progress, UserData);
 
     /// `DismAddCapability`.
@@ -268,7 +273,7 @@ exports! {
         SourcePaths: *const PCWSTR, SourcePathCount: u32,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as AddCapability on Name requires [Name, SourcePaths if SourcePathCount > 0]
+        as AddCapability on [Name] requires [Name, SourcePaths if SourcePathCount > 0]
         => |call| call.operate_with_progress(Session, CancelEvent, Progress, UserData);
 
     /// `DismRemoveCapability`.
@@ -276,22 +281,22 @@ exports! {
         Session: DismSession, Name: PCWSTR,
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
-        as RemoveCapability on Name requires [Name]
+        as RemoveCapability on [Name] requires [Name]
         => |call| call.operate_with_progress(Session, CancelEvent, Progress, UserData);
 
     /// `DismApplyUnattend`.
     fn DismApplyUnattend(Session: DismSession, UnattendFile: PCWSTR, SingleSession: BOOL)
-        as ApplyUnattend on UnattendFile requires [UnattendFile]
+        as ApplyUnattend on [UnattendFile] requires [UnattendFile]
         => |call| call.operate(Session);
 
     /// `DismAddDriver`.
     fn DismAddDriver(Session: DismSession, DriverPath: PCWSTR, ForceUnsigned: BOOL)
-        as AddDriver on DriverPath requires [DriverPath]
+        as AddDriver on [DriverPath] requires [DriverPath]
         => |call| call.operate(Session);
 
     /// `DismRemoveDriver`.
     fn DismRemoveDriver(Session: DismSession, DriverPath: PCWSTR)
-        as RemoveDriver on DriverPath requires [DriverPath]
+        as RemoveDriver on [DriverPath] requires [DriverPath]
         => |call| call.operate(Session);
 
     /// `DismGetReservedStorageState`: an empty image reserves nothing.
@@ -318,7 +323,7 @@ exports! {
         Session: DismSession, Identifier: PCWSTR, PackageIdentifier: DismPackageIdentifier,
         Feature: *mut *mut DismFeature, Count: *mut u32,
     )
-        as GetFeatures
+        as GetFeatures on [Identifier if PackageIdentifier != DismPackageNone]
         requires [Identifier if PackageIdentifier != DismPackageNone, Feature, Count]
         => |call| call.list(Session, Feature, Count);
 
@@ -342,7 +347,7 @@ exports! {
         Session: DismSession, Identifier: PCWSTR, PackageIdentifier: DismPackageIdentifier,
         PackageInfo: *mut *mut DismPackageInfo,
     )
-        as GetPackageInfo on Identifier requires [Identifier, PackageInfo]
+        as GetPackageInfo on [Identifier] requires [Identifier, PackageInfo]
         => |call| call.look_up(Session, UNKNOWN_PACKAGE, Identifier, PackageInfo, package_info);
 
     /// `DismGetPackageInfoEx`: there is no such package.
@@ -350,7 +355,7 @@ exports! {
         Session: DismSession, Identifier: PCWSTR, PackageIdentifier: DismPackageIdentifier,
         PackageInfoEx: *mut *mut DismPackageInfoEx,
     )
-        as GetPackageInfoEx on Identifier requires [Identifier, PackageInfoEx]
+        as GetPackageInfoEx on [Identifier] requires [Identifier, PackageInfoEx]
         => |call| {
             call.look_up(Session, UNKNOWN_PACKAGE, Identifier, PackageInfoEx, package_info_ex)
         };
@@ -361,7 +366,7 @@ exports! {
         Identifier: PCWSTR, PackageIdentifier: DismPackageIdentifier,
         FeatureInfo: *mut *mut DismFeatureInfo,
     )
-        as GetFeatureInfo on FeatureName
+        as GetFeatureInfo on [FeatureName]
         requires [FeatureName, Identifier if PackageIdentifier != DismPackageNone, FeatureInfo]
         => |call| call.look_up(Session, UNKNOWN_FEATURE, FeatureName, FeatureInfo, feature_info);
 
@@ -369,7 +374,7 @@ exports! {
     fn DismGetCapabilityInfo(
         Session: DismSession, Name: PCWSTR, Info: *mut *mut DismCapabilityInfo,
     )
-        as GetCapabilityInfo on Name requires [Name, Info]
+        as GetCapabilityInfo on [Name] requires [Name, Info]
         => |call| call.look_up(Session, UNKNOWN_CAPABILITY, Name, Info, capability_info);
 
     /// `DismGetFeatureParent`: there is no such feature.
@@ -378,7 +383,7 @@ exports! {
         Identifier: PCWSTR, PackageIdentifier: DismPackageIdentifier,
         Feature: *mut *mut DismFeature, Count: *mut u32,
     )
-        as GetFeatureParent on FeatureName
+        as GetFeatureParent on [FeatureName]
         requires [FeatureName, Identifier if PackageIdentifier != DismPackageNone, Feature, Count]
         => |call| {
             let code = call.begin(Session)?.end_with(UNKNOWN_FEATURE)?;
@@ -393,7 +398,7 @@ exports! {
         Driver: *mut *mut DismDriver, Count: *mut u32,
         DriverPackage: *mut *mut DismDriverPackage,
     )
-        as GetDriverInfo on DriverPath requires [DriverPath, Driver, Count]
+        as GetDriverInfo on [DriverPath] requires [DriverPath, Driver, Count]
         => |call| {
             let code = call.look_up(
                 Session, UNKNOWN_DRIVER, DriverPath, DriverPackage, driver_package,
@@ -410,7 +415,7 @@ exports! {
         LicensePaths: *const PCWSTR, LicensePathCount: u32, SkipLicense: BOOL,
         CustomDataPath: PCWSTR, Region: PCWSTR, stubPackageOption: DismStubPackageOption,
     )
-        as AddProvisionedAppxPackage on AppPath
+        as AddProvisionedAppxPackage on [AppPath]
         requires [
             AppPath,
             DependencyPackages if DependencyPackageCount > 0,
@@ -428,12 +433,12 @@ exports! {
 
     /// `_DismRemoveProvisionedAppxPackage`. The same under the name without underscore.
     fn _DismRemoveProvisionedAppxPackage(Session: DismSession, PackageName: PCWSTR)
-        as RemoveProvisionedAppxPackage on PackageName requires [PackageName]
+        as RemoveProvisionedAppxPackage on [PackageName] requires [PackageName]
         => |call| call.operate(Session);
 
     /// `_DismExportDriver`. There is no name without underscore.
     fn _DismExportDriver(Session: DismSession, Destination: PCWSTR)
-        as ExportDriver on Destination requires [Destination]
+        as ExportDriver on [Destination] requires [Destination]
         => |call| call.operate(Session);
 }
 
