@@ -19,6 +19,8 @@ fn heap() {
     a_million_calls_keep_nothing();
     the_journal_keeps_to_its_limit();
     a_call_allocates_for_nothing_but_its_session();
+    #[cfg(feature = "capi")]
+    a_text_of_c_is_copied_only_for_an_open();
 }
 
 fn emulator() -> (Emulator, Dism) {
@@ -96,22 +98,26 @@ fn the_journal_keeps_to_its_limit() {
     assert_eq!(emulator.journal().steps().len(), 100);
 }
 
+/// Makes a call a few times, each with so many allocations.
+fn call(what: &str, allocations: usize, call: &dyn Fn()) {
+    call();
+    let region = Region::new(HEAP);
+    (0..10).for_each(|_| call());
+    assert_eq!(region.change().allocations, 10 * allocations, "{what}");
+}
+
 /// Only an open allocates, and only if its entry has no room for the path.
 fn a_call_allocates_for_nothing_but_its_session() {
     let (emulator, dism) = emulator();
     let session = dism.open_session(r"C:\mount").expect("it is up");
     dism.open_session("").expect_err("an empty path");
-    let call = |what: &str, allocations: usize, call: &dyn Fn()| {
-        call();
-        let region = Region::new(HEAP);
-        (0..10).for_each(|_| call());
-        assert_eq!(region.change().allocations, 10 * allocations, "{what}");
-    };
     call("initialize and shutdown", 0, &|| {
         dism.initialize().expect("counted");
         dism.shutdown().expect("not the last");
     });
     call("operation", 0, &|| assert!(dism.perform(session, Function::GetFeatures).is_ok()));
+    let package = Function::AddPackage.named(r"C:\updates\kb2.cab");
+    call("operation with a name", 0, &|| assert!(dism.perform(session, package).is_ok()));
     call("open what is open", 0, &|| {
         dism.open_session("c:/MOUNT/").expect("up");
         dism.close_session(session).expect("a reference to spare");
@@ -120,6 +126,10 @@ fn a_call_allocates_for_nothing_but_its_session() {
     call("open what is open, with a rule for something else", 0, &|| {
         dism.open_session("c:/MOUNT/").expect("up");
         dism.close_session(session).expect("a reference to spare");
+    });
+    let feature = Function::EnableFeature.named("TelnetClient");
+    call("operation with a name, with a rule that asks for none", 0, &|| {
+        assert!(dism.perform(session, feature).is_ok());
     });
     drop(elsewhere);
     call("a path beyond ASCII", 0, &|| {
@@ -138,4 +148,50 @@ fn a_call_allocates_for_nothing_but_its_session() {
         dism.close_session(Session::DEFAULT).expect_err("never open");
         dism.operation(session, Function::CommitImage).expect_err("not mounted");
     });
+}
+
+/// A text of C is copied for a journal or a rule, and to look up the image of an open.
+#[cfg(feature = "capi")]
+#[allow(unsafe_code, reason = "it calls C functions")]
+fn a_text_of_c_is_copied_only_for_an_open() {
+    use std::ptr::{null, null_mut};
+
+    use dism_emu::capi::Process;
+    use dism_emu::capi::ffi::{
+        DismAddPackage, DismCloseSession, DismInitialize, DismOpenSession, DismShutdown,
+    };
+
+    let builder = Emulator::builder().contract(Contract::Recorded).verify_on_drop(false);
+    let process = Process::start(builder.journal_limit(0));
+    let text: Vec<u16> = r"C:\updates\kb2.cab".encode_utf16().chain([0]).collect();
+    let text = text.as_ptr();
+    let open = || {
+        let mut session = 0;
+        // SAFETY: the text ends in a 0, the session can be written, and the rest may be NULL.
+        assert_eq!(unsafe { DismOpenSession(text, null(), null(), &mut session) }, 0);
+        session
+    };
+    // SAFETY: the text ends in a 0.
+    assert_eq!(unsafe { DismInitialize(2, text, text) }, 0);
+    call("initialize and shutdown in C", 0, &|| {
+        // SAFETY: as before.
+        unsafe {
+            assert_eq!(DismInitialize(2, text, text), 1);
+            assert_eq!(DismShutdown(), 0);
+        }
+    });
+    let session = open();
+    call("open what is open in C", 1, &|| {
+        // SAFETY: any number is allowed.
+        assert_eq!(unsafe { DismCloseSession(open()) }, 0);
+    });
+    let add = || {
+        let none = null_mut();
+        // SAFETY: as before.
+        assert_eq!(unsafe { DismAddPackage(session, text, 0, 0, none, None, none) }, 0);
+    };
+    call("operation in C", 0, &add);
+    let elsewhere = Rule::on(Function::RemovePackage).optional();
+    let _elsewhere = process.emulator().script(elsewhere);
+    call("operation in C, with a rule for something else", 0, &add);
 }
