@@ -6,12 +6,14 @@ use std::{ptr, thread};
 
 use dism_emu::capi::Process;
 use dism_emu::capi::ffi::{
-    DISM_SESSION_DEFAULT, DismDelete, DismGetFeatureInfo, DismImageIndex, DismInitialize,
-    DismMountImage, DismOpenSession, DismRestoreImageHealth,
+    DISM_SESSION_DEFAULT, DismDelete, DismGetFeatureInfo, DismGetFeatures, DismImageIndex,
+    DismInitialize, DismMountImage, DismOpenSession, DismPackageName, DismPackageNone,
+    DismRestoreImageHealth,
 };
-use dism_emu::{Contract, Emulator, Function, Hold, Hresult, Mistake, Rule};
+use dism_emu::machine::Step;
+use dism_emu::{Contract, Emulator, Function, Hold, Hresult, ImagePath, Mistake, Rule};
 
-use crate::c::{close, process, shutdown, up};
+use crate::c::{close, open, process, shutdown, up};
 use crate::exports::wide;
 use crate::support::{IMAGE, failing, unverified};
 
@@ -57,6 +59,25 @@ fn x2_a_name_that_is_not_asked_for_may_be_anything() {
         )
     };
     assert_eq!(mounted, 0);
+}
+
+/// X2: the package of a list of features is read only if it is asked for, and is then its name.
+#[test]
+fn x2_a_package_that_is_not_asked_for_may_be_anything() {
+    let process = up(Contract::Documented);
+    let session = open(IMAGE);
+    let package = wide("Package_for_KB1");
+    let (mut features, mut count) = (ptr::null_mut(), 0);
+    let mut list = |identifier, kind| {
+        // SAFETY: the identifier is a text if the kind asks for one; the rest can be written.
+        unsafe { DismGetFeatures(session, identifier, kind, &mut features, &mut count) }
+    };
+    assert_eq!(list(ptr::without_provenance(0x10), DismPackageNone), 0);
+    assert_eq!(list(package.as_ptr(), DismPackageName), 0);
+    let journal = process.emulator().journal();
+    let is_list = |step: &&Step| step.call.function() == Some(Function::GetFeatures);
+    let names: Vec<_> = journal.steps().iter().filter(is_list).map(|it| it.call.name()).collect();
+    assert_eq!(names, [None, Some(&ImagePath::new("Package_for_KB1"))]);
 }
 
 #[test]

@@ -1,17 +1,13 @@
 //! What holds for every function of the table.
 
-use dism_emu::machine::Call;
-use dism_emu::{Contract, Function, Hresult, Rule};
+use dism_emu::machine::{Call, Step};
+use dism_emu::{Contract, Function, Hresult, ImagePath, Rule};
 
-use crate::c::{call, last_error, open, process, up};
-use crate::exports::{EXPORTS, Export, Given, code, export};
-use crate::support::{BUSY, IMAGE, MOUNTED, OTHER, unverified};
+use crate::c::{call, last_error, mount, open, process, up};
+use crate::exports::{EXPORTS, Export, Given, code, wide};
+use crate::support::{BUSY, IMAGE, MOUNTED, OTHER};
 
 const DOWN: Hresult = Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED;
-
-fn mount(path: &str) {
-    assert_eq!(call(Function::MountImage, &Given::new(0, path)), Hresult::S_OK);
-}
 
 /// Returns arguments with which only a rule can make the function fail.
 fn ready_for(export: &Export) -> Given {
@@ -186,15 +182,35 @@ fn what_needs_no_argument_succeeds_with_null() {
     }
 }
 
+/// A rule can ask for what the call is about, so the journal has it as the caller passed it.
 #[test]
-fn e5_the_failure_of_the_first_initialize_can_be_read_and_given_back() {
-    let builder = unverified().elevated(false);
-    let _process = dism_emu::capi::Process::start(builder);
-    let refused = call(Function::Initialize, &Given::new(0, ""));
-    assert_eq!(refused, Hresult::WIN32_ELEVATION_REQUIRED);
-    let mut given = Given::new(0, "");
-    assert_eq!(code((export(Function::GetLastErrorMessage).call)(&given)), Hresult::S_OK);
-    given.memory = std::ptr::with_exposed_provenance_mut(given.outs()[0]);
-    assert!(!given.memory.is_null());
-    assert_eq!(call(Function::Delete, &given), Hresult::S_OK);
+fn the_name_that_a_function_is_called_with_is_in_the_journal() {
+    let mut named = 0;
+    for export in EXPORTS {
+        let process = process(Contract::Documented);
+        let given = Given { text: wide("Bücher"), ..ready_for(export) };
+        (export.call)(&given);
+        let journal = process.emulator().journal();
+        let call = |step: &Step| step.call.function() == Some(export.function);
+        let step = journal.steps().iter().rfind(|step| call(step)).unwrap();
+        let expected = export.is_named.then(|| ImagePath::new("Bücher"));
+        assert_eq!(step.call.name(), expected.as_ref(), "{}", export.name);
+        named += usize::from(export.is_named);
+    }
+    assert_eq!(named, 20);
+}
+
+#[test]
+fn a_rule_asks_for_the_name_that_a_function_is_called_with() {
+    for export in EXPORTS.iter().filter(|it| it.is_named) {
+        let process = process(Contract::Documented);
+        let session = ready_for(export).session;
+        let rule = Rule::on(export.function).named("kb2.cab").fail(BUSY);
+        let rule = process.emulator().script(rule);
+        for (name, is_answered) in [("kb1.cab", false), (r"C:\updates\KB2.cab", true)] {
+            let answered = code((export.call)(&Given::new(session, name)));
+            assert_eq!(answered == BUSY, is_answered, "{} {name}", export.name);
+        }
+        assert_eq!(rule.fired(), 1, "{}", export.name);
+    }
 }

@@ -1,4 +1,4 @@
-//! An empty image, what a rule lets look-ups find in it, mounted images, and texts.
+//! An empty image, what a rule lets look-ups find in it, and texts.
 
 use std::ptr;
 
@@ -6,7 +6,7 @@ use dism_emu::capi::ffi::*;
 use dism_emu::machine::{Call, Effect};
 use dism_emu::{Contract, Function, Hresult, Rule};
 
-use crate::c::{call, last_error, open, process, up};
+use crate::c::{call, open, process, up};
 use crate::exports::{EXPORTS, Given, code, first, text_at, units_at, unscripted, wide};
 use crate::support::IMAGE;
 
@@ -89,67 +89,6 @@ fn a_rule_lets_a_look_up_find_what_it_was_asked_for() {
         found::<DismDriverPackage>(Function::GetDriverInfo, 2, |it| it.OriginalFileName),
     ];
     assert_eq!(names, ["Bücher"; 5]);
-}
-
-/// Returns what is mounted, from the structures: path, file, number, mode and status.
-fn mounted() -> Vec<(String, String, u32, i32, i32)> {
-    let mut given = Given::new(0, "");
-    assert_eq!(call(Function::GetMountedImageInfo, &given), Hresult::S_OK);
-    let (address, count) = (given.outs()[0], given.number_at(1) as usize);
-    let size = size_of::<DismMountedImageInfo>();
-    let list = (0..count).map(|at| {
-        // SAFETY: this many structures were handed out in a row.
-        let it = unsafe { first::<DismMountedImageInfo>(address + at * size) };
-        // SAFETY: both are texts that follow the structures.
-        let texts = unsafe { (text_at(it.MountPath), text_at(it.ImageFilePath)) };
-        (texts.0, texts.1, it.ImageIndex, it.MountMode, it.MountStatus)
-    });
-    let list = list.collect();
-    // D1: all of it at once.
-    given.memory = ptr::with_exposed_provenance_mut(address);
-    assert_eq!(call(Function::Delete, &given), Hresult::S_OK);
-    list
-}
-
-#[test]
-fn n4_mounted_images_are_listed_across_a_shutdown() {
-    let _process = up(Contract::Documented);
-    let mut given = Given::new(0, IMAGE);
-    given.index = 4;
-    assert_eq!(call(Function::MountImage, &given), Hresult::S_OK);
-    let given = Given { read_only: true, ..Given::new(0, r"D:\bücher") };
-    assert_eq!(call(Function::MountImage, &given), Hresult::S_OK);
-    let file = || "install.wim".to_owned();
-    let expected = [
-        (IMAGE.to_owned(), file(), 4, DismReadWrite, DismMountStatusOk),
-        (r"D:\bücher".to_owned(), file(), 1, DismReadOnly, DismMountStatusOk),
-    ];
-    assert_eq!(mounted(), expected);
-    assert_eq!(call(Function::Shutdown, &Given::new(0, "")), Hresult::S_OK);
-    assert_eq!(call(Function::Initialize, &Given::new(0, "")), Hresult::S_OK);
-    assert_eq!(mounted(), expected);
-}
-
-#[test]
-fn n2_mount_open_be_refused_close_unmount() {
-    let _process = up(Contract::Documented);
-    let given = || Given::new(0, IMAGE);
-    assert_eq!(call(Function::MountImage, &given()), Hresult::S_OK);
-    let session = Given::new(open("c:/MOUNT/"), "");
-    assert_eq!(call(Function::CommitImage, &session), Hresult::S_OK);
-    for (function, number) in [
-        (Function::UnmountImage, 0xC004_000A),
-        (Function::MountImage, 0xC004_000B),
-        (Function::RemountImage, 0xC004_000C),
-    ] {
-        assert_eq!(call(function, &given()).number(), number, "{function}");
-    }
-    let text = "A DismSession with open handles was attempted to be remounted.\r\n";
-    assert_eq!(last_error().as_deref(), Some(text));
-    assert_eq!(call(Function::CloseSession, &session), Hresult::S_OK);
-    assert_eq!(mounted().len(), 1); // C8
-    assert_eq!(call(Function::UnmountImage, &given()), Hresult::S_OK);
-    assert_eq!(call(Function::UnmountImage, &given()).number(), 0xC004_0007); // N3
 }
 
 #[test]

@@ -19,9 +19,11 @@ mod strategies;
 mod support;
 
 mod careless;
+mod errors;
 mod gates;
 mod image;
 mod memory;
+mod mounts;
 mod processes;
 mod progress;
 mod same;

@@ -6,9 +6,9 @@ use std::thread::{self, ThreadId};
 use dism_emu::machine::State;
 use dism_emu::{Contract, Function, Hresult, Progress, Rule};
 
-use crate::c::{call, open, up};
+use crate::c::{call, mount, open, up};
 use crate::exports::{EXPORTS, Given, code};
-use crate::support::IMAGE;
+use crate::support::{BUSY, IMAGE};
 
 /// What a callback has seen.
 #[derive(Default)]
@@ -17,6 +17,7 @@ struct Seen {
     threads: Vec<ThreadId>,
     codes: Vec<Hresult>,
     session: u32,
+    mounted: Vec<u32>,
 }
 
 /// Notes the progress, and calls back into the API.
@@ -39,6 +40,28 @@ fn watched(session: u32, text: &str, seen: &mut Seen) -> Given {
     Given { progress: Some(note), user: (&raw mut *seen).cast(), ..Given::new(session, text) }
 }
 
+/// Notes the progress, and how many images are mounted meanwhile.
+unsafe extern "system" fn look(current: u32, total: u32, user: *mut c_void) {
+    // SAFETY: as above.
+    let seen = unsafe { &mut *user.cast::<Seen>() };
+    seen.progress.push((current, total));
+    let list = Given::new(0, "");
+    seen.codes.push(call(Function::GetMountedImageInfo, &list));
+    seen.mounted.push(list.number_at(1));
+}
+
+/// Returns arguments of the function, with an image mounted for it and a session open on it, if it
+/// takes one. The progress goes to `seen`.
+fn ready(function: Function, seen: &mut Seen) -> Given {
+    mount(IMAGE);
+    let session = if function.is_operation() { open(IMAGE) } else { 0 };
+    let text = if function == Function::MountImage { "elsewhere" } else { IMAGE };
+    let user = (&raw mut *seen).cast();
+    Given { progress: Some(look), user, ..Given::new(session, text) }
+}
+
+const QUARTERS: [(u32, u32); 5] = [(0, 100), (25, 100), (50, 100), (75, 100), (100, 100)];
+
 /// The functions with a callback.
 const WATCHED: [Function; 11] = [
     Function::AddCapability,
@@ -59,15 +82,14 @@ fn every_callback_gets_0_to_100_on_its_own_thread_and_can_call_anything() {
     for contract in Contract::ALL {
         for export in EXPORTS.iter().filter(|it| WATCHED.contains(&it.function)) {
             let process = up(contract);
-            assert_eq!(call(Function::MountImage, &Given::new(0, IMAGE)), Hresult::S_OK);
+            mount(IMAGE);
             let mut seen = Seen::default();
             let is_operation = export.function.is_operation();
             let session = if is_operation { open(IMAGE) } else { 0 };
             let text = if export.function == Function::MountImage { "elsewhere" } else { IMAGE };
             let given = watched(session, text, &mut seen);
             assert_eq!(code((export.call)(&given)), Hresult::S_OK, "{}", export.name);
-            let quarters = [0, 25, 50, 75, 100].map(|current| (current, 100));
-            assert_eq!(seen.progress, quarters, "{}", export.name);
+            assert_eq!(seen.progress, QUARTERS, "{}", export.name);
             assert!(seen.threads.iter().all(|it| *it == thread::current().id()));
             let refused = match is_operation {
                 true => Hresult::WIN32_POSSIBLE_DEADLOCK,
@@ -98,6 +120,152 @@ fn a_rule_says_what_is_reported_to_a_callback() {
             let given = watched(open(IMAGE), "elsewhere", &mut seen);
             assert_eq!(call(function, &given).number(), answer, "{function}");
             assert_eq!(seen.progress, steps, "{function}");
+        }
+    }
+}
+
+#[test]
+fn what_is_going_to_fail_does_not_reach_100() {
+    for function in WATCHED {
+        let process = up(Contract::Documented);
+        let mut seen = Seen::default();
+        let given = ready(function, &mut seen);
+        let _rule = process.emulator().script(Rule::on(function).fail(BUSY));
+        assert_eq!(call(function, &given), BUSY, "{function}");
+        assert_eq!(seen.progress, QUARTERS[..4], "{function}");
+    }
+}
+
+/// A mount and an unmount report their progress before they take effect.
+#[test]
+fn x1_the_callback_of_a_mount_finds_nothing_changed() {
+    for (function, then) in [(Function::MountImage, 2), (Function::UnmountImage, 0)] {
+        let process = up(Contract::Documented);
+        let mut seen = Seen::default();
+        assert_eq!(call(function, &ready(function, &mut seen)), Hresult::S_OK, "{function}");
+        assert_eq!(seen.mounted, [1; 5], "{function}");
+        assert_eq!(process.emulator().dism().mounted_images().unwrap().len(), then, "{function}");
+    }
+}
+
+/// What a callback does can take away what its mount needs: the mount then fails, and nothing else
+/// happens.
+#[test]
+fn x1_a_mount_that_is_no_longer_allowed_after_its_progress_fails() {
+    unsafe extern "system" fn mount_first(current: u32, _total: u32, _user: *mut c_void) {
+        if current == 100 {
+            mount("elsewhere");
+        }
+    }
+    let process = up(Contract::Documented);
+    let given = Given { progress: Some(mount_first), ..Given::new(0, "elsewhere") };
+    assert_eq!(call(Function::MountImage, &given).number(), 0xC142_0113);
+    let emulator = process.emulator();
+    assert_eq!(emulator.dism().mounted_images().unwrap().len(), 1);
+    emulator.journal().replay().unwrap();
+}
+
+/// P7: in time, after each number of reports.
+#[test]
+fn p7_a_call_that_is_cancelled_in_time_fails_and_a_mount_changes_nothing() {
+    for function in WATCHED {
+        for reports in 0..=5 {
+            let process = up(Contract::Documented);
+            let mut seen = Seen::default();
+            let given = ready(function, &mut seen);
+            // Whatever the rule answers otherwise.
+            let rule = Rule::on(function).answer(3010).cancel_after(reports);
+            let _rule = process.emulator().script(rule);
+            assert_eq!(call(function, &given).number(), 0x8007_04D3, "{function} {reports}");
+            assert_eq!(seen.progress, QUARTERS[..reports as usize], "{function} {reports}");
+            let mounted = process.emulator().dism().mounted_images().unwrap();
+            assert_eq!(mounted.len(), 1, "{function} {reports}");
+            process.emulator().journal().replay().unwrap();
+        }
+    }
+}
+
+#[test]
+fn p7_a_rule_says_with_what_a_cancelled_call_fails() {
+    for function in WATCHED {
+        let process = up(Contract::Documented);
+        let mut seen = Seen::default();
+        let given = ready(function, &mut seen);
+        let rule = Rule::on(function).cancel_after(1).cancelled_with(0x8007_04C7);
+        let _rule = process.emulator().script(rule);
+        assert_eq!(call(function, &given).number(), 0x8007_04C7, "{function}");
+        assert_eq!(seen.progress, QUARTERS[..1], "{function}");
+    }
+}
+
+#[test]
+fn p7_a_cancel_that_comes_too_late_changes_nothing() {
+    for function in WATCHED {
+        for (answer, expected) in [(0, 5), (3010, 5), (BUSY.number(), 4)] {
+            let process = up(Contract::Documented);
+            let mut seen = Seen::default();
+            let given = ready(function, &mut seen);
+            let rule = Rule::on(function).answer(answer).cancel_after(3).cancellable_until(3);
+            let _rule = process.emulator().script(rule);
+            assert_eq!(call(function, &given).number(), answer, "{function}");
+            assert_eq!(seen.progress, QUARTERS[..expected], "{function} {answer:#X}");
+        }
+    }
+}
+
+/// P7: the event of a call is set before its first report, or by its callback.
+#[test]
+#[cfg(windows)]
+fn p7_a_cancel_event_is_read_before_the_first_report_and_after_each() {
+    use dism_emu::capi::ffi::HANDLE;
+
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        fn CreateEventW(
+            attributes: *mut c_void,
+            manual_reset: i32,
+            initial_state: i32,
+            name: *const u16,
+        ) -> HANDLE;
+        fn SetEvent(event: HANDLE) -> i32;
+        fn CloseHandle(handle: HANDLE) -> i32;
+    }
+
+    struct Cancels {
+        event: HANDLE,
+        at: u32,
+        reports: u32,
+    }
+
+    unsafe extern "system" fn cancel(current: u32, _total: u32, user: *mut c_void) {
+        // SAFETY: the test passes its own, which outlives the call.
+        let cancels = unsafe { &mut *user.cast::<Cancels>() };
+        cancels.reports += 1;
+        if current == cancels.at {
+            // SAFETY: it is an event.
+            assert_ne!(unsafe { SetEvent(cancels.event) }, 0);
+        }
+    }
+
+    for function in WATCHED {
+        for (is_set, at, reports) in [(1, 200, 0), (0, 0, 1), (0, 50, 3), (0, 100, 5)] {
+            let process = up(Contract::Documented);
+            // SAFETY: NULL is allowed for both pointers.
+            let event = unsafe { CreateEventW(std::ptr::null_mut(), 1, is_set, std::ptr::null()) };
+            assert!(!event.is_null());
+            let mut cancels = Cancels { event, at, reports: 0 };
+            let given = Given {
+                cancel: event,
+                progress: Some(cancel),
+                user: (&raw mut cancels).cast(),
+                ..ready(function, &mut Seen::default())
+            };
+            assert_eq!(call(function, &given).number(), 0x8007_04D3, "{function} {at}");
+            assert_eq!(cancels.reports, reports, "{function} {at}");
+            let mounted = process.emulator().dism().mounted_images().unwrap();
+            assert_eq!(mounted.len(), 1, "{function} {at}");
+            // SAFETY: nothing uses the event any more.
+            assert_ne!(unsafe { CloseHandle(event) }, 0);
         }
     }
 }

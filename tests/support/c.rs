@@ -44,6 +44,11 @@ pub fn open(path: &str) -> u32 {
     given.number_at(0)
 }
 
+/// Mounts an image of a file of its own at the path.
+pub fn mount(path: &str) {
+    assert_eq!(call(Function::MountImage, &Given::new(0, path)), Hresult::S_OK);
+}
+
 pub fn close(session: u32) -> Hresult {
     call(Function::CloseSession, &Given::new(session, ""))
 }

@@ -47,6 +47,8 @@ pub struct Differences {
     pub hands_out: fn(Function) -> bool,
     /// Whether the function is an operation that is exported.
     pub is_exported: fn(Function) -> bool,
+    /// Whether the function is always called for something with a name.
+    pub is_named: fn(Function) -> bool,
     /// Is called after each call. It finds the numbers of the memory that the call has handed out,
     /// since a C function returns only an address.
     pub note: fn(&Emulator),
@@ -332,8 +334,16 @@ impl<'a> Client<'a> {
             Call::EndOperation { .. } | Call::FinishClose { .. } | Call::HandOut { .. } => {
                 return None;
             }
-            Call::BeginOperation { session, function, .. } if !(c.is_exported)(function) => {
-                Call::begin(session, Function::GetFeatures)
+            Call::BeginOperation { session, function, ref name, flags } => {
+                let exported = (c.is_exported)(function);
+                let function = if exported { function } else { Function::GetFeatures };
+                let action = match name {
+                    Some(name) if (c.is_named)(function) => function.named(name),
+                    None if (c.is_named)(function) => function.named("name"),
+                    _ if function == Function::CommitImage => function.with_flags(flags),
+                    _ => function.into(),
+                };
+                Call::begin(session, action)
             }
             // An address does not say which memory was there before, so all memory that is not
             // handed out has one number.

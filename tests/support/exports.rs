@@ -13,14 +13,17 @@ use std::sync::Mutex;
 use dism_emu::capi::ffi::*;
 use dism_emu::machine::{Call, Effect};
 use dism_emu::{
-    Dism, Emulator, Function, Hresult, ImageIdentifier, ImagePath, Memory, MountMode, ThreadNumber,
+    Dism, Emulator, Function, Hresult, ImageIdentifier, ImagePath, Initialize, Memory, OpenSession,
+    ThreadNumber,
 };
 
 use crate::support::client::{Answered, Differences, Way, pack};
 
 /// The calls of a client, through the C functions.
-pub const C: Way =
-    Way { make, c: Some(Differences { unscripted, hands_out, is_exported, note, knows }) };
+pub const C: Way = Way {
+    make,
+    c: Some(Differences { unscripted, hands_out, is_exported, is_named, note, knows }),
+};
 
 /// Returns a text as C has it: UTF-16 with a 0 at its end.
 pub fn wide(text: &str) -> Vec<u16> {
@@ -40,13 +43,19 @@ pub struct Given {
     pub null_at: Option<usize>,
     /// How many pointer arguments were passed.
     pub pointers: Cell<usize>,
-    /// The path or the name.
+    /// The path, or the name of what the operation is about.
     pub text: Vec<u16>,
     pub file: Vec<u16>,
     pub index: u32,
-    pub by_name: bool,
-    pub read_only: bool,
+    /// The name of an image, if it is not identified by its index.
+    pub image_name: Option<Vec<u16>>,
+    pub log_level: DismLogLevel,
+    /// The log file and the scratch directory, or the Windows directory and the system drive.
+    pub optional: [Option<Vec<u16>>; 2],
+    /// The flags of a mount, an unmount or a commit.
+    pub flags: u32,
     pub memory: *mut c_void,
+    pub cancel: HANDLE,
     pub progress: DismProgressCallback,
     pub user: *mut c_void,
     pub outs: UnsafeCell<[usize; 3]>,
@@ -56,6 +65,7 @@ pub struct Given {
 const UNTOUCHED: usize = 0xA5A5_A5A5_A5A5_A5A5_u64 as usize;
 
 impl Given {
+    /// A path is mounted from a file of its own (rule N7).
     pub fn new(session: DismSession, text: &str) -> Self {
         Self {
             session,
@@ -63,11 +73,14 @@ impl Given {
             null_at: None,
             pointers: Cell::new(0),
             text: wide(text),
-            file: wide("install.wim"),
+            file: wide(&format!("{text}.wim")),
             index: 1,
-            by_name: false,
-            read_only: false,
+            image_name: None,
+            log_level: DismLogErrors,
+            optional: [None, None],
+            flags: 0,
             memory: ptr::null_mut(),
+            cancel: ptr::null_mut(),
             progress: None,
             user: ptr::null_mut(),
             outs: UnsafeCell::new([UNTOUCHED; 3]),
@@ -89,6 +102,14 @@ impl Given {
 
     fn file(&self) -> PCWSTR {
         if self.is_null() { ptr::null() } else { self.file.as_ptr() }
+    }
+
+    fn image_name(&self) -> PCWSTR {
+        self.image_name.as_ref().map_or(ptr::null(), |name| name.as_ptr())
+    }
+
+    fn optional(&self, at: usize) -> PCWSTR {
+        self.optional[at].as_ref().map_or(ptr::null(), |text| text.as_ptr())
     }
 
     fn out<T>(&self, at: usize) -> *mut T {
@@ -120,17 +141,20 @@ pub struct Export {
     pub function: Function,
     /// Whether it has an argument that must not be NULL.
     pub needs: bool,
+    /// Whether it takes the name of a feature, package, capability, driver or the like.
+    pub is_named: bool,
     pub call: fn(&Given) -> HRESULT,
 }
 
 macro_rules! exports {
-    ($($name:ident $function:ident $needs:literal |$it:ident| ($($argument:expr),* $(,)?))+) => {
+    ($($name:ident $function:ident $needs:literal $($named:ident)? |$it:ident| ($($argument:expr),* $(,)?))+) => {
         /// All functions, including those without an underscore.
         pub const EXPORTS: &[Export] = &[$(
             Export {
                 name: stringify!($name),
                 function: Function::$function,
                 needs: $needs,
+                is_named: !stringify!($($named)?).is_empty(),
                 call: |$it| {
                     let _ = $it;
                     // SAFETY: each pointer is NULL, or points to a text or an out-parameter of
@@ -142,72 +166,72 @@ macro_rules! exports {
     };
 }
 
-const NONE: HANDLE = ptr::null_mut();
-
 exports! {
-    DismAddCapability AddCapability true |it|
-        (it.session, it.text(), 0, ptr::null(), 0, NONE, it.progress, it.user)
-    DismAddDriver AddDriver true |it| (it.session, it.text(), 0)
-    DismAddPackage AddPackage true |it|
-        (it.session, it.text(), 0, 0, NONE, it.progress, it.user)
-    DismApplyUnattend ApplyUnattend true |it| (it.session, it.text(), 0)
+    DismAddCapability AddCapability true named |it|
+        (it.session, it.text(), 0, ptr::null(), 0, it.cancel, it.progress, it.user)
+    DismAddDriver AddDriver true named |it| (it.session, it.text(), 0)
+    DismAddPackage AddPackage true named |it|
+        (it.session, it.text(), 0, 0, it.cancel, it.progress, it.user)
+    DismApplyUnattend ApplyUnattend true named |it| (it.session, it.text(), 0)
     DismCheckImageHealth CheckImageHealth true |it|
-        (it.session, 0, NONE, it.progress, it.user, it.out(0))
+        (it.session, 0, it.cancel, it.progress, it.user, it.out(0))
     DismCleanupMountpoints CleanupMountpoints false |it| ()
     DismCloseSession CloseSession false |it| (it.session)
-    DismCommitImage CommitImage false |it| (it.session, 0, NONE, it.progress, it.user)
+    DismCommitImage CommitImage false |it|
+        (it.session, it.flags, it.cancel, it.progress, it.user)
     DismDelete Delete false |it| (it.memory)
-    DismDisableFeature DisableFeature true |it|
-        (it.session, it.text(), ptr::null(), 0, NONE, it.progress, it.user)
-    DismEnableFeature EnableFeature true |it| (
-        it.session, it.text(), ptr::null(), DismPackageNone, 0, ptr::null(), 0, 0, NONE,
+    DismDisableFeature DisableFeature true named |it|
+        (it.session, it.text(), ptr::null(), 0, it.cancel, it.progress, it.user)
+    DismEnableFeature EnableFeature true named |it| (
+        it.session, it.text(), ptr::null(), DismPackageNone, 0, ptr::null(), 0, 0, it.cancel,
         it.progress, it.user,
     )
     DismGetCapabilities GetCapabilities true |it| (it.session, it.out(0), it.out(1))
-    DismGetCapabilityInfo GetCapabilityInfo true |it| (it.session, it.text(), it.out(0))
-    DismGetDriverInfo GetDriverInfo true |it|
+    DismGetCapabilityInfo GetCapabilityInfo true named |it| (it.session, it.text(), it.out(0))
+    DismGetDriverInfo GetDriverInfo true named |it|
         (it.session, it.text(), it.out(0), it.out(1), it.out(2))
     DismGetDrivers GetDrivers true |it| (it.session, 1, it.out(0), it.out(1))
-    DismGetFeatureInfo GetFeatureInfo true |it|
+    DismGetFeatureInfo GetFeatureInfo true named |it|
         (it.session, it.text(), ptr::null(), DismPackageNone, it.out(0))
-    DismGetFeatureParent GetFeatureParent true |it|
+    DismGetFeatureParent GetFeatureParent true named |it|
         (it.session, it.text(), ptr::null(), DismPackageNone, it.out(0), it.out(1))
     DismGetFeatures GetFeatures true |it|
         (it.session, ptr::null(), DismPackageNone, it.out(0), it.out(1))
     DismGetImageInfo GetImageInfo true |it| (it.text(), it.out(0), it.out(1))
     DismGetLastErrorMessage GetLastErrorMessage true |it| (it.out(0))
     DismGetMountedImageInfo GetMountedImageInfo true |it| (it.out(0), it.out(1))
-    DismGetPackageInfo GetPackageInfo true |it|
+    DismGetPackageInfo GetPackageInfo true named |it|
         (it.session, it.text(), DismPackageName, it.out(0))
-    DismGetPackageInfoEx GetPackageInfoEx true |it|
+    DismGetPackageInfoEx GetPackageInfoEx true named |it|
         (it.session, it.text(), DismPackageName, it.out(0))
     DismGetPackages GetPackages true |it| (it.session, it.out(0), it.out(1))
     DismGetReservedStorageState GetReservedStorageState true |it| (it.session, it.out(0))
-    DismInitialize Initialize false |it| (DismLogErrors, it.text(), it.text())
+    DismInitialize Initialize false |it| (it.log_level, it.optional(0), it.optional(1))
     DismMountImage MountImage true |it| (
-        it.file(), it.text(), it.index, it.name(),
-        if it.by_name { DismImageName } else { DismImageIndex },
-        if it.read_only { DISM_MOUNT_READONLY } else { DISM_MOUNT_READWRITE },
-        NONE, it.progress, it.user,
+        it.file(), it.text(), it.index, it.image_name(),
+        if it.image_name.is_some() { DismImageName } else { DismImageIndex }, it.flags,
+        it.cancel, it.progress, it.user,
     )
-    DismOpenSession OpenSession true |it| (it.text(), ptr::null(), ptr::null(), it.out(0))
+    DismOpenSession OpenSession true |it|
+        (it.text(), it.optional(0), it.optional(1), it.out(0))
     DismRemountImage RemountImage true |it| (it.text())
-    DismRemoveCapability RemoveCapability true |it|
-        (it.session, it.text(), NONE, it.progress, it.user)
-    DismRemoveDriver RemoveDriver true |it| (it.session, it.text())
-    DismRemovePackage RemovePackage true |it|
-        (it.session, it.text(), DismPackageName, NONE, it.progress, it.user)
+    DismRemoveCapability RemoveCapability true named |it|
+        (it.session, it.text(), it.cancel, it.progress, it.user)
+    DismRemoveDriver RemoveDriver true named |it| (it.session, it.text())
+    DismRemovePackage RemovePackage true named |it|
+        (it.session, it.text(), DismPackageName, it.cancel, it.progress, it.user)
     DismRestoreImageHealth RestoreImageHealth false |it|
-        (it.session, ptr::null(), 0, 0, NONE, it.progress, it.user)
+        (it.session, ptr::null(), 0, 0, it.cancel, it.progress, it.user)
     DismSetReservedStorageState SetReservedStorageState false |it|
         (it.session, DISM_RESERVED_STORAGE_ENABLED)
     DismShutdown Shutdown false |it| ()
-    DismUnmountImage UnmountImage true |it| (it.text(), 0, NONE, it.progress, it.user)
-    _DismAddProvisionedAppxPackage AddProvisionedAppxPackage true |it| (
+    DismUnmountImage UnmountImage true |it|
+        (it.text(), it.flags, it.cancel, it.progress, it.user)
+    _DismAddProvisionedAppxPackage AddProvisionedAppxPackage true named |it| (
         it.session, it.text(), ptr::null(), 0, ptr::null(), 0, ptr::null(), 0, 1, ptr::null(),
         ptr::null(), DismStubPackageOptionNone,
     )
-    DismAddProvisionedAppxPackage AddProvisionedAppxPackage true |it| (
+    DismAddProvisionedAppxPackage AddProvisionedAppxPackage true named |it| (
         it.session, it.text(), ptr::null(), 0, ptr::null(), 0, ptr::null(), 0, 1, ptr::null(),
         ptr::null(), DismStubPackageOptionNone,
     )
@@ -215,17 +239,11 @@ exports! {
         (it.session, it.out(0), it.out(1))
     DismGetProvisionedAppxPackages GetProvisionedAppxPackages true |it|
         (it.session, it.out(0), it.out(1))
-    _DismRemoveProvisionedAppxPackage RemoveProvisionedAppxPackage true |it|
+    _DismRemoveProvisionedAppxPackage RemoveProvisionedAppxPackage true named |it|
         (it.session, it.text())
-    DismRemoveProvisionedAppxPackage RemoveProvisionedAppxPackage true |it|
+    DismRemoveProvisionedAppxPackage RemoveProvisionedAppxPackage true named |it|
         (it.session, it.text())
-    _DismExportDriver ExportDriver true |it| (it.session, it.text())
-}
-
-impl Given {
-    fn name(&self) -> PCWSTR {
-        if self.by_name { self.text() } else { ptr::null() }
-    }
+    _DismExportDriver ExportDriver true named |it| (it.session, it.text())
 }
 
 pub fn export(function: Function) -> &'static Export {
@@ -235,6 +253,11 @@ pub fn export(function: Function) -> &'static Export {
 
 fn is_exported(function: Function) -> bool {
     function.is_operation() && EXPORTS.iter().any(|it| it.function == function)
+}
+
+/// Returns whether the function is always called for something with a name.
+fn is_named(function: Function) -> bool {
+    EXPORTS.iter().any(|it| it.function == function && it.is_named)
 }
 
 /// Returns the code of a look-up in an empty image.
@@ -297,24 +320,39 @@ fn knows(memory: Memory) -> bool {
 
 fn make(_: &Dism, call: &Call) -> Answered {
     let Some(function) = call.function() else { panic!("{call} is not a call of its own") };
-    let mut given = Given::new(0, "name");
+    let mut given = Given::new(0, "");
     let wide_path = |path: &ImagePath| wide(&path.to_string_lossy());
     match call {
-        Call::OpenSession(open) => given.text = wide_path(open.path()),
-        Call::BeginOperation { session, .. } | Call::CloseSession { session } => {
-            given.session = session.raw();
+        Call::Initialize(initialize) => {
+            let log = LOGS.iter().find(|log| log.arguments() == *initialize);
+            let log = log.unwrap_or_else(|| panic!("no arguments are those of {call}"));
+            given.log_level = log.level as DismLogLevel;
+            given.optional = [log.file, log.scratch_directory].map(|path| path.map(wide));
         }
+        Call::OpenSession(open) => {
+            given.text = wide_path(open.path());
+            given.optional = placement(open).map(|path| path.map(wide));
+        }
+        Call::BeginOperation { session, name, flags, .. } => {
+            given.session = session.raw();
+            given.flags = flags.bits();
+            given.text = name.as_ref().map_or_else(|| wide(""), wide_path);
+        }
+        Call::CloseSession { session } => given.session = session.raw(),
         Call::MountImage(mount) => {
             given.file = wide_path(mount.file());
             given.text = wide_path(mount.path());
-            given.read_only = mount.mode() == MountMode::ReadOnly;
-            if let ImageIdentifier::Index(index) = mount.image() {
-                given.index = *index;
+            given.flags = mount.mount_flags().bits();
+            match mount.image() {
+                ImageIdentifier::Index(index) => given.index = *index,
+                ImageIdentifier::Name(name) => given.image_name = Some(wide_path(name)),
             }
         }
-        Call::UnmountImage { path, .. } | Call::RemountImage { path } => {
+        Call::UnmountImage { path, flags } => {
             given.text = wide_path(path);
+            given.flags = flags.bits();
         }
+        Call::RemountImage { path } => given.text = wide_path(path),
         Call::GetImageInfo { file } => given.text = wide_path(file),
         Call::Delete { memory } => {
             // No memory is at the very end of the address space.
@@ -325,12 +363,7 @@ fn make(_: &Dism, call: &Call) -> Answered {
         Call::CallWithoutArgument { .. } => given = Given::null(0),
         _ => {}
     }
-    let returned = code(match call {
-        // These have arguments that the table does not pass.
-        Call::OpenSession(open) => open_placed(open, &given),
-        Call::MountImage(mount) => mount_named(mount, &given),
-        _ => (export(function).call)(&given),
-    });
+    let returned = code((export(function).call)(&given));
     if returned.is_failure() {
         assert!(given.are_outs_untouched(), "{call} failed and wrote to an out-parameter");
         return Err(returned);
@@ -365,38 +398,39 @@ fn make(_: &Dism, call: &Call) -> Answered {
     Ok(pack(value, returned))
 }
 
-fn open_placed(open: &dism_emu::OpenSession, given: &Given) -> HRESULT {
-    // The placement is only in the text of the call: `OpenSession` has no getters for it.
-    let shown = Call::OpenSession(open.clone()).to_string();
-    let (directory, drive) = (wide("Windows"), wide("S:"));
-    let if_shown = |part: &str, text: &[u16]| {
-        if shown.ends_with(part) { text.as_ptr() } else { ptr::null() }
-    };
-    let directory = if_shown(" windows directory \"Windows\"", &directory);
-    let drive = if_shown(" system drive \"S:\"", &drive);
-    // SAFETY: the texts and the out-parameter live until the call returns.
-    unsafe { DismOpenSession(given.text(), directory, drive, given.out(0)) }
+/// The arguments with which a client initializes the API.
+pub struct Log {
+    pub level: u32,
+    pub file: Option<&'static str>,
+    pub scratch_directory: Option<&'static str>,
 }
 
-fn mount_named(mount: &dism_emu::MountImage, given: &Given) -> HRESULT {
-    let name = match mount.image() {
-        ImageIdentifier::Name(name) => wide(&name.to_string_lossy()),
-        ImageIdentifier::Index(_) => return (export(Function::MountImage).call)(given),
-    };
-    let flags = if given.read_only { DISM_MOUNT_READONLY } else { DISM_MOUNT_READWRITE };
-    // SAFETY: the texts live until the call returns.
-    unsafe {
-        DismMountImage(
-            given.file(),
-            given.text(),
-            0,
-            name.as_ptr(),
-            DismImageName,
-            flags,
-            NONE,
-            None,
-            ptr::null_mut(),
-        )
+/// All of them: `Initialize` has no getters.
+pub const LOGS: &[Log] = &[
+    Log { level: 0, file: None, scratch_directory: None },
+    Log { level: 2, file: Some(r"C:\logs\a.log"), scratch_directory: Some(r"D:\scratch") },
+    Log { level: 1, file: None, scratch_directory: Some(r"C:\b") },
+];
+
+impl Log {
+    pub fn arguments(&self) -> Initialize {
+        let arguments = Initialize::new().log_level(self.level);
+        let arguments = self.file.into_iter().fold(arguments, Initialize::log_file);
+        self.scratch_directory.into_iter().fold(arguments, Initialize::scratch_directory)
+    }
+}
+
+/// Returns the Windows directory and the system drive, for which `OpenSession` has no getters.
+fn placement(open: &OpenSession) -> [Option<&'static str>; 2] {
+    let (directory, drive) = ("Windows", "S:");
+    let placed = OpenSession::new(open.path());
+    if *open == placed {
+        [None, None]
+    } else if *open == placed.clone().windows_directory(directory) {
+        [Some(directory), None]
+    } else {
+        assert_eq!(*open, placed.system_drive(drive));
+        [None, Some(drive)]
     }
 }
 
