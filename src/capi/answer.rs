@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::memory::{Block, write, write_empty};
 use super::process::{Loaded, current};
 use super::types::*;
-use super::wide::text;
 use crate::call::{Action, Call, CommitFlags, Error, Function, Hresult, Session, Text};
 use crate::emulator::{Dism, Operation, Taken};
 use crate::machine::request::Request;
@@ -33,7 +32,9 @@ pub(super) fn answer(
 
 /// A call of a C function, and the process in which it is made.
 pub(super) struct Invocation<'a> {
-    action: Action<'a>,
+    function: Function,
+    name: Option<&'a [u16]>,
+    flags: CommitFlags,
     process: Arc<Loaded>,
     _handle: Option<Arc<()>>,
 }
@@ -41,14 +42,13 @@ pub(super) struct Invocation<'a> {
 impl<'a> Invocation<'a> {
     #[inline]
     fn of(function: Function, name: Option<&'a [u16]>) -> Self {
-        let action = Action { name: Text::wide(name), ..function.into() };
         let process = current();
-        Self { action, _handle: process.handle(), process }
+        Self { function, name, flags: CommitFlags::COMMIT, _handle: process.handle(), process }
     }
 
     /// Adds the flags of a commit.
     pub(super) fn with_flags(mut self, flags: CommitFlags) -> Self {
-        self.action.flags = flags;
+        self.flags = flags;
         self
     }
 
@@ -64,12 +64,12 @@ impl<'a> Invocation<'a> {
     /// Fails the call, since it lacks an argument.
     #[cold]
     pub(super) fn refuse(&self) -> Result<Hresult, Error> {
-        self.take(&Call::CallWithoutArgument { function: self.action.function }).code()
+        self.take(&Call::CallWithoutArgument { function: self.function }).code()
     }
 
     /// Hands a block out to the caller (rule D1).
     pub(super) fn hand_out(&self, block: Block) -> Result<*mut c_void, Error> {
-        self.process.hand_out(self.action.function, block)
+        self.process.hand_out(self.function, block)
     }
 
     /// Takes a block back from the caller (rules D2, D3, D4).
@@ -95,7 +95,9 @@ impl<'a> Invocation<'a> {
 
     /// Begins an operation.
     pub(super) fn begin(&self, session: DismSession) -> Result<Operation<'_>, Error> {
-        self.dism().operation(Session::from_raw(session), self.action)
+        let Self { function, name, flags, .. } = *self;
+        let action = Action { function, name: Text::wide(name), flags };
+        self.dism().operation(Session::from_raw(session), action)
     }
 
     /// Performs an operation, which succeeds unless a rule says otherwise.
@@ -138,17 +140,16 @@ impl<'a> Invocation<'a> {
     }
 
     /// Looks up what an empty image does not have. It fails with `unknown`, unless a rule lets it
-    /// succeed. Then `make` makes the structure from the name and an empty text, and the caller
-    /// gets it through `info`, unless that is NULL.
+    /// succeed. Then `make` makes the structure from the call's name and an empty text, and the
+    /// caller gets it through `info`, unless that is NULL.
     ///
     /// # Safety
     ///
-    /// `name` is a text, `info` is NULL or writable.
+    /// `info` is NULL or writable.
     pub(super) unsafe fn look_up<T: Copy>(
         &self,
         session: DismSession,
         unknown: Hresult,
-        name: PCWSTR,
         info: *mut *mut T,
         make: impl Fn(PCWSTR, PCWSTR) -> T,
     ) -> Result<Hresult, Error> {
@@ -156,9 +157,8 @@ impl<'a> Invocation<'a> {
         let is_found = operation.result_or(unknown).is_success() && !info.is_null();
         let mut address = ptr::null_mut();
         if is_found {
-            // SAFETY: guaranteed by the caller.
-            let name = unsafe { text(name) };
-            let block = Block::of(&[[&name, &[]]], |_, [name, empty]| make(name, empty));
+            let name = self.name.unwrap_or_default();
+            let block = Block::of(&[[name, &[]]], |_, [name, empty]| make(name, empty));
             // No thread can shut the API down before the operation ends.
             address = self.hand_out(block)?;
         }

@@ -348,7 +348,7 @@ exports! {
         PackageInfo: *mut *mut DismPackageInfo,
     )
         as GetPackageInfo on [Identifier] requires [Identifier, PackageInfo]
-        => |call| call.look_up(Session, UNKNOWN_PACKAGE, Identifier, PackageInfo, package_info);
+        => |call| call.look_up(Session, UNKNOWN_PACKAGE, PackageInfo, package_info);
 
     /// `DismGetPackageInfoEx`: there is no such package.
     fn DismGetPackageInfoEx(
@@ -356,9 +356,7 @@ exports! {
         PackageInfoEx: *mut *mut DismPackageInfoEx,
     )
         as GetPackageInfoEx on [Identifier] requires [Identifier, PackageInfoEx]
-        => |call| {
-            call.look_up(Session, UNKNOWN_PACKAGE, Identifier, PackageInfoEx, package_info_ex)
-        };
+        => |call| call.look_up(Session, UNKNOWN_PACKAGE, PackageInfoEx, package_info_ex);
 
     /// `DismGetFeatureInfo`: there is no such feature.
     fn DismGetFeatureInfo(
@@ -368,14 +366,14 @@ exports! {
     )
         as GetFeatureInfo on [FeatureName]
         requires [FeatureName, Identifier if PackageIdentifier != DismPackageNone, FeatureInfo]
-        => |call| call.look_up(Session, UNKNOWN_FEATURE, FeatureName, FeatureInfo, feature_info);
+        => |call| call.look_up(Session, UNKNOWN_FEATURE, FeatureInfo, feature_info);
 
     /// `DismGetCapabilityInfo`: there is no such capability.
     fn DismGetCapabilityInfo(
         Session: DismSession, Name: PCWSTR, Info: *mut *mut DismCapabilityInfo,
     )
         as GetCapabilityInfo on [Name] requires [Name, Info]
-        => |call| call.look_up(Session, UNKNOWN_CAPABILITY, Name, Info, capability_info);
+        => |call| call.look_up(Session, UNKNOWN_CAPABILITY, Info, capability_info);
 
     /// `DismGetFeatureParent`: there is no such feature.
     fn DismGetFeatureParent(
@@ -400,9 +398,7 @@ exports! {
     )
         as GetDriverInfo on [DriverPath] requires [DriverPath, Driver, Count]
         => |call| {
-            let code = call.look_up(
-                Session, UNKNOWN_DRIVER, DriverPath, DriverPackage, driver_package,
-            )?;
+            let code = call.look_up(Session, UNKNOWN_DRIVER, DriverPackage, driver_package)?;
             write_empty(Driver, Count);
             Ok(code)
         };
