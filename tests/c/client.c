@@ -19,6 +19,9 @@
 #define ALREADY_INITIALIZED ((HRESULT)0x800704DF)
 #define POSSIBLE_DEADLOCK ((HRESULT)0x8007046B)
 #define UNKNOWN_FEATURE ((HRESULT)DISMAPI_E_UNKNOWN_FEATURE)
+#define MOUNTED_READ_ONLY ((HRESULT)0xC142010C)
+#define ALREADY_MOUNTED ((HRESULT)0xC1420113)
+#define FILE_IN_USE ((HRESULT)0xC1420127)
 
 static unsigned checks;
 static unsigned failures;
@@ -328,7 +331,7 @@ static void errors_belong_to_threads(void) {
     LAST_MESSAGE_IS(L"An invalid DismSession handle was passed into a DISMAPI function.\r\n");
 }
 
-/* N1 to N4, P1. No file system would take these paths: one has half a surrogate pair, the other is
+/* N1 to N7, P1. No file system would take these paths: one has half a surrogate pair, the other is
  * very long. */
 static void mounting(void) {
     static const wchar_t odd[] = {L'C', L':', L'\\', 0xD800, L'm', 0};
@@ -368,6 +371,13 @@ static void mounting(void) {
         ANSWERS(E_INVALIDARG, DismDelete(mounted));
     }
 
+    ANSWERS(ALREADY_MOUNTED,
+            DismMountImage(odd, odd, 1, NULL, DismImageIndex, 0, NULL, NULL, NULL));
+    ANSWERS(FILE_IN_USE,
+            DismMountImage(endless, L"C:\\b", 2, NULL, DismImageIndex, 0, NULL, NULL, NULL));
+    ANSWERS(E_INVALIDARG, DismUnmountImage(endless, DISM_COMMIT_MASK, NULL, NULL, NULL));
+    ANSWERS(MOUNTED_READ_ONLY, DismUnmountImage(odd, DISM_COMMIT_IMAGE, NULL, NULL, NULL));
+
     ANSWERS(S_OK, DismOpenSession(endless, NULL, NULL, &session));
     ANSWERS(DISMAPI_E_OPEN_HANDLES_UNABLE_TO_UNMOUNT_IMAGE_PATH,
             DismUnmountImage(endless, DISM_COMMIT_IMAGE, NULL, NULL, NULL));
@@ -385,7 +395,13 @@ static void mounting(void) {
     progress = watch(DISM_SESSION_DEFAULT);
     ANSWERS(S_OK, DismUnmountImage(endless, DISM_COMMIT_IMAGE, NULL, on_progress, &progress));
     IS(went_through(&progress));
-    ANSWERS(S_OK, DismUnmountImage(odd, DISM_DISCARD_IMAGE, NULL, NULL, NULL));
+    /* What the list has can be passed on as it is. */
+    ANSWERS(S_OK, DismGetMountedImageInfo(&mounted, &count));
+    IS(count == 1);
+    if (count == 1) {
+        ANSWERS(S_OK, DismUnmountImage(mounted[0].MountPath, DISM_DISCARD_IMAGE, NULL, NULL, NULL));
+        ANSWERS(S_OK, DismDelete(mounted));
+    }
     ANSWERS(DISMAPI_E_UNABLE_TO_UNMOUNT_IMAGE_PATH, DismUnmountImage(odd, 0, NULL, NULL, NULL));
     ANSWERS(S_OK, DismCleanupMountpoints());
 }
