@@ -311,15 +311,20 @@ impl Machine {
             let code = code(self.config.closing_session);
             return Err(Error::SessionClosing { session, code });
         }
+        let image = sessions.entry(slot).image();
+        let mount = if commits {
+            let mounts = &self.lasting.mounts;
+            let at = mounts.find(image, &self.config.aliases);
+            Some(&mounts.all()[at.ok_or(InvalidArgument::NotMounted { session })?])
+        } else {
+            None
+        };
         if sessions.is_busy(slot, thread) {
             return Err(Error::PossibleDeadlock { session });
         }
-        let image = sessions.entry(slot).image();
-        if commits {
-            let mounted = self.lasting.mounts.find(image, &self.config.aliases);
-            let at = mounted.ok_or(InvalidArgument::NotMounted { session })?;
+        if let Some(mount) = mount {
             check_flags(flags)?;
-            check_commit(&self.lasting.mounts.all()[at], flags)?;
+            check_commit(mount, flags)?;
         }
         // The operation begins with any answer, and ends with it (rule P5).
         ask(Some(image));

@@ -115,6 +115,7 @@ impl Reference {
         };
         // I6: it takes effect, and its code is a failure.
         let in_effect = call.answer().filter(|it| it.takes_effect && it.code.is_failure());
+        let in_effect = in_effect.filter(|_| !is_part_of_a_call(asked));
         let failure = match (answer, in_effect) {
             (Err(code), _) => Some(code),
             (Ok(_), in_effect) => in_effect.map(|scripted| scripted.code),
@@ -264,12 +265,15 @@ impl Reference {
                 if open.closer.is_some() {
                     return Err(or_commits(config.closing_session)); // C4
                 }
+                let mount = self.mounted.iter().find(|(there, _)| *there == open.image);
+                if commit && mount.is_none() {
+                    return Err(Hresult::E_INVALIDARG); // P1
+                }
                 if open.operations.contains(&thread) {
                     return Err(Hresult::WIN32_POSSIBLE_DEADLOCK); // P3
                 }
-                let mount = self.mounted.iter().find(|(there, _)| *there == open.image);
-                if commit && (mount.is_none() || flags.bits() & !0x7_0001 != 0) {
-                    return Err(Hresult::E_INVALIDARG); // P1, N5
+                if commit && flags.bits() & !0x7_0001 != 0 {
+                    return Err(Hresult::E_INVALIDARG); // N5
                 }
                 let is_read_only = |(_, it): &(_, MountImage)| it.mount_flags().bits() & 1 == 1;
                 if commit && flags.bits() & 1 == 0 && mount.is_some_and(is_read_only) {
