@@ -323,7 +323,8 @@ impl Rule {
     ///
     /// The call fails with [`Hresult::WIN32_REQUEST_ABORTED`], or with the code of
     /// [`cancelled_with`](Self::cancelled_with), whatever else the rule answers. This needs no
-    /// callback. A mount or an unmount changes nothing then (rule P7).
+    /// callback. A mount or an unmount changes nothing then (rule P7). A call that
+    /// ends after fewer reports is not cancelled.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -353,8 +354,13 @@ impl Rule {
 
     /// Sets the code that a call returns if the client or the rule cancels it in time. The default
     /// is [`Hresult::WIN32_REQUEST_ABORTED`] (rule P7).
+    ///
+    /// # Panics
+    ///
+    /// If the code is a success.
+    #[track_caller]
     pub fn cancelled_with(mut self, code: impl Into<Hresult>) -> Self {
-        self.cancel.code = code.into();
+        self.cancel.code = failure(code.into());
         self
     }
 
@@ -439,14 +445,14 @@ impl Rule {
 
     /// Returns the answer with this code, unless the rule itself cancels the call.
     fn answer_with(&self, code: Hresult) -> Answer {
-        let answer = |scripted, progress| Answer { scripted, progress, cancel: self.cancel };
-        let cancelled = self.cancel.after.filter(|reports| self.cancel.is_in_time(*reports));
-        let Some(reports) = cancelled else {
-            return answer(self.scripted(code), self.progress.clone());
-        };
-        let steps = self.progress.as_deref().unwrap_or(&Progress::UNSCRIPTED);
-        let progress = steps.iter().take(reports as usize).copied().collect();
-        answer(self.cancel.code.into(), Some(progress))
+        let Self { progress, cancel, .. } = self;
+        let answer = |scripted, progress| Answer { scripted, progress, cancel: *cancel };
+        let reports = progress.as_deref().unwrap_or(Progress::unscripted(code));
+        let cancelled = cancel.after.filter(|after| cancel.is_in_time(*after));
+        match cancelled.and_then(|after| reports.get(..after as usize)) {
+            Some(reports) => answer(cancel.code.into(), Some(reports.into())),
+            None => answer(self.scripted(code), progress.clone()),
+        }
     }
 
     fn matches(&self, query: Query<'_>) -> bool {
@@ -555,14 +561,18 @@ impl Progress {
         Self { current, total }
     }
 
-    /// The progress of an operation for which none is scripted: quarter by quarter, in percent.
-    pub(crate) const UNSCRIPTED: [Self; 5] = [
-        Self::new(0, 100),
-        Self::new(25, 100),
-        Self::new(50, 100),
-        Self::new(75, 100),
-        Self::new(100, 100),
-    ];
+    /// Returns the progress of an operation for which none is scripted: quarter by quarter, in
+    /// percent. One that is going to fail never reaches 100 (rule P7).
+    fn unscripted(result: Hresult) -> &'static [Self] {
+        const QUARTERS: &[Progress] = &[
+            Progress::new(0, 100),
+            Progress::new(25, 100),
+            Progress::new(50, 100),
+            Progress::new(75, 100),
+            Progress::new(100, 100),
+        ];
+        &QUARTERS[..if result.is_failure() { 4 } else { 5 }]
+    }
 }
 
 /// What a rule looks at in a call.
@@ -580,9 +590,9 @@ impl Query<'_> {
     /// Returns whether this is the name that the caller passes, or the last part of it.
     fn is_named(self, name: &ImagePath) -> bool {
         let Some(passed) = self.call.and_then(Call::name) else { return false };
-        let last = passed.as_bytes().rsplit(|byte| matches!(byte, b'\\' | b'/')).next();
-        let is_same = |passed: &[u8]| name.key().matches(passed);
-        is_same(passed.key().path()) || last.is_some_and(is_same)
+        let passed = passed.key().path();
+        let last = passed.rsplit(|byte| matches!(byte, b'\\' | b'/')).next();
+        [Some(passed), last].into_iter().flatten().any(|passed| name.key().matches(passed))
     }
 
     fn discards(self) -> Option<bool> {
@@ -624,9 +634,9 @@ impl Answer {
         answer: Option<&Self>,
         mut report: impl FnMut(Option<Progress>) -> ControlFlow<()>,
     ) -> Option<Hresult> {
-        let fails = answer.is_some_and(|answer| answer.scripted.code.is_failure());
-        let unscripted = &Progress::UNSCRIPTED[..Progress::UNSCRIPTED.len() - usize::from(fails)];
-        let steps = answer.and_then(|answer| answer.progress.as_deref()).unwrap_or(unscripted);
+        let result = answer.map_or(Hresult::S_OK, |answer| answer.scripted.code);
+        let steps = answer.and_then(|answer| answer.progress.as_deref());
+        let steps = steps.unwrap_or(Progress::unscripted(result));
         let cancel = answer.map_or(CancelPolicy::UNSCRIPTED, |answer| answer.cancel);
         for (reports, progress) in
             (0..).zip(iter::once(None).chain(steps.iter().copied().map(Some)))
