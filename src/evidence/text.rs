@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::paired::{Calls, OneCall};
-use crate::call::{Call, Effect, Hresult};
+use crate::call::{Call, Effect, Hresult, Scripted};
 
 /// The most characters that a line of a report or a timeline has.
 pub(super) const WIDTH: usize = 100;
@@ -52,7 +52,12 @@ impl Calls<'_> {
     /// Returns what the call answered: a code by its name, or the value that it returned.
     fn answer(&self, call: OneCall) -> String {
         let step = self.last(call);
-        let scripted = if self.is_scripted(call) { ", scripted" } else { "" };
+        let in_effect = self.first(call).call.answer().and_then(Scripted::fails_in_effect);
+        let scripted = match (self.is_scripted(call), in_effect) {
+            (true, Some(_)) => ", scripted in effect",
+            (true, None) => ", scripted",
+            (false, _) => "",
+        };
         let code = named(self.code(call).unwrap_or_else(|| step.code()));
         match &step.outcome {
             Ok(
@@ -71,6 +76,7 @@ impl Calls<'_> {
             Ok(Effect::Released { references }) => {
                 format!("{code}{scripted}, references {references}")
             }
+            Ok(Effect::ReloadRequired) => format!("{code}{scripted}, reload required"),
             Ok(Effect::LastError(error)) => format!("{}{scripted}", named(*error)),
             Ok(Effect::NoLastError { .. }) => format!("no error{scripted}"),
             Ok(Effect::HandedOut { memory }) => memory.to_string(),

@@ -1,9 +1,9 @@
 //! Journals: how many steps they keep, and that they replay.
 
 use dism_emu::machine::{Effect, ReplayError};
-use dism_emu::{Contract, Journal};
+use dism_emu::{Contract, Function, Journal};
 
-use crate::support::{IMAGE, initialized, unverified, up};
+use crate::support::{IMAGE, initialized, one_session, unverified, up};
 
 #[test]
 fn a_limited_journal_keeps_the_latest_steps_and_says_that_it_cannot_replay() {
@@ -55,4 +55,20 @@ fn a_journal_shows_the_first_step_that_differs() {
              (DISMAPI_E_DISMAPI_NOT_INITIALIZED), replays as shut down"
         )
     );
+}
+
+#[test]
+fn a_journal_has_what_an_operation_is_about() {
+    for contract in Contract::ALL {
+        let (emulator, dism, session) = one_session(contract);
+        dism.perform(session, Function::AddPackage.named(r"C:\updates\kb1.cab")).unwrap();
+        dism.perform(session, Function::GetFeatures).unwrap();
+        let journal = emulator.journal();
+        let mut names = journal.steps().iter().filter_map(|step| step.call.name());
+        assert_eq!(names.next().unwrap().to_string_lossy(), r"C:\updates\kb1.cab");
+        assert_eq!(names.next(), None);
+        let shown = r#" begin DismAddPackage "C:\updates\kb1.cab" on session 2 -> begun"#;
+        assert!(journal.to_string().contains(shown), "{journal}");
+        journal.replay().unwrap();
+    }
 }

@@ -1,11 +1,13 @@
 //! Journals and findings as JSON.
 
 use dism_emu::machine::Call;
-use dism_emu::{Contract, Session};
+use dism_emu::{
+    CommitFlags, Contract, Function, Initialize, MountFlags, MountImage, Rule, Session,
+};
 use serde_json::{json, to_value};
 
 use crate::hand::Hand;
-use crate::support::unverified;
+use crate::support::{IMAGE, unverified};
 
 #[test]
 fn a_step_and_a_finding_as_json() {
@@ -17,7 +19,7 @@ fn a_step_and_a_finding_as_json() {
         journal["steps"][0],
         json!({
             "thread": 1,
-            "call": "Initialize",
+            "call": { "Initialize": { "log_level": 0, "paths": null } },
             "outcome": { "Ok": { "Initialized": { "count": 1 } } },
             "location": null,
         })
@@ -51,4 +53,37 @@ fn a_location_is_a_string() {
     let location = journal.steps()[0].location.unwrap();
     let value = to_value(&journal).unwrap();
     assert_eq!(value["steps"][0]["location"], location.to_string());
+}
+
+#[test]
+fn names_flags_and_arguments_as_json() {
+    let emulator = unverified().build();
+    let dism = emulator.dism();
+    let rule = Rule::on(Function::Initialize).fail_in_effect(0xC004_0009);
+    let _no_log = emulator.script(rule);
+    let initialize = Initialize::new().log_level(1).log_file("dism.log");
+    dism.initialize_with(initialize).unwrap_err();
+    let flags = MountFlags::OPTIMIZE | MountFlags::CHECK_INTEGRITY;
+    dism.mount_image(MountImage::new(IMAGE, "install.wim").flags(flags)).unwrap();
+    let session = dism.open_session(IMAGE).unwrap();
+    dism.perform(session, Function::AddPackage.named("kb1.cab")).unwrap();
+    dism.close_session(session).unwrap();
+    let flags = CommitFlags::DISCARD | CommitFlags::APPEND;
+    dism.unmount_image(IMAGE, flags).unwrap();
+    let journal = to_value(emulator.journal()).unwrap();
+    let call = |at: usize| &journal["steps"][at]["call"];
+    let paths = json!({ "log_file": "dism.log", "scratch_directory": null });
+    assert_eq!(
+        *call(0),
+        json!({ "Scripted": {
+            "call": { "Initialize": { "log_level": 1, "paths": paths } },
+            "answer": { "code": "0xC0040009", "takes_effect": true },
+        } })
+    );
+    assert_eq!(call(1)["MountImage"]["flags"], "OPTIMIZE | CHECK_INTEGRITY");
+    let begin =
+        json!({ "session": 2, "function": "DismAddPackage", "name": "kb1.cab", "flags": "" });
+    assert_eq!(call(3)["BeginOperation"], begin);
+    let unmount = json!({ "path": IMAGE, "flags": "DISCARD | APPEND" });
+    assert_eq!(call(7)["UnmountImage"], unmount);
 }

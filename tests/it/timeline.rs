@@ -1,7 +1,10 @@
 //! The timeline: what it shows, what it folds away, and how wide it is.
 
-use dism_emu::machine::Call;
-use dism_emu::{Contract, Hresult, Memory, Session, Timeline};
+use dism_emu::machine::{Call, Scripted};
+use dism_emu::{
+    CommitFlags, Contract, Function, Hresult, ImagePath, Initialize, Memory, MountFlags,
+    MountImage, Session, Timeline,
+};
 use proptest::prelude::*;
 
 use crate::hand::Hand;
@@ -44,6 +47,40 @@ fn the_timeline_of_two_threads() {
   11  shutdown -> 0xC0040001 DISMAPI_E_DISMAPI_NOT_INITIALIZED
 "#;
     assert_eq!(format!("\n{}", Timeline::new(&journal, &found)), expected);
+}
+
+#[test]
+fn the_timeline_has_what_a_call_is_about() {
+    let mut hand = Hand::new(Contract::Recorded);
+    hand.take(1, Call::Initialize(Initialize::new().log_level(2).log_file("a.log"))).unwrap();
+    let mount = MountImage::new(r"C:\mount", "install.wim");
+    hand.take(1, Call::MountImage(mount.flags(MountFlags::OPTIMIZE))).unwrap();
+    let session = hand.open_path(1, r"C:\mount");
+    for (action, result) in [
+        (Function::EnableFeature.named("Telnet"), Hresult::S_FALSE),
+        (Function::CommitImage.with_flags(CommitFlags::APPEND), Hresult::S_OK),
+    ] {
+        hand.take(1, Call::begin(session, action)).unwrap();
+        hand.end(1, session, result).unwrap();
+    }
+    hand.close(1, session).unwrap();
+    let (path, flags) = (ImagePath::new(r"C:\mount"), CommitFlags::DISCARD);
+    hand.take(1, Call::UnmountImage { path, flags }).unwrap();
+    let no_log = Scripted { code: Hresult::DISMAPI_E_LOGGING_DISABLED, takes_effect: true };
+    let call = Box::new(Call::Initialize(Initialize::new()));
+    hand.take(1, Call::Scripted { call, answer: no_log }).unwrap();
+    let expected = r#"
+     t1
+  1  initialize log level 2 log file "a.log" -> S_OK
+  2  mount image 1 of "install.wim" at "C:\mount" OPTIMIZE -> S_OK
+  3  open "C:\mount" -> session 2
+  4  DismEnableFeature "Telnet" on session 2 -> S_FALSE, reload required
+  5  DismCommitImage APPEND on session 2 -> S_OK
+  6  close session 2 -> S_OK
+  7  unmount "C:\mount" DISCARD -> S_OK
+  8  initialize -> 0xC0040009 DISMAPI_E_LOGGING_DISABLED, scripted in effect, count 2
+"#;
+    assert_eq!(format!("\n{}", hand.journal().timeline()), expected);
 }
 
 #[test]
