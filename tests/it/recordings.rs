@@ -1,8 +1,9 @@
 //! Recordings of the genuine DLL, if there are any.
 //!
-//! `DISM_EMU_RECORDINGS` is the path of a folder. The tests read the `.rec` files in it, but not
-//! those in folders below it. Without the variable they print that they were skipped. The distinct
-//! sequences of one such file, `machines-a-b.rec`, are in `sequences.rs`, and those always run.
+//! `DISM_EMU_RECORDINGS` is the path of a folder. The tests read the `.rec` files in it and in the
+//! folders below it. Without the variable they print that they were skipped. The distinct sequences
+//! of two such files, [`MACHINES`] and [`WINDOWS_SETUP`], are in `sequences.rs`, and those always
+//! run.
 //!
 //! A recording is a heading, and a line for each call that the DLL logged:
 //!
@@ -15,7 +16,8 @@
 //!   t1 shutdown -> done
 //! ```
 //!
-//! `happening` has every form that a line may have. All opens are of the online image.
+//! It is one initialized period. Recordings that follow one another with the same `process=l` in
+//! their headings are periods of one process. `happening` has every form that a line may have.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -24,10 +26,13 @@ use std::{env, fs};
 
 use dism_emu::{Contract, Function};
 
-use crate::sequences::{Happening, Happening::*, Line, SEQUENCES, ends_as_recorded, play};
+use crate::sequences::{
+    Happening, Happening::*, Image, Line, SEQUENCES, SETUP, ends_as_recorded, play,
+};
 
-/// The file whose distinct sequences are in `sequences.rs`.
+/// The files whose distinct sequences are in `sequences.rs`.
 const MACHINES: &str = "machines-a-b.rec";
+const WINDOWS_SETUP: &str = "setup.rec";
 
 /// Returns the recorded files by their names. Prints that the test is skipped if there is no
 /// folder.
@@ -36,15 +41,21 @@ fn files() -> Option<BTreeMap<String, String>> {
         skipped("DISM_EMU_RECORDINGS is not set to the folder of the recordings");
         return None;
     };
-    let there =
-        fs::read_dir(&folder).unwrap_or_else(|it| panic!("DISM_EMU_RECORDINGS: {folder:?}: {it}"));
     let mut files = BTreeMap::new();
-    for file in there {
-        let file = file.expect("a readable folder").path();
-        if file.extension().is_some_and(|extension| extension == "rec") {
-            let name = file.file_name().expect("a file has a name").to_string_lossy();
-            let text = fs::read_to_string(&file).unwrap_or_else(|it| panic!("{name}: {it}"));
-            files.insert(name.into_owned(), text);
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        let there = fs::read_dir(&folder);
+        let there = there.unwrap_or_else(|it| panic!("DISM_EMU_RECORDINGS: {folder:?}: {it}"));
+        for file in there {
+            let file = file.expect("a readable folder").path();
+            if file.is_dir() {
+                folders.push(file);
+            } else if file.extension().is_some_and(|extension| extension == "rec") {
+                let name = file.file_name().expect("a file has a name").to_string_lossy();
+                let text = fs::read_to_string(&file).unwrap_or_else(|it| panic!("{name}: {it}"));
+                let same = files.insert(name.to_string(), text);
+                assert!(same.is_none(), "two files have the name {name}");
+            }
         }
     }
     Some(files)
@@ -71,16 +82,19 @@ fn every_recording_replays_under_recorded() {
 #[test]
 fn the_sequences_are_those_of_the_recorded_machines() {
     let Some(files) = files() else { return };
-    let Some(text) = files.get(MACHINES) else {
-        return skipped(&format!("{MACHINES} is not in the folder of the recordings"));
-    };
-    let mut there = BTreeMap::new();
-    for recording in read(MACHINES, text).unwrap_or_else(|unreadable| panic!("{unreadable}")) {
-        *there.entry((recording.complete, recording.happenings())).or_default() += 1;
+    for (file, sequences, processes) in [(MACHINES, SEQUENCES, 226), (WINDOWS_SETUP, SETUP, 2)] {
+        let Some(text) = files.get(file) else {
+            skipped(&format!("{file} is not in the folder of the recordings"));
+            continue;
+        };
+        let mut there = BTreeMap::new();
+        for recording in read(file, text).unwrap_or_else(|unreadable| panic!("{unreadable}")) {
+            *there.entry((recording.complete, recording.happenings())).or_default() += 1;
+        }
+        assert_eq!(there.values().sum::<u32>(), processes, "processes in {file}");
+        let here = sequences.iter().map(|it| ((it.complete, it.lines.to_vec()), it.seen));
+        assert!(here.collect::<BTreeMap<_, _>>() == there, "sequences.rs differs from {file}");
     }
-    assert_eq!(there.values().sum::<u32>(), 226, "recordings in {MACHINES}");
-    let here = SEQUENCES.iter().map(|it| ((it.complete, it.lines.to_vec()), it.seen));
-    assert!(here.collect::<BTreeMap<_, _>>() == there, "sequences.rs differs from {MACHINES}");
 }
 
 /// A client that was recorded up to the end of its last shutdown left nothing open and used nothing
@@ -88,7 +102,7 @@ fn the_sequences_are_those_of_the_recorded_machines() {
 #[test]
 fn a_correct_client_of_the_recordings_has_no_mistakes() {
     let mut complete = 0;
-    for sequence in SEQUENCES.iter().filter(|it| it.complete) {
+    for sequence in SEQUENCES.iter().chain(SETUP).filter(|it| it.complete) {
         let (_, journal) = play(Contract::Recorded, sequence.lines);
         assert_eq!(journal.mistakes(), [], "{journal}");
         complete += 1;
@@ -96,10 +110,13 @@ fn a_correct_client_of_the_recordings_has_no_mistakes() {
     assert!(complete > 0);
 }
 
-/// One initialized period of one process.
+/// One process, from its first period to its last.
 struct Recording<'a> {
+    /// The name of its first period.
     name: &'a str,
-    /// Whether it goes on to the end of the last shutdown.
+    /// What says that the next period belongs to it, too, such as `process=l`.
+    process: Option<&'a str>,
+    /// Whether its last period goes on to the end of the last shutdown.
     complete: bool,
     lines: Vec<Recorded<'a>>,
 }
@@ -131,7 +148,15 @@ fn read<'a>(file: &str, text: &'a str) -> Result<Vec<Recording<'a>>, String> {
                     "end=cut" => false,
                     _ => return Err(unreadable()),
                 };
-                recordings.push(Recording { name, complete, lines: Vec::new() });
+                let process = words.iter().copied().find(|it| it.starts_with("process="));
+                match recordings.last_mut() {
+                    // The first line of the period, an initialize that is the first, replays only
+                    // if the period before it has ended.
+                    Some(last) if process.is_some() && last.process == process => {
+                        last.complete = complete;
+                    }
+                    _ => recordings.push(Recording { name, process, complete, lines: Vec::new() }),
+                }
             }
             [..] => {
                 let recording = recordings.last_mut().ok_or_else(unreadable)?;
@@ -170,14 +195,18 @@ fn line(words: &[&str]) -> Option<Line> {
 
 fn happening(words: &[&str]) -> Option<Happening> {
     let number = |word: &str| word.parse::<u32>().ok();
+    let hex = |word: &str| u32::from_str_radix(word.strip_prefix("0x")?, 16).ok();
     Some(match words {
         ["initialize"] => Initialize { count: 1 },
         ["initialize", "->", "count", count] => Initialize { count: number(count)? },
-        ["open", "online", "->", session, "new"] => {
-            Open { session: number(session)?, references: 1 }
+        ["open", path, "->", "failed", code, "number", used] => {
+            OpenFailed { image: image(path)?, code: hex(code)?, number: number(used)? }
         }
-        ["open", "online", "->", session, "refs", references] => {
-            Open { session: number(session)?, references: number(references)? }
+        ["open", path, "->", session, "new"] => {
+            Open { image: image(path)?, session: number(session)?, references: 1 }
+        }
+        ["open", path, "->", session, "refs", references] => {
+            Open { image: image(path)?, session: number(session)?, references: number(references)? }
         }
         ["operation", name, session] => {
             Operation { function: function(name)?, session: number(session)?, times: 1 }
@@ -187,10 +216,7 @@ fn happening(words: &[&str]) -> Option<Happening> {
             session: number(session)?,
             times: number(times.strip_prefix('x')?)?,
         },
-        ["failed", name, code] => Failed {
-            function: function(name)?,
-            code: u32::from_str_radix(code.strip_prefix("0x")?, 16).ok()?,
-        },
+        ["failed", name, code] => Failed { function: function(name)?, code: hex(code)? },
         ["close", session, "->", "refs", references] => {
             Close { session: number(session)?, references: number(references)? }
         }
@@ -198,6 +224,13 @@ fn happening(words: &[&str]) -> Option<Happening> {
         ["shutdown", "->", "done"] => Shutdown { count: 0 },
         _ => return None,
     })
+}
+
+fn image(path: &str) -> Option<Image> {
+    match path.strip_prefix("offline-") {
+        Some(number) => Some(Image::Offline(number.parse().ok()?)),
+        None => (path == "online").then_some(Image::Online),
+    }
 }
 
 fn function(name: &str) -> Option<Function> {
@@ -251,7 +284,8 @@ fn a_recording_with_a_different_end_is_reported() {
 fn an_unreadable_line_is_reported() {
     let lines = [
         ("t1 initialize\n  t1 open", "t1 initialise\n  t1 open", 2, "t1 initialise"),
-        ("open online -> 2 new", "open offline-1 -> 2 new", 3, "t1 open offline-1 -> 2 new"),
+        ("open online -> 2 new", "open offline-x -> 2 new", 3, "t1 open offline-x -> 2 new"),
+        ("open online -> 2 new", "open onlin -> 2 new", 3, "t1 open onlin -> 2 new"),
         ("GetFeatureInfo 2 x3", "GetFeatureInfo 2 x", 4, "t2 operation GetFeatureInfo 2 x"),
         ("0x800f080c", "800f080c", 5, "t2 failed GetFeatureInfo 800f080c"),
         ("end=cut", "end=", 9, "recording two build=1 threads=1 end="),
@@ -261,5 +295,36 @@ fn an_unreadable_line_is_reported() {
         assert!(GOOD.contains(good), "{good}");
         let unreadable = format!("file.rec:{number}: unreadable: {text}");
         assert_eq!(read_and_replay(&GOOD.replace(good, bad)), Err(unreadable));
+    }
+}
+
+/// Two periods of one process. An open fails in the first one, and again for the lock that it left.
+const LOCKED: &str = "\
+recording one build=1 process=p threads=1 end=shutdown
+  t1 initialize
+  t1 open offline-1 -> failed 0x80040154 number 2
+  t1 open offline-2 -> 3 new
+  t1 close 3 -> refs 0
+  t1 shutdown -> done
+
+recording two build=1 process=p threads=1 end=cut
+  t1 initialize
+  t1 open offline-1 -> failed 0x800700b7 number 2
+";
+
+#[test]
+fn o11_a_lock_is_there_in_the_next_period_of_its_process() {
+    assert_eq!(read_and_replay(LOCKED), Ok(vec![]));
+    assert_eq!(read("file.rec", LOCKED).unwrap().len(), 1);
+    for apart in [
+        LOCKED.replacen("process=p", "process=q", 1),
+        LOCKED.replace("process=p ", ""),
+        LOCKED.replace("number 2\n  t1 open offline-2 -> 3", "number 2\n  t1 open offline-2 -> 2"),
+        LOCKED.replace("0x80040154 number 2", "0x80040154 number 3"),
+        LOCKED.replace("0x800700b7 number 2", "0x800700b7 number 1"),
+        LOCKED.replace("0x80040154", "0x80040155"),
+        LOCKED.replace("  t1 shutdown -> done\n", ""),
+    ] {
+        assert_ne!(read_and_replay(&apart), Ok(vec![]), "{apart}");
     }
 }

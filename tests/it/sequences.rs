@@ -1,17 +1,20 @@
 //! Every distinct sequence of calls in the recordings of the genuine DLL.
 //!
-//! Each is one initialized period of one process, with how often it occurs among 226 recordings;
-//! see the contract's source REC. All opens are of the online image.
+//! Each is one process, with how often it occurs in its file; see the contract's source REC.
 
 use std::thread;
 
 use dism_emu::Function::{
-    AddCapability, DisableFeature, EnableDisableFeature, GetCapabilities, GetCapabilityInfo,
-    GetDriverInfo, GetFeatureInfo, GetOsInfo, GetPackages, GetUsedSpace, RemoveCapability,
-    RemovePackage,
+    AddCapability, ApplyUnattend, DisableFeature, EnableDisableFeature, GetCapabilities,
+    GetCapabilityInfo, GetDriverInfo, GetEffectiveSystemUiLanguage, GetFeatureInfo,
+    GetInstallLanguage, GetOsInfo, GetPackages, GetUsedSpace, RemoveCapability, RemovePackage,
+    SetAllIntlSettings, SetFirstBootCommandLine, SetSkuIntlDefaults, Stage,
 };
-use dism_emu::machine::{Effect, Outcome};
-use dism_emu::{Contract, DISM_ONLINE_IMAGE, Emulator, Error, Function, Hresult, Journal, Session};
+use dism_emu::machine::{Call, Effect, Outcome};
+use dism_emu::{
+    Contract, DISM_ONLINE_IMAGE, Emulator, Error, Function, Hresult, Journal, OpenSession, Rule,
+    Session, ThreadNumber,
+};
 
 use crate::support::{replays, unverified};
 
@@ -25,8 +28,15 @@ pub enum Happening {
         count: u32,
     },
     Open {
+        image: Image,
         session: u32,
         references: u32,
+    },
+    /// The open failed with this code, and used up this number (O10).
+    OpenFailed {
+        image: Image,
+        code: u32,
+        number: u32,
     },
     Operation {
         function: Function,
@@ -47,20 +57,29 @@ pub enum Happening {
     },
 }
 
+/// The image of an open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Image {
+    Online,
+    /// The paths of offline images are numbered within a process.
+    Offline(u32),
+}
+
 use Happening::*;
+use Image::*;
 
 pub struct Sequence {
     /// In how many recordings it occurs.
     pub seen: u32,
-    /// Whether it goes on to the end of the last shutdown. Otherwise the log stops before that.
+    /// Whether it goes on to the end of the last shutdown of its last period. Otherwise the log
+    /// stops before that.
     pub complete: bool,
     pub lines: &'static [Line],
 }
 
 #[test]
 fn every_sequence_replays_under_recorded() {
-    assert_eq!(SEQUENCES.iter().map(|sequence| sequence.seen).sum::<u32>(), 226);
-    for sequence in SEQUENCES {
+    for sequence in SEQUENCES.iter().chain(SETUP) {
         let (differences, journal) = play(Contract::Recorded, sequence.lines);
         assert!(differences.is_empty(), "{differences:#?}\n{:#?}", sequence.lines);
         assert!(ends_as_recorded(&journal, sequence.complete), "{journal}");
@@ -72,7 +91,7 @@ fn every_sequence_replays_under_recorded() {
 #[test]
 fn documented_differs_from_the_recordings_exactly_at_i3_and_s3() {
     let mut differing = 0;
-    for sequence in SEQUENCES {
+    for sequence in SEQUENCES.iter().chain(SETUP) {
         let (differences, journal) = play(Contract::Documented, sequence.lines);
         assert!(ends_as_recorded(&journal, sequence.complete), "{journal}");
         let found: Vec<_> = differences
@@ -142,6 +161,10 @@ fn perform(
     after: Option<Happening>,
 ) -> Option<(Outcome, Outcome)> {
     let dism = emulator.dism();
+    let open = |image| match image {
+        Online => dism.open_session(DISM_ONLINE_IMAGE),
+        Offline(number) => dism.open_session(format!("offline-{number}")),
+    };
     // A success is the outcome of the journal's last step. An error is that of the call.
     let latest = |result: Result<(), Error>| {
         result.map(|()| {
@@ -154,10 +177,26 @@ fn perform(
         Initialize { count } => {
             (Ok(Effect::Initialized { count }), latest(dism.initialize().map(drop)))
         }
-        Open { session, references } => (
+        Open { image, session, references } => (
             Ok(Effect::Opened { session: Session::from_raw(session), references }),
-            latest(dism.open_session(DISM_ONLINE_IMAGE).map(drop)),
+            latest(open(image).map(drop)),
         ),
+        OpenFailed { image, code, number } => {
+            let refused = Hresult::new(code);
+            // O11: the emulator knows by itself that an image is locked.
+            let fails = Rule::on(Function::OpenSession).optional().answer(refused);
+            let is_locked = refused == Error::ImageLocked.code();
+            let _rule = (!is_locked).then(|| emulator.script(fails));
+            let expected =
+                if is_locked { Error::ImageLocked } else { Error::Failed { code: refused } };
+            let answer = latest(open(image).map(drop));
+            if answer == Err(expected) {
+                // O10: the next session has the number behind.
+                let session = Session::from_raw(number + 1);
+                return Some((Ok(Effect::Opened { session, references: 1 }), next_open(emulator)));
+            }
+            (Err(expected), answer)
+        }
         Operation { function, session, times } => {
             let last = match after {
                 Some(Failed { code, function: failed }) => {
@@ -189,13 +228,19 @@ fn perform(
     })
 }
 
+/// Returns what an open of a new image would return. The emulator does not see it.
+fn next_open(emulator: &Emulator) -> Outcome {
+    let mut machine = emulator.journal().replay().expect("the journal replays");
+    machine.apply(ThreadNumber::current(), &Call::OpenSession(OpenSession::new("a new image")))
+}
+
 pub static SEQUENCES: &[Sequence] = &[
     Sequence {
         seen: 76,
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
             (1, Operation { function: GetFeatureInfo, session: 2, times: 1 }),
             (1, Failed { function: GetFeatureInfo, code: 0x800F_080C }),
@@ -208,9 +253,9 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Initialize { count: 2 }),
-            (1, Open { session: 2, references: 2 }),
+            (1, Open { image: Online, session: 2, references: 2 }),
             (1, Operation { function: GetUsedSpace, session: 2, times: 1 }),
             (1, Close { session: 2, references: 1 }),
             (1, Shutdown { count: 1 }),
@@ -223,7 +268,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
             (1, Operation { function: AddCapability, session: 2, times: 1 }),
             (1, Close { session: 2, references: 0 }),
@@ -236,9 +281,9 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: false,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Initialize { count: 2 }),
-            (1, Open { session: 2, references: 2 }),
+            (1, Open { image: Online, session: 2, references: 2 }),
         ],
     },
     Sequence {
@@ -246,9 +291,9 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: false,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Initialize { count: 2 }),
-            (1, Open { session: 2, references: 2 }),
+            (1, Open { image: Online, session: 2, references: 2 }),
             (1, Operation { function: GetUsedSpace, session: 2, times: 1 }),
         ],
     },
@@ -257,7 +302,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetCapabilityInfo, session: 2, times: 1 }),
             (1, Close { session: 2, references: 0 }),
             (1, Shutdown { count: 0 }),
@@ -268,7 +313,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
             (1, Operation { function: GetCapabilityInfo, session: 2, times: 1 }),
             (1, Close { session: 2, references: 0 }),
@@ -278,14 +323,17 @@ pub static SEQUENCES: &[Sequence] = &[
     Sequence {
         seen: 4,
         complete: false,
-        lines: &[(1, Initialize { count: 1 }), (1, Open { session: 2, references: 1 })],
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
+        ],
     },
     Sequence {
         seen: 4,
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetDriverInfo, session: 2, times: 2 }),
             (2, Close { session: 2, references: 0 }),
             (2, Shutdown { count: 0 }),
@@ -296,7 +344,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetPackages, session: 2, times: 1 }),
             (1, Operation { function: RemovePackage, session: 2, times: 1 }),
             (1, Close { session: 2, references: 0 }),
@@ -308,7 +356,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetCapabilityInfo, session: 2, times: 1 }),
             (1, Operation { function: RemoveCapability, session: 2, times: 1 }),
             (1, Close { session: 2, references: 0 }),
@@ -320,7 +368,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
             (1, Operation { function: GetCapabilities, session: 2, times: 1 }),
             (1, Close { session: 2, references: 0 }),
@@ -332,9 +380,9 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: false,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Initialize { count: 2 }),
-            (1, Open { session: 2, references: 2 }),
+            (1, Open { image: Online, session: 2, references: 2 }),
             (1, Operation { function: GetUsedSpace, session: 2, times: 1 }),
             (1, Close { session: 2, references: 1 }),
             (1, Shutdown { count: 1 }),
@@ -346,9 +394,9 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: false,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Initialize { count: 2 }),
-            (1, Open { session: 2, references: 2 }),
+            (1, Open { image: Online, session: 2, references: 2 }),
             (1, Operation { function: GetUsedSpace, session: 2, times: 2 }),
         ],
     },
@@ -357,7 +405,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: false,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: DisableFeature, session: 2, times: 1 }),
             (1, Failed { function: DisableFeature, code: 0x8001_0108 }),
             (1, Operation { function: GetFeatureInfo, session: 2, times: 1 }),
@@ -370,7 +418,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: false,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetFeatureInfo, session: 2, times: 1 }),
             (1, Close { session: 2, references: 0 }),
         ],
@@ -380,11 +428,11 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: false,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetFeatureInfo, session: 2, times: 1 }),
             (1, Close { session: 2, references: 0 }),
             (1, Initialize { count: 2 }),
-            (1, Open { session: 3, references: 1 }),
+            (1, Open { image: Online, session: 3, references: 1 }),
             (1, Operation { function: DisableFeature, session: 3, times: 1 }),
             (1, Operation { function: GetFeatureInfo, session: 3, times: 1 }),
             (1, Close { session: 3, references: 0 }),
@@ -395,7 +443,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: DisableFeature, session: 2, times: 1 }),
             (1, Close { session: 2, references: 0 }),
             (1, Shutdown { count: 0 }),
@@ -406,7 +454,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetDriverInfo, session: 2, times: 17 }),
             (2, Close { session: 2, references: 0 }),
             (2, Shutdown { count: 0 }),
@@ -417,7 +465,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetDriverInfo, session: 2, times: 3 }),
             (2, Close { session: 2, references: 0 }),
             (2, Shutdown { count: 0 }),
@@ -428,7 +476,7 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
             (1, Operation { function: EnableDisableFeature, session: 2, times: 1 }),
             (1, Close { session: 2, references: 0 }),
@@ -440,9 +488,61 @@ pub static SEQUENCES: &[Sequence] = &[
         complete: true,
         lines: &[
             (1, Initialize { count: 1 }),
-            (1, Open { session: 2, references: 1 }),
+            (1, Open { image: Online, session: 2, references: 1 }),
             (1, Operation { function: GetOsInfo, session: 2, times: 1 }),
             (1, Operation { function: GetFeatureInfo, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+];
+
+/// The processes of Windows Setup and of a system reset, each with all its periods.
+pub static SETUP: &[Sequence] = &[
+    Sequence {
+        seen: 1,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, OpenFailed { image: Offline(1), code: 0x8004_0154, number: 2 }),
+            (1, Shutdown { count: 0 }),
+            (1, Initialize { count: 1 }),
+            (1, OpenFailed { image: Offline(1), code: 0x8007_00B7, number: 2 }),
+            (1, Shutdown { count: 0 }),
+            (1, Initialize { count: 1 }),
+            (1, OpenFailed { image: Offline(1), code: 0x8007_00B7, number: 2 }),
+            (1, Shutdown { count: 0 }),
+        ],
+    },
+    Sequence {
+        seen: 1,
+        complete: true,
+        lines: &[
+            (1, Initialize { count: 1 }),
+            (1, Open { image: Offline(1), session: 2, references: 1 }),
+            (1, Operation { function: GetEffectiveSystemUiLanguage, session: 2, times: 1 }),
+            (1, Operation { function: GetInstallLanguage, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Open { image: Offline(2), session: 3, references: 1 }),
+            (1, Operation { function: ApplyUnattend, session: 3, times: 1 }),
+            (1, Operation { function: Stage, session: 3, times: 1 }),
+            (1, Operation { function: SetAllIntlSettings, session: 3, times: 1 }),
+            (1, Operation { function: SetSkuIntlDefaults, session: 3, times: 1 }),
+            (1, Close { session: 3, references: 0 }),
+            (1, Shutdown { count: 0 }),
+            (1, Initialize { count: 1 }),
+            (1, Open { image: Offline(1), session: 2, references: 1 }),
+            (1, Operation { function: SetFirstBootCommandLine, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+            (1, Initialize { count: 1 }),
+            (1, Open { image: Offline(1), session: 2, references: 1 }),
+            (1, Operation { function: SetFirstBootCommandLine, session: 2, times: 1 }),
+            (1, Close { session: 2, references: 0 }),
+            (1, Shutdown { count: 0 }),
+            (1, Initialize { count: 1 }),
+            (1, Open { image: Offline(1), session: 2, references: 1 }),
+            (1, Operation { function: SetFirstBootCommandLine, session: 2, times: 1 }),
             (1, Close { session: 2, references: 0 }),
             (1, Shutdown { count: 0 }),
         ],
