@@ -15,6 +15,7 @@ mod support;
 mod contract;
 mod correct_clients;
 mod drop;
+mod field;
 mod generated_clients;
 mod hand;
 mod holds;

@@ -1,10 +1,11 @@
 //! The last error: rules E1 to E5.
 
+use dism_emu::machine::Effect;
 use dism_emu::{Contract, Error, Function, Hresult, Session};
 
 use super::{down, while_closing};
 use crate::races::two_threads_fail;
-use crate::support::{IMAGE, OTHER, initialized, unverified, up};
+use crate::support::{IMAGE, OTHER, initialized, replays, unverified, up};
 
 #[test]
 fn e1_the_last_error_is_per_thread() {
@@ -84,5 +85,24 @@ fn e5_the_last_error_cannot_be_read_after_a_last_shutdown() {
         assert_eq!(dism.last_error(), Err(Error::NotInitialized));
         dism.initialize().unwrap();
         assert_eq!(dism.last_error(), Ok(None));
+    }
+}
+
+#[test]
+fn e4_a_test_can_choose_the_code_for_no_message() {
+    for contract in Contract::ALL {
+        for code in [Hresult::S_OK, Hresult::S_FALSE] {
+            let emulator = initialized(unverified().contract(contract).no_message(code));
+            let dism = emulator.dism();
+            assert_eq!(dism.last_error(), Ok(None));
+            let step = emulator.journal().steps().last().unwrap().clone();
+            assert_eq!(step.outcome, Ok(Effect::NoLastError { code }));
+            assert_eq!(step.code(), code);
+            // Beside a message there is always S_OK.
+            dism.open_session("").unwrap_err();
+            assert_eq!(dism.last_error(), Ok(Some(Hresult::E_INVALIDARG)));
+            assert_eq!(emulator.journal().steps().last().unwrap().code(), Hresult::S_OK);
+            replays(&emulator);
+        }
     }
 }

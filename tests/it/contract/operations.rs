@@ -1,14 +1,14 @@
-//! Operations: rules P1 to P5, and X2 inside one.
+//! Operations: rules P1 to P6, and X2 inside one. Rule P7 is in `progress.rs`.
 
 use std::panic::catch_unwind;
 use std::sync::{Barrier, mpsc};
 use std::thread;
 
-use dism_emu::machine::{Call, Effect};
-use dism_emu::{Contract, Error, Function, Hresult, InvalidArgument, MountImage, Session};
+use dism_emu::machine::{Call, Effect, Step};
+use dism_emu::{Contract, Error, Function, Hresult, InvalidArgument, MountImage, Rule, Session};
 
 use super::{state, while_closing};
-use crate::support::{IMAGE, OTHER, up, wait_for};
+use crate::support::{IMAGE, OTHER, replays, up, wait_for};
 
 #[test]
 fn p1_commit_has_a_code_of_its_own() {
@@ -186,6 +186,66 @@ fn p5_a_failing_operation_leaves_the_session_open_and_closable() {
         }
         assert_eq!(emulator.state(), state(1, 1));
         assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
+    }
+}
+
+#[test]
+fn p6_an_operation_that_answers_1_has_succeeded_and_asks_for_a_reload() {
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
+        let session = dism.open_session(IMAGE).unwrap();
+        let reload = Hresult::DISMAPI_S_RELOAD_IMAGE_SESSION_REQUIRED;
+        let _rule = emulator.script(Rule::on(Function::GetFeatures).nth(1).answer(reload));
+        // A query, too, and whether a rule or an adapter says so.
+        assert_eq!(dism.perform(session, Function::GetFeatures), Ok(Hresult::S_FALSE));
+        let operation = dism.operation(session, Function::EnableFeature).unwrap();
+        assert_eq!(operation.end_with(1), Ok(Hresult::S_FALSE));
+        let journal = emulator.journal();
+        let asks = |step: &&Step| step.outcome == Ok(Effect::ReloadRequired);
+        assert_eq!(journal.steps().iter().filter(asks).count(), 2);
+        let last = journal.steps().last().unwrap();
+        assert_eq!((last.code(), dism.last_error()), (Hresult::S_FALSE, Ok(None)));
+        // Nothing stops a client that goes on.
+        assert_eq!(dism.perform(session, Function::GetFeatures), Ok(Hresult::S_OK));
+        assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
+        replays(&emulator);
+    }
+}
+
+/// C6: only 3010 changes what the close returns.
+#[test]
+fn p6_a_close_returns_the_reboot_and_not_the_reload() {
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
+        let end = |results: &[u32]| {
+            let session = dism.open_session(IMAGE).unwrap();
+            for &result in results {
+                let operation = dism.operation(session, Function::AddPackage).unwrap();
+                operation.end_with(result).unwrap();
+            }
+            dism.close_session(session).unwrap().number()
+        };
+        assert_eq!(end(&[1]), 0);
+        assert_eq!(end(&[3010, 1]), 3010);
+        assert_eq!(end(&[1, 3010]), 3010);
+    }
+}
+
+/// C3, O3: another reference holds the session open, so the open that follows returns it.
+#[test]
+fn p6_a_close_that_leaves_references_reloads_nothing() {
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
+        let session = dism.open_session(IMAGE).unwrap();
+        dism.open_session(IMAGE).unwrap();
+        let operation = dism.operation(session, Function::AddPackage).unwrap();
+        operation.end_with(1).unwrap();
+        dism.close_session(session).unwrap();
+        assert_eq!(dism.open_session(IMAGE), Ok(session));
+        dism.close_session(session).unwrap();
+        dism.close_session(session).unwrap();
+        assert_ne!(dism.open_session(IMAGE), Ok(session));
     }
 }
 

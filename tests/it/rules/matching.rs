@@ -227,3 +227,51 @@ fn a_rule_for_a_file_matches_what_asks_for_its_images() {
     assert_eq!(dism.image_info("d:/install.wim"), Err(Error::Failed { code: BUSY }));
     assert_eq!(dism.image_info("d:/other.wim"), Ok(Hresult::S_OK));
 }
+
+#[test]
+fn a_rule_with_a_name_matches_what_the_client_names_so() {
+    for contract in Contract::ALL {
+        let (emulator, dism, session) = one_session(contract);
+        let rule = Rule::on(Function::AddPackage).named("kb2.cab").fail(BUSY);
+        let rule = emulator.script(rule);
+        let add = |name: &str| dism.perform(session, Function::AddPackage.named(name));
+        for name in ["kb2.cab", "KB2.CAB", r"C:\updates\kb2.cab", "updates/Kb2.cab", r"kb2.cab\"] {
+            assert_eq!(add(name), Err(Error::Failed { code: BUSY }), "{name}");
+        }
+        assert_eq!(rule.fired(), 5);
+        for name in ["", "kb1.cab", "kb2.ca", "akb2.cab", "kb2.cab.old", r"kb2.cab\kb1.cab"] {
+            assert_eq!(add(name), Ok(Hresult::S_OK), "{name}");
+        }
+        // Nor a call without a name, nor one of another function.
+        assert!(dism.perform(session, Function::AddPackage).is_ok());
+        assert!(dism.perform(session, Function::RemovePackage.named("kb2.cab")).is_ok());
+        assert_eq!(rule.fired(), 5);
+    }
+}
+
+#[test]
+fn a_rule_with_a_path_as_its_name_matches_only_that_path() {
+    let (emulator, dism, session) = one_session(Contract::Documented);
+    let rule = Rule::on_any_operation().named(r"C:\updates\kb2.cab").fail(BUSY);
+    let _rule = emulator.script(rule);
+    for (name, matches) in
+        [("c:/UPDATES/kb2.cab", true), ("kb2.cab", false), (r"D:\updates\kb2.cab", false)]
+    {
+        let failed = dism.perform(session, Function::AddPackage.named(name)).is_err();
+        assert_eq!(failed, matches, "{name}");
+    }
+}
+
+/// The first rule that matches in every part answers, and the others do not count the call.
+#[test]
+fn rules_with_names_count_their_calls() {
+    let (emulator, dism, session) = one_session(Contract::Documented);
+    let rule = |name: &str| Rule::on(Function::EnableFeature).named(name).nth(2);
+    let _telnet = emulator.script(rule("Telnet").fail(BUSY));
+    let _any = emulator.script(Rule::on(Function::EnableFeature).nth(3).answer(3010));
+    let codes = ["Telnet", "TFTP", "Telnet", "TFTP", "Telnet"].map(|name| {
+        let enabled = dism.perform(session, Function::EnableFeature.named(name));
+        enabled.unwrap_or_else(|it| it.code()).number()
+    });
+    assert_eq!(codes, [0, 0, BUSY.number(), 3010, 0]);
+}
