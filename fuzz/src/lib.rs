@@ -21,12 +21,12 @@ mod support;
 use arbitrary::{Result, Unstructured};
 use dism_emu::capi::Process;
 use dism_emu::machine::{Call, Config, Machine};
-use dism_emu::{Session, ThreadNumber};
+use dism_emu::{Hresult, Session, ThreadNumber};
 
 use support::client;
 use support::reference::Reference;
 use support::{
-    Act, Ending, Fires, Handle, Held, PATHS, Pick, Point, RulePick, SessionFilter, Which,
+    Act, Cancel, Ending, Fires, Handle, Held, PATHS, Pick, Point, RulePick, SessionFilter, Which,
 };
 
 const THREADS: std::ops::RangeInclusive<u64> = 1..=3;
@@ -149,6 +149,11 @@ impl Script {
             let act = match data.int_in_range(0..=127)? {
                 63 | 127 => held(data, &mut texts)?,
                 kind @ 64..=75 => Act::Call(later_pick(kind - 64, data)?),
+                76..=81 => Act::Script(later_rule(data)?),
+                82..=84 => {
+                    let ending = Ending::Run(data.int_in_range(0..=6)?);
+                    Act::End { session: handle(data)?, ending }
+                }
                 kind => act(kind % 64, data, &mut texts)?,
             };
             steps.push(Step { thread, answer, act });
@@ -252,13 +257,29 @@ fn rule(data: &mut Unstructured<'_>) -> Result<RulePick> {
             let times = if has(6) { Some(data.int_in_range(0..=2)?) } else { None };
             Which::After { skip, times }
         },
+        name: None,
+        discards: None,
         answer: choice(data)?,
+        cancel: Cancel::UNSCRIPTED,
         fires: match (has(7), has(5) && has(6)) {
             (_, true) => Fires::Times(data.int_in_range(0..=3)?),
             (true, false) => Fires::AnyNumber,
             (false, false) => Fires::AtLeastOnce,
         },
     })
+}
+
+/// Decodes a rule with the parts that were added later.
+fn later_rule(data: &mut Unstructured<'_>) -> Result<RulePick> {
+    let mut rule = rule(data)?;
+    let parts: u8 = data.arbitrary()?;
+    let has = |bit: u8| parts & (1 << bit) != 0;
+    rule.name = if has(0) { Some(choice(data)?) } else { None };
+    rule.discards = has(1).then_some(has(2));
+    rule.cancel.after = if has(3) { Some(data.int_in_range(0..=6)?) } else { None };
+    rule.cancel.until = if has(4) { Some(data.int_in_range(0..=6)?) } else { None };
+    rule.cancel.code = if has(5) { Hresult::WIN32_CANCELLED } else { rule.cancel.code };
+    Ok(rule)
 }
 
 /// Held calls are rare: a thread costs more than all calls of a script together.

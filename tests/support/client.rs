@@ -3,20 +3,21 @@
 //! The references take each instant of a call (rule X1) when it has to happen: at once, or, if a
 //! hold stops the call, before or after the stop, as the hold's point says.
 
+use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use dism_emu::machine::{Call, Config, Effect};
+use dism_emu::machine::{Call, Config, Effect, Scripted};
 use dism_emu::{
     Action, Dism, Emulator, Function, Hold, Hresult, Memory, OpenSession, Operation, Remark, Rule,
     RuleGuard, Session, ThreadNumber,
 };
 
 use super::reference::{Answer, Reference};
-use super::rules::{Query, RuleSpec, Rules};
+use super::rules::{Cancel, Decision, Query, RuleSpec, Rules};
 use super::{
-    Act, Ending, Fires, Held, Next, Pick, Point, RulePick, SessionFilter, Which, result, unverified,
+    Act, Ending, Fires, Held, Next, Pick, Point, RulePick, SessionFilter, Which, unverified,
 };
 
 /// What a call returns: a value in the upper half, and in the lower half its code, if it can return
@@ -82,8 +83,8 @@ struct Client<'a> {
     dism: &'a Dism,
     way: Way,
     expected: Expected,
-    /// The operations of this thread, with the results that are scripted for them.
-    operations: Vec<(Operation<'a>, Option<Hresult>)>,
+    /// The operations of this thread, with what a rule has decided of them.
+    operations: Vec<(Operation<'a>, Option<Decision>)>,
     /// The rules that can be taken back, each with its number in the reference.
     guards: Vec<(RuleGuard, usize)>,
     thread: u64,
@@ -100,10 +101,10 @@ struct Expected {
 /// A call after its first instant.
 enum Started {
     Done(Answered),
-    /// An operation that has begun, with the result that is scripted for it.
-    Performing(Session, Option<Hresult>),
+    /// An operation that has begun, with what a rule has decided of it.
+    Performing(Session, Option<Decision>),
     /// A last close that has begun, with the answer that is scripted for it.
-    Closing(Session, Option<Hresult>),
+    Closing(Session, Option<Scripted>),
 }
 
 impl Expected {
@@ -115,7 +116,7 @@ impl Expected {
 
     /// Takes the first instant of a call. Rules apply only if the contract allows the call.
     fn start(&mut self, thread: u64, call: &Call) -> Started {
-        let mut answer = None;
+        let mut decision = None;
         if self.reference.allows(thread, call) {
             let (function, session) = function_and_session(call);
             let image = match call {
@@ -126,27 +127,36 @@ impl Expected {
                 | Call::GetImageInfo { file: path } => Some(path.to_string_lossy().into_owned()),
                 _ => session.and_then(|it| self.reference.image_of(it.raw())).map(str::to_owned),
             };
-            answer = self.rules.fire(Query { function, session, image: image.as_deref() });
+            let image = image.as_deref();
+            decision = self.rules.fire(Query { function, session, image, call });
         }
+        let answer = decision.map(|decision| decision.answer);
         let call = match answer {
-            Some(answer) => Call::Scripted { call: Box::new(call.clone()), answer: answer.into() },
+            Some(answer) => Call::Scripted { call: Box::new(call.clone()), answer },
             None => call.clone(),
         };
         let effect = match self.step(thread, call.clone()) {
             Ok(effect) => effect,
             Err(code) => return Started::Done(Err(code)),
         };
-        // P4: a scripted answer is returned unchanged, if the call can return a code.
-        let number = |code: u32| answer.unwrap_or(Hresult::new(code));
-        let own =
-            |value: u32| pack(value, if self.c.is_some() { number(0) } else { Hresult::S_OK });
-        Started::Done(Ok(match (effect, call.asked()) {
+        match (effect, call.asked()) {
             (Effect::Begun { .. }, Call::BeginOperation { session, .. }) => {
-                return Started::Performing(*session, answer);
+                return Started::Performing(*session, decision);
             }
             (Effect::Closing { .. }, Call::CloseSession { session }) => {
                 return Started::Closing(*session, answer);
             }
+            _ => {}
+        }
+        // I6: it has taken effect, and fails.
+        if let Some(Scripted { code, takes_effect: true }) = answer {
+            return Started::Done(Err(code));
+        }
+        // P4: a scripted answer is returned unchanged, if the call can return a code.
+        let number = |code: u32| answer.map_or(Hresult::new(code), |answer| answer.code);
+        let own =
+            |value: u32| pack(value, if self.c.is_some() { number(0) } else { Hresult::S_OK });
+        Started::Done(Ok(match (effect, call.asked()) {
             (Effect::Initialized { count }, _) => pack(0, number(u32::from(count > 1))), // I3
             // It returns a list. `leave` compares what is mounted.
             (Effect::Called, Call::GetMountedImageInfo) => {
@@ -177,8 +187,8 @@ impl Expected {
     fn finish(&mut self, thread: u64, call: &Call, started: Started, result: Hresult) -> Answered {
         match started {
             Started::Done(answered) => answered,
-            Started::Performing(session, answer) => {
-                let result = answer.unwrap_or(result);
+            Started::Performing(session, decision) => {
+                let result = decision.map_or(result, |decision| decision.answer.code);
                 // A C function hands out memory before its operation ends, while no thread can shut
                 // the API down.
                 let handing_out = match (self.c, call) {
@@ -199,7 +209,10 @@ impl Expected {
                 let effect = self.step(thread, Call::FinishClose { session })?;
                 let reboot = effect == Effect::Closed { reboot: true };
                 let code = if reboot { 3010 } else { 0 }; // C6
-                Ok(pack(0, answer.unwrap_or(Hresult::new(code))))
+                match answer {
+                    Some(Scripted { code, takes_effect: true }) => Err(code), // I6
+                    answer => Ok(pack(0, answer.map_or(Hresult::new(code), |answer| answer.code))),
+                }
             }
         }
     }
@@ -418,8 +431,8 @@ impl<'a> Client<'a> {
             {
                 let begun = self.dism.operation(*session, action(call));
                 match (begun, self.expected.start(self.thread, call)) {
-                    (Ok(operation), Started::Performing(_, answer)) => {
-                        self.operations.push((operation, answer));
+                    (Ok(operation), Started::Performing(_, decision)) => {
+                        self.operations.push((operation, decision));
                         Ok(())
                     }
                     (begun, Started::Done(expected)) => {
@@ -452,16 +465,31 @@ impl<'a> Client<'a> {
     fn end(&mut self, session: Session, ending: Ending) -> Result<(), String> {
         let is_on = |(operation, _): &(Operation<'_>, _)| operation.session() == session;
         let Some(at) = self.operations.iter().position(is_on) else { return Ok(()) };
-        let (operation, answer) = self.operations.remove(at);
+        let (operation, mut decision) = self.operations.remove(at);
         let (ended, result) = match ending {
             Ending::With(result) => (Some(operation.end_with(result)), result),
             Ending::End => (Some(operation.end()), Hresult::S_OK),
+            Ending::Run(cancel) => {
+                let unscripted = || Decision::new(Hresult::S_OK.into(), Cancel::UNSCRIPTED);
+                let expected = decision.take().unwrap_or_else(unscripted).run(cancel);
+                let mut reports = 0;
+                let ended = operation.run(|_| {
+                    reports += 1;
+                    if reports == cancel {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                });
+                agree(format_args!("how often it reports on {session}"), reports, expected.0)?;
+                (Some(ended), expected.1)
+            }
             Ending::Drop => {
                 drop(operation);
                 (None, Hresult::S_OK)
             }
         };
-        let started = Started::Performing(session, answer);
+        let started = Started::Performing(session, decision);
         // It is a call of a method, which hands out no memory by itself.
         let end = Call::EndOperation { session, result };
         let expected = self.expected.finish(self.thread, &end, started, result);
@@ -643,8 +671,11 @@ fn spec(pick: &RulePick, next: Next, shown: String) -> RuleSpec {
         function: pick.function(),
         session: pick.session.map(|handle| handle.session(next)),
         image: pick.image().map(str::to_owned),
+        name: pick.name().map(str::to_owned),
+        discards: pick.discards,
         which: pick.which,
-        answer: result(pick.answer),
+        answer: pick.answer(),
+        cancel: pick.cancel,
         fires: pick.fires,
         shown,
     }
@@ -658,8 +689,11 @@ fn dead_host(session: Session) -> [RuleSpec; 2] {
         function: None,
         session: Some(session),
         image: None,
+        name: None,
+        discards: None,
         which: Which::After { skip: 0, times },
-        answer: Hresult::new(code),
+        answer: Hresult::new(code).into(),
+        cancel: Cancel::UNSCRIPTED,
         fires: Fires::AtLeastOnce,
         shown: shown.clone(),
     };

@@ -9,7 +9,7 @@ mod process;
 pub mod reference;
 pub mod rules;
 
-use dism_emu::machine::{Call, Config};
+use dism_emu::machine::{Call, Config, Scripted};
 use dism_emu::{
     CommitFlags, Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Initialize, Memory,
     MountFlags, MountImage, OpenSession, Rule, Session,
@@ -17,7 +17,7 @@ use dism_emu::{
 
 pub use lifecycle::*;
 pub use process::*;
-pub use rules::Fires;
+pub use rules::{Cancel, Fires};
 
 /// Spellings of few images, so that generated opens often match the same one.
 pub const PATHS: &[&str] = &[
@@ -96,6 +96,9 @@ const COMMIT_FLAGS: &[u32] = &[0, 1, 0, 1, 0x2_0000, 0x7_0001, 0xFFFF_0000];
 pub const NAMES: &[Option<&str>] =
     &[None, Some("kb1.cab"), Some(r"C:\updates\KB1.cab"), Some("Telnet")];
 
+/// Names that rules have: whole ones, and the last part of a path.
+const RULE_NAMES: &[&str] = &["KB1.cab", "telnet", r"c:/updates\kb1.cab", "kb2.cab"];
+
 /// Picks one of a few functions half of the time, and any function the other half.
 fn function(few: &[Function], choice: usize) -> Function {
     let from = if choice & 1 == 0 { few } else { Function::ALL };
@@ -104,6 +107,11 @@ fn function(few: &[Function], choice: usize) -> Function {
 
 pub fn result(choice: usize) -> Hresult {
     Hresult::new(RESULTS[choice % RESULTS.len()])
+}
+
+/// Returns an answer that may take effect though it is a failure (I6).
+fn answer(choice: usize) -> Scripted {
+    Scripted { code: result(choice), takes_effect: choice / RESULTS.len() % 2 == 1 }
 }
 
 /// A call whose arguments are numbers of choices, so that random numbers work and shrink well.
@@ -307,6 +315,8 @@ pub enum Act {
 pub enum Ending {
     With(Hresult),
     End,
+    /// With a progress callback that cancels at a report, counted from 1.
+    Run(u32),
     Drop,
 }
 
@@ -317,8 +327,11 @@ pub struct RulePick {
     pub function: Option<usize>,
     pub session: Option<Handle>,
     pub image: Option<usize>,
+    pub name: Option<usize>,
+    pub discards: Option<bool>,
     pub which: Which,
     pub answer: usize,
+    pub cancel: Cancel,
     pub fires: Fires,
 }
 
@@ -341,6 +354,19 @@ impl RulePick {
         self.image.map(|choice| PATHS[choice % PATHS.len()])
     }
 
+    pub fn name(&self) -> Option<&'static str> {
+        self.name.map(|choice| RULE_NAMES[choice % RULE_NAMES.len()])
+    }
+
+    /// Returns the answer. Only the failure of some functions can take effect.
+    pub fn answer(&self) -> Scripted {
+        use Function::*;
+        let can = [Initialize, CloseSession, Shutdown, MountImage, UnmountImage];
+        let can_fail = self.function().is_some_and(|function| can.contains(&function));
+        let Scripted { code, takes_effect } = answer(self.answer);
+        Scripted { code, takes_effect: takes_effect && can_fail && code.is_failure() }
+    }
+
     pub fn rule(&self, next: Next) -> Rule {
         let mut rule = self.function().map_or_else(Rule::on_any_operation, Rule::on);
         if let Some(session) = self.session {
@@ -354,7 +380,22 @@ impl RulePick {
             Which::After { skip, times: None } => rule.after(skip),
             Which::After { skip, times: Some(times) } => rule.after(skip).times(times),
         };
-        rule = rule.answer(result(self.answer));
+        rule = match self.answer() {
+            Scripted { code, takes_effect: true } => rule.fail_in_effect(code),
+            Scripted { code, .. } => rule.answer(code),
+        };
+        if let Some(name) = self.name() {
+            rule = rule.named(name);
+        }
+        rule = match self.discards {
+            Some(true) => rule.discarding(),
+            Some(false) => rule.committing(),
+            None => rule,
+        };
+        let Cancel { after, until, code } = self.cancel;
+        rule = rule.cancelled_with(code);
+        rule = after.into_iter().fold(rule, Rule::cancel_after);
+        rule = until.into_iter().fold(rule, Rule::cancellable_until);
         match self.fires {
             Fires::AtLeastOnce => rule,
             Fires::AnyNumber => rule.optional(),
@@ -392,9 +433,9 @@ pub enum Point {
 }
 
 /// Returns the call with a scripted answer, if there is one.
-pub fn scripted(call: Call, answer: Option<usize>) -> Call {
-    match answer {
-        Some(choice) => Call::Scripted { call: Box::new(call), answer: result(choice).into() },
+pub fn scripted(call: Call, choice: Option<usize>) -> Call {
+    match choice {
+        Some(choice) => Call::Scripted { call: Box::new(call), answer: answer(choice) },
         None => call,
     }
 }

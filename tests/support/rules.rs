@@ -1,5 +1,6 @@
 //! A second implementation of rules, as plain as their documentation: data, and a count of calls.
 
+use dism_emu::machine::{Call, Scripted};
 use dism_emu::{Function, Hresult, Session};
 
 use super::Which;
@@ -12,8 +13,12 @@ pub struct RuleSpec {
     pub function: Option<Function>,
     pub session: Option<Session>,
     pub image: Option<String>,
+    /// The name of a package or the like, or the last part of its path.
+    pub name: Option<String>,
+    pub discards: Option<bool>,
     pub which: Which,
-    pub answer: Hresult,
+    pub answer: Scripted,
+    pub cancel: Cancel,
     pub fires: Fires,
     /// The text that the rule is displayed as.
     pub shown: String,
@@ -27,6 +32,54 @@ pub enum Fires {
     Times(u32),
 }
 
+/// P7: when a cancel comes, until when it comes in time, and what the call then returns.
+#[derive(Clone, Copy, Debug)]
+pub struct Cancel {
+    /// The report at which the rule itself cancels the call; 0 for before the first.
+    pub after: Option<u32>,
+    /// The first report at which a cancel is too late.
+    pub until: Option<u32>,
+    pub code: Hresult,
+}
+
+impl Cancel {
+    /// What holds if no rule says anything.
+    pub const UNSCRIPTED: Self = Self { after: None, until: None, code: Hresult::new(0x8007_04D3) };
+
+    fn is_in_time(self, report: u32) -> bool {
+        self.until.is_none_or(|until| report < until)
+    }
+}
+
+/// What a rule decides of a call that it answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision {
+    pub answer: Scripted,
+    /// How many reports of progress the call makes, if the client lets it.
+    reports: u32,
+    cancel: Cancel,
+}
+
+impl Decision {
+    /// Decides as a rule with this answer and without a progress of its own.
+    pub fn new(answer: Scripted, cancel: Cancel) -> Self {
+        let reports = if answer.code.is_failure() { 4 } else { 5 }; // P7: no 100
+        match cancel.after.filter(|after| *after <= reports && cancel.is_in_time(*after)) {
+            Some(reports) => Self { answer: cancel.code.into(), reports, cancel },
+            None => Self { answer, reports, cancel },
+        }
+    }
+
+    /// Returns how often the client's callback is called, which cancels at the report `at`, and
+    /// what the call returns.
+    pub fn run(self, at: u32) -> (u32, Hresult) {
+        if (1..=self.reports).contains(&at) && self.cancel.is_in_time(at) {
+            return (at, self.cancel.code);
+        }
+        (self.reports, self.answer.code)
+    }
+}
+
 /// What a rule is matched against: a call that the contract allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
@@ -34,6 +87,7 @@ pub struct Query<'a> {
     pub session: Option<Session>,
     /// In any spelling.
     pub image: Option<&'a str>,
+    pub call: &'a Call,
 }
 
 /// All rules that were ever in force.
@@ -66,13 +120,13 @@ impl Rules {
 
     /// Returns the answer of the first rule that answers the call. Rules before it that matched the
     /// call have counted it; rules after it have not.
-    pub fn fire(&mut self, query: Query<'_>) -> Option<Hresult> {
+    pub fn fire(&mut self, query: Query<'_>) -> Option<Decision> {
         for rule in &mut self.0 {
             if rule.in_force && rule.spec.matches(query) {
                 rule.seen += 1;
                 if rule.spec.which.includes(rule.seen) {
                     rule.fired += 1;
-                    return Some(rule.spec.answer);
+                    return Some(Decision::new(rule.spec.answer, rule.spec.cancel));
                 }
             }
         }
@@ -105,7 +159,28 @@ impl RuleSpec {
         };
         let session = self.session.is_none() || self.session == query.session;
         let own = self.image.as_deref().map(image);
-        function && session && (own.is_none() || own == query.image.map(image))
+        let name = self.name.as_deref().is_none_or(|name| is_named(query.call, name));
+        let discards = self.discards.is_none() || self.discards == discards(query.call);
+        let image = own.is_none() || own == query.image.map(image);
+        function && session && image && name && discards
+    }
+}
+
+/// Returns whether the client names what the call is about so, or by a path that ends so.
+fn is_named(call: &Call, name: &str) -> bool {
+    let Call::BeginOperation { name: Some(passed), .. } = call else { return false };
+    let (passed, name) = (image(&passed.to_string_lossy()), image(name));
+    passed == name || passed.split('\\').next_back() == Some(&name)
+}
+
+/// N8: returns whether an unmount or a commit discards the changes.
+fn discards(call: &Call) -> Option<bool> {
+    match call {
+        Call::UnmountImage { flags, .. }
+        | Call::BeginOperation { function: Function::CommitImage, flags, .. } => {
+            Some(flags.bits() & 1 == 1)
+        }
+        _ => None,
     }
 }
 

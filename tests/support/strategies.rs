@@ -1,10 +1,11 @@
 //! Strategies of proptest: calls, rules, acts and configurations.
 
+use dism_emu::Hresult;
 use dism_emu::machine::Config;
 use proptest::prelude::*;
 
 use crate::support::{
-    self, Act, Ending, Fires, Handle, Held, Pick, Point, RulePick, SessionFilter, Which,
+    self, Act, Cancel, Ending, Fires, Handle, Held, Pick, Point, RulePick, SessionFilter, Which,
 };
 
 pub fn handles() -> impl Strategy<Value = Handle> {
@@ -57,20 +58,35 @@ pub fn rules() -> impl Strategy<Value = RulePick> {
         2 => Just(Fires::AnyNumber),
         2 => (0..3_u32).prop_map(Fires::Times),
     ];
-    (function, session, image, which, choices(), fires).prop_map(
-        |(function, session, image, which, answer, fires)| RulePick {
+    let name = prop::option::weighted(0.2, choices());
+    let discards = prop::option::weighted(0.2, any::<bool>());
+    (function, session, image, name, discards, which, choices(), cancels(), fires).prop_map(
+        |(function, session, image, name, discards, which, answer, cancel, fires)| RulePick {
             function,
             session,
             image,
+            name,
+            discards,
             which,
             answer,
+            cancel,
             fires,
         },
     )
 }
 
+fn cancels() -> impl Strategy<Value = Cancel> {
+    let report = || prop::option::weighted(0.2, 0..7_u32);
+    let code = prop_oneof![
+        3 => Just(Cancel::UNSCRIPTED.code),
+        1 => Just(Hresult::WIN32_CANCELLED),
+    ];
+    (report(), report(), code).prop_map(|(after, until, code)| Cancel { after, until, code })
+}
+
 pub fn acts() -> impl Strategy<Value = Act> {
-    let ending = prop_oneof![Just(Ending::End), Just(Ending::Drop)];
+    let ending =
+        prop_oneof![Just(Ending::End), Just(Ending::Drop), (0..7_u32).prop_map(Ending::Run)];
     prop_oneof![
         36 => picks().prop_map(Act::Call),
         3 => (handles(), ending).prop_map(|(session, ending)| Act::End { session, ending }),
