@@ -63,6 +63,61 @@ fn a_rule_fires_for_exactly_one_of_two_opens() {
     });
 }
 
+/// O11: whichever open comes first leaves the lock that the other one meets. O10: each uses up a
+/// number.
+#[test]
+fn o11_one_of_two_opens_leaves_a_lock_that_the_other_meets() {
+    under_both("two opens of an image whose host does not come up", |emulator| {
+        let dism = emulator.dism();
+        dism.initialize().unwrap();
+        let no_host = Rule::on(Function::OpenSession).nth(1).fail(Hresult::REGDB_E_CLASSNOTREG);
+        let _no_host = emulator.script(no_host);
+        let other = apart(&dism, |dism| dism.open_session(IMAGE));
+        let results = [dism.open_session(IMAGE), other.join().unwrap()].map(Result::unwrap_err);
+        let no_host = Error::Failed { code: Hresult::REGDB_E_CLASSNOTREG };
+        assert!(results.contains(&no_host) && results.contains(&Error::ImageLocked), "{results:?}");
+        assert_eq!(dism.open_session(OTHER).unwrap().raw(), 4);
+        replays(&emulator);
+    });
+}
+
+/// I6, S5: the initialization is matched once, though the shutdown that matches it fails.
+#[test]
+fn i6_a_shutdown_that_fails_in_effect_is_the_only_one() {
+    under_both("two shutdowns, of which one fails in effect", |emulator| {
+        let dism = emulator.dism();
+        dism.initialize().unwrap();
+        let _fails = emulator.script(Rule::on(Function::Shutdown).fail_in_effect(BUSY));
+        let other = apart(&dism, Dism::shutdown);
+        let results = [dism.shutdown(), other.join().unwrap()].map(Result::unwrap_err);
+        let failed = Error::Failed { code: BUSY };
+        assert!(
+            results.contains(&failed) && results.contains(&Error::NotInitialized),
+            "{results:?}"
+        );
+        assert_eq!(emulator.state(), State::Down);
+        replays(&emulator);
+    });
+}
+
+/// P7: it fails at its turn, and passes the turn on.
+#[test]
+fn p7_a_cancelled_operation_waits_for_its_turn_and_passes_it_on() {
+    under_both("a cancelled operation between two others", |emulator| {
+        let dism = emulator.dism();
+        let session = start(&dism);
+        let _cancels = emulator.script(Rule::on(Function::AddPackage).cancel_after(0));
+        let operation = dism.operation(session, Function::GetFeatures).unwrap();
+        let cancelled = apart(&dism, move |dism| dism.perform(session, Function::AddPackage));
+        operation.end().unwrap();
+        assert_eq!(dism.perform(session, Function::GetDrivers), Ok(Hresult::S_OK));
+        let code = Hresult::WIN32_REQUEST_ABORTED;
+        assert_eq!(cancelled.join().unwrap(), Err(Error::Failed { code }));
+        assert_eq!(dism.close_session(session), Ok(Hresult::S_OK));
+        replays(&emulator);
+    });
+}
+
 #[test]
 fn a_rule_fires_for_exactly_one_of_two_operations() {
     under_both("a rule for one of two operations", |emulator| {
