@@ -65,6 +65,15 @@ pub enum Image {
     Offline(u32),
 }
 
+impl Image {
+    pub fn path(self) -> String {
+        match self {
+            Online => DISM_ONLINE_IMAGE.to_owned(),
+            Offline(number) => format!("offline-{number}"),
+        }
+    }
+}
+
 use Happening::*;
 use Image::*;
 
@@ -161,10 +170,7 @@ fn perform(
     after: Option<Happening>,
 ) -> Option<(Outcome, Outcome)> {
     let dism = emulator.dism();
-    let open = |image| match image {
-        Online => dism.open_session(DISM_ONLINE_IMAGE),
-        Offline(number) => dism.open_session(format!("offline-{number}")),
-    };
+    let open = |image: Image| dism.open_session(image.path());
     // A success is the outcome of the journal's last step. An error is that of the call.
     let latest = |result: Result<(), Error>| {
         result.map(|()| {
