@@ -1,5 +1,7 @@
 //! Paths that the test has declared the same image (rule O6).
 
+use std::mem;
+
 use crate::call::ImagePath;
 use crate::call::image::ImageKey;
 
@@ -11,19 +13,10 @@ pub(crate) struct Aliases(Vec<Vec<ImagePath>>);
 impl Aliases {
     /// Declares two paths the same image, and so all that are the same as either.
     pub(super) fn declare(&mut self, one: ImagePath, other: ImagePath) {
-        let mut joined = self.take_group(one);
-        if !joined.iter().any(|path| path.key().matches(other.key().path())) {
-            joined.extend(self.take_group(other));
-        }
-        self.0.push(joined);
-    }
-
-    /// Takes the group of a path out, or makes one.
-    fn take_group(&mut self, path: ImagePath) -> Vec<ImagePath> {
-        match self.0.iter().position(|group| has(group, path.key())) {
-            Some(at) => self.0.swap_remove(at),
-            None => vec![path],
-        }
+        let is_same = |group: &Vec<_>| has(group, one.key()) || has(group, other.key());
+        let (joined, apart): (Vec<_>, _) = mem::take(&mut self.0).into_iter().partition(is_same);
+        self.0 = apart;
+        self.0.push(joined.into_iter().flatten().chain([one, other]).collect());
     }
 
     /// Returns the path by which the image is known: the same one for all its paths.

@@ -7,7 +7,6 @@
 mod aliases;
 pub(crate) mod config;
 pub(crate) mod location;
-mod locks;
 mod mounts;
 pub(crate) mod request;
 mod sessions;
@@ -18,11 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use bitflags::Flags;
 
 use self::config::Contract;
-use self::locks::Locks;
 use self::mounts::Mounts;
 use self::request::Request;
 use self::sessions::{Sessions, Slot};
-use crate::call::image::ImageKey;
+use crate::call::image::{ImageKey, OwnedImageKey};
 use crate::call::{
     CommitFlags, Error, Function, Hresult, ImageIdentifier, InvalidArgument, Memory, MountImage,
     MountMode, Session, ThreadNumber,
@@ -74,8 +72,8 @@ struct Lasting {
     last_errors: BTreeMap<ThreadNumber, Hresult>,
     /// The mounted images (rule N4).
     mounts: Mounts,
-    /// The image locks that failed opens have left behind (rule O11).
-    locks: Locks,
+    /// The images that failed opens have left locked (rule O11). Most processes have none.
+    locked: Vec<OwnedImageKey>,
     /// The memory that was handed out and not deleted (rule D4).
     handed_out: BTreeSet<Memory>,
     /// The last memory that was handed out.
@@ -137,7 +135,7 @@ impl Machine {
         let lasting = Lasting {
             last_errors: BTreeMap::new(),
             mounts: Mounts::new(),
-            locks: Locks::new(),
+            locked: Vec::new(),
             handed_out: BTreeSet::new(),
             last_memory: Memory::NULL,
         };
@@ -274,12 +272,16 @@ impl Machine {
         if !sessions.has_next(config.last_session) {
             return Err(Error::OutOfNumbers);
         }
-        let opened = lasting.locks.check(image).and_then(|()| check_scripted(ask(Some(image))));
+        let opened = if lasting.locked.iter().any(|locked| image.is_same(locked.key())) {
+            Err(Error::ImageLocked)
+        } else {
+            check_scripted(ask(Some(image)))
+        };
         if let Err(error) = opened {
             // O10: the open has got as far as the image.
             sessions.skip();
             if error.code() == Hresult::REGDB_E_CLASSNOTREG && !image.is_online() {
-                lasting.locks.add(image);
+                lasting.locked.push(image.to_owned());
             }
             return Err(error);
         }
