@@ -17,6 +17,9 @@ use crate::scenarios;
 /// The argument that makes a process play one scenario.
 pub const PLAY: &str = "--play";
 
+/// The argument for the junction that the first process of a run has created.
+pub const JUNCTION: &str = "--junction";
+
 /// The exit code if it cannot be played, whatever the library does.
 pub const NOT_PLAYED: i32 = 4;
 
@@ -30,6 +33,8 @@ pub struct Setup {
     pub dll: PathBuf,
     /// The folders of the user's images.
     pub images: Vec<PathBuf>,
+    /// A junction to the first of them.
+    pub junction: PathBuf,
     /// How long a scenario may take.
     pub limit: Duration,
 }
@@ -40,6 +45,7 @@ impl Setup {
         for image in &self.images {
             arguments.extend(["--image".into(), image.clone().into()]);
         }
+        arguments.extend([JUNCTION.into(), self.junction.clone().into()]);
         arguments.extend(["--limit".into(), self.limit.as_secs().to_string().into()]);
         arguments
     }
@@ -98,9 +104,11 @@ pub fn play(
     crate::machine::crash_silently();
     let scenarios = scenarios();
     let scenario = scenarios.iter().find(|it| it.name == scenario).ok_or("no such scenario")?;
-    let images = Images::of_user(setup.images.clone())?;
+    let images = Images::of_user(setup.images.clone(), setup.junction.clone())?;
     // SAFETY: the user says that it is DismApi.dll.
     let dism = unsafe { DismApi::load(&setup.dll)? };
+    // It has to end before this process is ended.
+    let setup = Setup { limit: setup.limit / 2, ..setup };
     let elsewhere = move |image: Image| match run(&probe, &setup, ELSEWHERE) {
         Ok(recording) => {
             let open = recording.steps.iter().find(|step| step.call.image() == Some(image));

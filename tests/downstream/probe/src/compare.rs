@@ -22,6 +22,7 @@ const DISMAPI: u32 = 0xC004;
 pub struct Comparison<'a> {
     /// In the order of the rules.
     pub lines: Vec<Line<'a>>,
+    results: &'a Results,
 }
 
 /// An answer of a machine, beside the emulator's.
@@ -50,7 +51,7 @@ impl<'a> Comparison<'a> {
             ));
         }
         lines.sort_by(|one, other| one.step.rule.cmp(&other.step.rule));
-        Self { lines }
+        Self { lines, results }
     }
 
     /// Returns the lines that differ from a contract.
@@ -164,6 +165,12 @@ impl fmt::Display for Comparison<'_> {
             let answer = shown(&line.step.answer);
             let step = line.step;
             row(f, [&step.rule, &step.sources, &answer, &documented, &recorded, &call])?;
+        }
+        for recording in &self.results.recordings {
+            let end = recording.end.as_deref().filter(|end| *end != "return");
+            if let Some(end) = end {
+                writeln!(f, "did not return: {} ({end})", recording.name)?;
+            }
         }
         for contract in Contract::ALL {
             writeln!(f, "differs from {contract:?}: {}", rules(&self.differing_from(contract)))?;

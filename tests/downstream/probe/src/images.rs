@@ -1,10 +1,9 @@
 //! The images that scenarios open, by name, and their paths on this machine.
 
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, io};
 
 use dism_emu::DISM_ONLINE_IMAGE;
-use tempfile::TempDir;
 
 /// How a scenario calls an image, such as `online` or `image-1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,30 +72,30 @@ impl Image {
 #[derive(Debug)]
 pub struct Images {
     offline: Vec<PathBuf>,
-    /// Has the junction.
-    links: Option<TempDir>,
+    /// Of the first one.
+    junction: PathBuf,
 }
 
 impl Images {
-    /// Takes the user's folders, as absolute paths. The first one's parent becomes the working
-    /// directory of this process, and a junction to the first one is created.
+    /// Takes the absolute paths of the user's folders, and that of a junction to the first one. The
+    /// first one's parent becomes the working directory of this process.
     ///
     /// # Errors
     ///
-    /// If the first one is a root, or no junction can be created.
-    pub fn of_user(offline: Vec<PathBuf>) -> io::Result<Self> {
-        let Some(first) = offline.first() else { return Ok(Self { offline, links: None }) };
-        let parent = first.parent().ok_or_else(|| io::Error::other("an image is a root"))?;
-        env::set_current_dir(parent)?;
-        let links = TempDir::new()?;
-        link(first, &links.path().join("junction"))?;
-        Ok(Self { offline, links: Some(links) })
+    /// If the first one is a root.
+    pub fn of_user(offline: Vec<PathBuf>, junction: PathBuf) -> io::Result<Self> {
+        if let Some(first) = offline.first() {
+            let parent = first.parent().ok_or_else(|| io::Error::other("an image is a root"))?;
+            env::set_current_dir(parent)?;
+        }
+        Ok(Self { offline, junction })
     }
 
     /// Returns paths for the emulator, which has no file system.
     #[must_use]
     pub fn emulated() -> Self {
-        Self { offline: vec![r"C:\images\one".into(), r"C:\images\two".into()], links: None }
+        let offline = vec![r"C:\images\one".into(), r"C:\images\two".into()];
+        Self { offline, junction: r"C:\junction".into() }
     }
 
     /// Returns the path of an image; `None` is a null pointer.
@@ -128,10 +127,7 @@ impl Images {
             Spelling::Slashes => text.replace('\\', "/"),
             Spelling::UpperCase => text.to_uppercase(),
             Spelling::Relative => text.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
-            Spelling::Junction => match &self.links {
-                Some(links) => links.path().join("junction").display().to_string(),
-                None => r"C:\links\junction".to_owned(),
-            },
+            Spelling::Junction => self.junction.display().to_string(),
             Spelling::Short => short(&text),
         }
     }
@@ -143,26 +139,25 @@ pub fn missing(name: &str) -> String {
     env::temp_dir().join("dism-emu-probe-missing").join(name).display().to_string()
 }
 
-/// Removes the junction itself: what removes the folder would follow it on some systems.
-impl Drop for Images {
-    fn drop(&mut self) {
-        if let Some(links) = &self.links {
-            let junction = links.path().join("junction");
-            let _ =
-                if cfg!(windows) { fs::remove_dir(junction) } else { fs::remove_file(junction) };
-        }
-    }
-}
-
+/// Creates a junction to a folder.
+///
+/// # Errors
+///
+/// If that is not possible.
 #[cfg(windows)]
-fn link(folder: &Path, junction: &Path) -> io::Result<()> {
+pub fn link(folder: &Path, junction: &Path) -> io::Result<()> {
     let mut shell = std::process::Command::new("cmd");
     let made = shell.args(["/C", "mklink", "/J"]).args([junction, folder]).output()?;
     if made.status.success() { Ok(()) } else { Err(io::Error::other("no junction can be made")) }
 }
 
-#[cfg(unix)]
-fn link(folder: &Path, junction: &Path) -> io::Result<()> {
+/// Creates a symbolic link to a folder: there are no junctions here.
+///
+/// # Errors
+///
+/// If that is not possible.
+#[cfg(not(windows))]
+pub fn link(folder: &Path, junction: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(folder, junction)
 }
 

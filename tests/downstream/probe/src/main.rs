@@ -16,11 +16,11 @@ use std::path::{self, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use probe::child::{self, NOT_PLAYED, PLAY, Setup};
+use probe::child::{self, JUNCTION, NOT_PLAYED, PLAY, Setup};
 use probe::compare::Comparison;
 use probe::dism::DismApi;
 use probe::recording::Results;
-use probe::{machine, scenarios};
+use probe::{images, machine, scenarios};
 
 /// The answer of an initialize without elevation (rule I2).
 const ELEVATION_REQUIRED: u32 = 0x8007_02E4;
@@ -36,22 +36,23 @@ fn main() -> ExitCode {
 }
 
 fn probe() -> Result<u8, Box<dyn Error>> {
-    let (mut dll, mut images, mut scenario) = (machine::dll(), Vec::new(), None);
+    let (mut dll, mut images, mut junction) = (machine::dll(), Vec::new(), PathBuf::new());
     // The first session of a process may take two minutes, if it comes to nothing.
     let mut limit = Duration::from_secs(180);
+    let mut scenario = None;
     let mut arguments = env::args_os().skip(1);
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or("an option has no value")?;
         let text = || value.to_str().ok_or("an option's value is not a text");
         match option.to_str() {
-            // A name without a folder is looked up by the loader.
             Some("--dll") => {
-                dll = Some(
-                    path::absolute(&value).ok().filter(|it| it.exists()).unwrap_or(value.into()),
-                )
+                // The loader looks for a name that is no path.
+                let file = path::absolute(&value)?;
+                dll = Some(if file.exists() { file } else { value.into() });
             }
             Some("--image") => images.push(path::absolute(value)?),
             Some("--limit") => limit = Duration::from_secs(text()?.parse()?),
+            Some(JUNCTION) => junction = value.into(),
             Some(PLAY) => scenario = Some(text()?.to_owned()),
             _ => return Err(format!("no such option: {option:?}").into()),
         }
@@ -61,7 +62,7 @@ fn probe() -> Result<u8, Box<dyn Error>> {
         eprintln!("probe: this machine has no DismApi.dll; --dll names another library");
         return Ok(3);
     };
-    let setup = Setup { dll, images, limit };
+    let setup = Setup { dll, images, junction, limit };
     match scenario {
         Some(scenario) => child::play(probe, setup, &scenario).map(|()| 0),
         None => run(probe, setup),
@@ -69,7 +70,7 @@ fn probe() -> Result<u8, Box<dyn Error>> {
 }
 
 /// Runs all scenarios for which there are images.
-fn run(probe: PathBuf, setup: Setup) -> Result<u8, Box<dyn Error>> {
+fn run(probe: PathBuf, mut setup: Setup) -> Result<u8, Box<dyn Error>> {
     // SAFETY: the user says that it is DismApi.dll. Nothing is called here.
     if let Err(error) = unsafe { DismApi::load(&setup.dll) } {
         eprintln!("probe: {error}");
@@ -78,12 +79,17 @@ fn run(probe: PathBuf, setup: Setup) -> Result<u8, Box<dyn Error>> {
     if let Some(image) = setup.images.iter().find(|image| !image.is_dir()) {
         return Err(format!("not a folder: {}", image.display()).into());
     }
+    let links = tempfile::tempdir()?;
+    setup.junction = links.path().join("junction");
+    if let Some(image) = setup.images.first() {
+        images::link(image, &setup.junction)?;
+    }
     let mut results = Results { head: machine::head(&setup.dll), recordings: Vec::new() };
     println!("probe {}", results.head);
     let mut is_elevated = true;
-    for scenario in
-        scenarios().iter().filter(|scenario| scenario.needed_images() <= setup.images.len())
-    {
+    let mut scenarios = scenarios();
+    scenarios.retain(|scenario| scenario.needed_images() <= setup.images.len());
+    for scenario in scenarios {
         let recording = child::run(&probe, &setup, &scenario.name)?;
         print!("{recording}");
         // The first call of all is an initialize.
