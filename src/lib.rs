@@ -46,6 +46,9 @@ pub mod docs {
     #[doc = include_str!("docs/policy.md")]
     pub mod policy {}
 
+    #[doc = include_str!("docs/probe.md")]
+    pub mod probe {}
+
     #[doc = include_str!("docs/recipes.md")]
     #[expect(clippy::test_attr_in_doctest, reason = "it shows tests that run elsewhere")]
     pub mod recipes {}
