@@ -72,8 +72,10 @@ impl Image {
 #[derive(Debug)]
 pub struct Images {
     offline: Vec<PathBuf>,
-    /// Of the first one.
+    /// To the first one.
     junction: PathBuf,
+    /// Of the first one.
+    short: String,
 }
 
 impl Images {
@@ -84,18 +86,20 @@ impl Images {
     ///
     /// If the first one is a root.
     pub fn of_user(offline: Vec<PathBuf>, junction: PathBuf) -> io::Result<Self> {
+        let mut short = String::new();
         if let Some(first) = offline.first() {
             let parent = first.parent().ok_or_else(|| io::Error::other("an image is a root"))?;
             env::set_current_dir(parent)?;
+            short = short_path(&first.display().to_string());
         }
-        Ok(Self { offline, junction })
+        Ok(Self { offline, junction, short })
     }
 
     /// Returns paths for the emulator, which has no file system.
     #[must_use]
     pub fn emulated() -> Self {
         let offline = vec![r"C:\images\one".into(), r"C:\images\two".into()];
-        Self { offline, junction: r"C:\junction".into() }
+        Self { offline, junction: r"C:\junction".into(), short: r"C:\images\ONE~1".into() }
     }
 
     /// Returns the path of an image; `None` is a null pointer.
@@ -128,7 +132,7 @@ impl Images {
             Spelling::UpperCase => text.to_uppercase(),
             Spelling::Relative => text.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
             Spelling::Junction => self.junction.display().to_string(),
-            Spelling::Short => short(&text),
+            Spelling::Short => self.short.clone(),
         }
     }
 }
@@ -163,7 +167,7 @@ pub fn link(folder: &Path, junction: &Path) -> io::Result<()> {
 
 /// Returns the path with the short names of folders, or the path itself if they have none.
 #[cfg(windows)]
-fn short(path: &str) -> String {
+fn short_path(path: &str) -> String {
     use windows_sys::Win32::Storage::FileSystem::GetShortPathNameW;
     let long: Vec<u16> = path.encode_utf16().chain([0]).collect();
     let mut short = [0; 1024];
@@ -177,6 +181,6 @@ fn short(path: &str) -> String {
 
 /// There are no short names here, so it is the path of no image.
 #[cfg(not(windows))]
-fn short(path: &str) -> String {
+fn short_path(path: &str) -> String {
     path.to_owned() + "~1"
 }
