@@ -80,17 +80,23 @@ impl Player {
             let thread = self.threads.entry(number).or_insert_with(|| worker(shared, returned));
             thread.send((step.call.clone(), barrier.clone())).expect("a worker ends last");
         }
-        let mut answers: Vec<_> =
-            (0..count).map(|_| self.returned.1.recv().expect("a worker answers")).collect();
-        answers.sort();
-        let counted = answers.chunk_by(|one, other| one == other).map(|equal| match equal {
-            [answer] => answer.clone(),
-            _ => format!("{} x{}", equal[0], equal.len()),
-        });
-        self.shared.show(&format!(" = {}", counted.collect::<Vec<_>>().join(", ")));
+        let answers = (0..count).map(|_| self.returned.1.recv().expect("a worker answers"));
+        self.shared.show(&format!(" = {}", set(answers.collect())));
         (self.shared.show)("\n");
         self.shared.answer.lock().unwrap().trim().to_owned()
     }
+}
+
+/// Returns the answers of calls that were made at once, in an order that does not depend on the
+/// threads.
+#[must_use]
+pub fn set(mut answers: Vec<String>) -> String {
+    answers.sort();
+    let counted = answers.chunk_by(|one, other| one == other).map(|equal| match equal {
+        [answer] => answer.clone(),
+        _ => format!("{} x{}", equal[0], equal.len()),
+    });
+    counted.collect::<Vec<_>>().join(", ")
 }
 
 fn worker(shared: &Arc<Shared>, returned: &Sender<String>) -> Sender<Job> {

@@ -11,6 +11,7 @@ use dism_emu::Contract;
 use libloading::library_filename;
 use probe::compare::{Comparison, rules};
 use probe::dism::FUNCTIONS;
+use probe::player::set;
 use probe::recording::{Recording, Results};
 use probe::scenarios;
 
@@ -250,6 +251,12 @@ recording initializes-race end=return
         differing(&race.replace("0x00000000, 0x00000001 x7", "0x00000000 x8")),
         "I5 (DOC REC)"
     );
+}
+
+#[test]
+fn the_order_of_the_threads_does_not_show() {
+    let answers = ["0x00000001", "0x00000000", "0x00000001"].map(str::to_owned);
+    assert_eq!(set(answers.to_vec()), "0x00000000, 0x00000001 x2");
 }
 
 #[test]
