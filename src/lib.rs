@@ -11,6 +11,7 @@ mod emulator;
 mod evidence;
 pub mod machine;
 mod script;
+mod sweep;
 mod sync;
 
 /// Pages in addition to the API reference.
@@ -68,4 +69,5 @@ pub use emulator::{Builder, Dism, Emulator, HoldGuard, Operation, OwnedSession, 
 pub use evidence::{Finding, Journal, Mistake, Remark, Report, Timeline};
 pub use machine::config::{Contract, ParseContractError};
 pub use script::{Hold, Progress, Rule};
+pub use sweep::{FaultSweep, SweepReport};
 pub use sync::MODEL_CHECKED;

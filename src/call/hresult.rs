@@ -265,6 +265,8 @@ codes! {
         /// `DISMAPI_E_DISMAPI_ALREADY_INITIALIZED` (rule I3 Documented). Microsoft names that code
         /// on two pages, but states its number on none. A test that knows the number sets it with
         /// [`Builder::already_initialized`](crate::Builder::already_initialized).
+    0x8007_0005 E_ACCESSDENIED -
+        /// Access is denied.
     0x8007_0057 E_INVALIDARG -
         /// An argument is not valid.
     0x8000_FFFF E_UNEXPECTED -

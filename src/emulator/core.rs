@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 #[cfg(feature = "capi")]
 use std::ops::ControlFlow;
-use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::panic::{Location, RefUnwindSafe, UnwindSafe, resume_unwind};
 use std::sync::Arc;
 
-use crate::call::image::ImageKey;
 #[cfg(feature = "capi")]
-use crate::call::{Call, Scripted};
-use crate::call::{Effect, Error, Function, Hresult, Memory, Outcome, Session, ThreadNumber};
+use crate::call::Call;
+use crate::call::image::ImageKey;
+use crate::call::{
+    Effect, Error, Function, Hresult, Memory, Outcome, Scripted, Session, ThreadNumber,
+};
 use crate::evidence::{Caller, Recorder, Remark};
 use crate::machine::Machine;
 use crate::machine::request::{BeginOperation, CloseSession, EndOperation, FinishClose, Request};
@@ -95,9 +97,10 @@ impl Core {
     /// under the same lock (rule X1).
     #[inline]
     pub(super) fn step(&mut self, caller: Caller, request: &impl Request) -> Taken {
+        let step = self.journal.taken();
         self.step_answered(caller, request, |script, image| match (request.answer(), script) {
             (Some(scripted), _) => Some(Box::new(Answer::from(scripted))),
-            (None, Some(script)) => fire(script, request, image),
+            (None, Some(script)) => fire(script, step, request, image),
             (None, None) => None,
         })
     }
@@ -125,11 +128,12 @@ impl Core {
     /// the contract refuses it. Nothing else happens.
     #[cfg(feature = "capi")]
     fn ask(&mut self, thread: ThreadNumber, call: &Call) -> Option<Option<Box<Answer>>> {
-        let Self { machine, script, .. } = self;
+        let Self { machine, journal, script, .. } = self;
         let mut asked = None;
         let not_yet = Scripted::from(Hresult::E_UNEXPECTED);
         let _ = call.apply(machine, thread, |image| {
-            asked = Some(script.as_mut().and_then(|script| fire(script, call, image)));
+            let fire = |script| fire(script, journal.taken(), call, image);
+            asked = Some(script.as_deref_mut().and_then(fire));
             Some(not_yet)
         });
         asked
@@ -155,13 +159,16 @@ impl Core {
 #[cold]
 fn fire(
     script: &mut Script,
+    step: u64,
     request: &impl Request,
     image: Option<ImageKey<'_>>,
 ) -> Option<Box<Answer>> {
     let (function, session) = (request.function(), request.session());
     // The arguments of most calls are copied only for a rule that asks for them.
     let call = script.rules.ask_for_arguments().then(|| request.call());
-    script.rules.fire(Query { function, session, image, call: call.as_ref() }).map(Box::new)
+    let answer = script.rules.fire(Query { function, session, image, call: call.as_ref() });
+    let injected = || Some(Scripted::from(script.injection.as_mut()?.fire(step)?).into());
+    answer.or_else(injected).map(Box::new)
 }
 
 impl Shared {
@@ -332,7 +339,16 @@ impl Shared {
         function: Option<Function>,
         session: Option<Session>,
     ) -> MutexGuard<'a, Core> {
+        let steps = core.journal.taken();
         let Some(script) = &mut core.script else { return core };
+        if let (Point::Before, Some(injection)) = (point, &mut script.injection) {
+            // A second panic would abort the process.
+            if injection.cuts_off(steps) && !std::thread::panicking() {
+                drop(core);
+                // The sweep knows why, so no panic hook is called.
+                resume_unwind(Box::new("cut off by the fault sweep"));
+            }
+        }
         let Some((id, deadline)) = script.holds.catch(point, function, session, thread) else {
             return core;
         };

@@ -25,7 +25,7 @@ pub use self::operation::Operation;
 pub use self::owned_session::OwnedSession;
 use crate::evidence::{Journal, Mistake};
 use crate::machine::State;
-use crate::script::{Hold, Rule};
+use crate::script::{Hold, Injection, Rule};
 
 /// One emulated process that has loaded `DismApi.dll`, as its test sees it.
 ///
@@ -100,6 +100,19 @@ impl Emulator {
         let location = Location::caller();
         let id = self.shared.lock().add_rule(rule, location);
         RuleGuard { shared: self.shared.clone(), id, is_kept: false }
+    }
+
+    /// Makes calls fail that no rule answers, for a sweep.
+    pub(crate) fn inject(&self, injection: Injection) {
+        self.shared.with_script(|script| script.injection = Some(injection));
+    }
+
+    /// Returns the steps of the calls that were made to fail, and whether the client was cut off.
+    pub(crate) fn injected(&self) -> (Vec<u64>, bool) {
+        self.shared.with_script(|script| {
+            let injection = script.injection.as_ref();
+            injection.map_or((Vec::new(), false), |it| (it.injected().to_vec(), it.is_cut_off()))
+        })
     }
 
     /// Sets a hold until the guard is released or dropped: the next thread that reaches its point

@@ -97,7 +97,7 @@ fn named(code: Hresult) -> String {
 /// A call in words, without a line break, even if a path has one.
 #[derive(Debug)]
 pub(super) struct Text {
-    call: String,
+    pub(super) call: String,
     answer: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! Rules and holds: what the test decides about calls to come, as data.
 
 mod hold;
+mod injection;
 mod rule;
 
 use std::panic::Location;
@@ -12,6 +13,7 @@ use crate::machine::config::Aliases;
 
 pub use self::hold::Hold;
 pub(crate) use self::hold::{HoldError, Point};
+pub(crate) use self::injection::Injection;
 pub(crate) use self::rule::{Answer, Query};
 pub use self::rule::{Progress, Rule};
 
@@ -20,6 +22,8 @@ pub use self::rule::{Progress, Rule};
 pub(crate) struct Script {
     pub(crate) rules: Rules,
     pub(crate) holds: Holds,
+    /// The faults of a sweep, for the calls that no rule answers.
+    pub(crate) injection: Option<Injection>,
     /// The remarks on rules and holds that were taken back: the first ones, and how many more.
     unmet: Vec<Remark>,
     more: u64,

@@ -37,5 +37,6 @@ mod rivals;
 mod rules;
 mod scale;
 mod sequences;
+mod sweep;
 mod timeline;
 mod vocabulary;

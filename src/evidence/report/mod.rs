@@ -73,6 +73,23 @@ impl Report {
         self.mistakes.is_empty() && self.remarks.is_empty()
     }
 
+    /// Returns whether there is nothing to report but that handles are left.
+    pub(crate) fn is_empty_but_for_handles(&self) -> bool {
+        let is_handles = |remark: &Remark| matches!(remark, Remark::HandlesLeft { .. });
+        self.mistakes.is_empty() && self.remarks.iter().all(is_handles)
+    }
+
+    /// Returns the call of a step in words, with its location.
+    pub(crate) fn call_at(&self, step: usize) -> String {
+        let calls = Calls::of(self.journal.steps());
+        let Some(call) = calls.by_step(step) else { return String::new() };
+        let words = calls.text(call, Part::Whole).call;
+        match calls.first(call).location {
+            Some(location) => format!("{words} at {location}"),
+            None => words,
+        }
+    }
+
     /// Returns the client's mistakes, in the journal's order.
     #[must_use]
     pub fn mistakes(&self) -> &[Finding] {

@@ -1,0 +1,345 @@
+//! Fault sweeps: the client runs once for each of its calls, with that call failing.
+
+mod report;
+
+use std::any::Any;
+use std::io::{self, IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+pub use self::report::SweepReport;
+use self::report::{Ending, Fault, Run};
+use crate::MODEL_CHECKED;
+use crate::call::Hresult;
+#[cfg(feature = "capi")]
+use crate::capi::Process;
+use crate::emulator::{Builder, Dism, Emulator};
+use crate::machine::config::Contract;
+use crate::script::{Injection, Rule};
+
+/// Runs a client again and again, each time with another of its calls failing, and checks what each
+/// failure leaves behind.
+///
+/// The first run has no fault. Then the first call fails, in the next run the second one, and so on,
+/// until a run ends before it reaches the call that should fail. Every run has an emulated process of
+/// its own, which is verified. So the sweep finds the error path that leaks a session or forgets the
+/// shutdown, although no test was written for it.
+///
+/// Every call of the client counts that the contract allows: `initialize`, `close_session` and
+/// `shutdown` included. By default each call fails with [`Hresult::E_ACCESSDENIED`], and the client
+/// runs under both contracts.
+///
+/// ```should_panic
+/// use dism_emu::{Dism, Error, FaultSweep, Function};
+///
+/// /// The code under test. If the operation fails, the session stays open.
+/// fn enable(dism: &Dism) -> Result<(), Error> {
+///     dism.initialize()?;
+///     let enabled = dism.open_session(r"C:\mount").and_then(|session| {
+///         dism.perform(session, Function::EnableFeature.named("TelnetClient"))?;
+///         dism.close_session(session)
+///     });
+///     dism.shutdown()?;
+///     enabled.map(drop)
+/// }
+///
+/// FaultSweep::new().assert(enable);
+/// ```
+///
+/// # What a run does
+///
+/// - A rule that the sweep [has](Self::rule) is in force in every run. Calls that it answers are not
+///   made to fail.
+/// - If a close, a shutdown or a delete is made to fail, what it leaves behind is not the client's
+///   fault.
+/// - A panic of the client ends the run and is reported.
+/// - A client that takes too many [steps](Self::max_steps), for example since it tries again without a
+///   limit, is cut off: its next call panics. A client that catches that panic and goes on is not cut
+///   off.
+/// - A client with one thread behaves the same in every run. If a client has several threads, another
+///   call may be the failing one when a run is repeated: the report says which call it was.
+#[derive(Clone, Debug)]
+#[must_use = "a sweep does nothing until `run` or `assert` is called"]
+pub struct FaultSweep {
+    builders: Vec<Builder>,
+    codes: Vec<Hresult>,
+    rules: Vec<Rule>,
+    pairs: bool,
+    only: Option<(usize, Vec<Fault>)>,
+    max_runs: usize,
+    max_steps: u64,
+    #[cfg(feature = "capi")]
+    through_c: bool,
+}
+
+/// Returns the same sweep as [`FaultSweep::new`].
+impl Default for FaultSweep {
+    fn default() -> Self {
+        Self {
+            builders: Contract::ALL.map(|it| Emulator::builder().contract(it)).to_vec(),
+            codes: vec![Hresult::E_ACCESSDENIED],
+            rules: Vec::new(),
+            pairs: false,
+            only: None,
+            max_runs: 10_000,
+            max_steps: 10_000,
+            #[cfg(feature = "capi")]
+            through_c: false,
+        }
+    }
+}
+
+impl FaultSweep {
+    /// Creates a sweep under both contracts.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the processes in which the client runs, in place of one under each contract. How many
+    /// steps a journal keeps and whether it is verified on drop is the sweep's to set.
+    pub fn builders(mut self, builders: impl IntoIterator<Item = Builder>) -> Self {
+        self.builders = builders.into_iter().collect();
+        self
+    }
+
+    /// Sets the codes with which calls fail: each call fails with each of them, in a run of its own.
+    ///
+    /// # Panics
+    ///
+    /// If a code is a success.
+    #[track_caller]
+    pub fn codes<C: Into<Hresult>>(mut self, codes: impl IntoIterator<Item = C>) -> Self {
+        self.codes = codes.into_iter().map(Into::into).collect();
+        for code in &self.codes {
+            assert!(code.is_failure(), "{code:?} is a success, and a fault has to fail");
+        }
+        self
+    }
+
+    /// Adds a rule that is in force in every run.
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Lets also every two calls of a run fail. The number of runs is then about the square, so set
+    /// [`max_runs`](Self::max_runs) for a long client.
+    pub fn pairs(mut self) -> Self {
+        self.pairs = true;
+        self
+    }
+
+    /// Makes one run only: in the process with this number, from 1, with these calls failing. The
+    /// report prints the line to copy.
+    ///
+    /// Under a model checker this is the only way to run: call it inside the model, which then
+    /// explores the one run.
+    ///
+    /// ```
+    /// use dism_emu::FaultSweep;
+    ///
+    /// FaultSweep::new().only(1, [(1, 0x8007_0005)]).assert(|dism| {
+    ///     if dism.initialize().is_ok() {
+    ///         dism.shutdown().expect("no session is open");
+    ///     }
+    /// });
+    /// ```
+    pub fn only<C: Into<Hresult>>(
+        mut self,
+        process: usize,
+        faults: impl IntoIterator<Item = (u32, C)>,
+    ) -> Self {
+        let mut faults: Vec<Fault> =
+            faults.into_iter().map(|(call, code)| (call, code.into())).collect();
+        faults.sort_unstable_by_key(|(call, _)| *call);
+        self.only = Some((process, faults));
+        self
+    }
+
+    /// Sets how many runs there are at most: 10,000 by default. If that is not enough, the report
+    /// says so, and is an error.
+    pub fn max_runs(mut self, runs: usize) -> Self {
+        self.max_runs = runs;
+        self
+    }
+
+    /// Sets how many steps a run has at most: 10,000 by default. Most calls are one step, an
+    /// operation and the last close of a session are two.
+    pub fn max_steps(mut self, steps: u64) -> Self {
+        self.max_steps = steps;
+        self
+    }
+
+    /// Directs the C functions to the process of each run, as
+    /// [`Process`](crate::capi::Process) does, for a client that calls them.
+    #[cfg(feature = "capi")]
+    pub fn through_c(mut self) -> Self {
+        self.through_c = true;
+        self
+    }
+
+    /// Runs the client, and panics with the report if a run has a mistake.
+    ///
+    /// # Panics
+    ///
+    /// With the report that [`run`](Self::run) returns as an error.
+    #[track_caller]
+    pub fn assert<T>(&self, client: impl Fn(&Dism) -> T) {
+        if let Err(report) = self.run(client) {
+            panic!("{report}");
+        }
+    }
+
+    /// Runs the client. What it returns does not matter, only what it leaves behind.
+    ///
+    /// # Errors
+    ///
+    /// The report, if a run has a mistake, panics or is cut off, if a run without a fault has a
+    /// remark, or if there were too many runs.
+    ///
+    /// # Panics
+    ///
+    /// If the build is [`MODEL_CHECKED`] and the sweep is not for [one run](Self::only).
+    #[track_caller]
+    pub fn run<T>(&self, client: impl Fn(&Dism) -> T) -> Result<SweepReport, SweepReport> {
+        assert!(
+            !MODEL_CHECKED || self.only.is_some(),
+            "under a model checker a sweep makes one run in each model: use `FaultSweep::only`"
+        );
+        let mut sweep = Sweep::new(self, client);
+        match &self.only {
+            Some((process, faults)) => drop(sweep.take(*process, faults.clone())),
+            None => (1..=self.builders.len()).for_each(|process| sweep.all(process)),
+        }
+        sweep.end()
+    }
+}
+
+/// A sweep while it runs.
+struct Sweep<'a, F> {
+    plan: &'a FaultSweep,
+    client: F,
+    report: SweepReport,
+    started: Instant,
+    /// Whether standard error shows how far the sweep is.
+    is_shown: bool,
+}
+
+impl<T, F: Fn(&Dism) -> T> Sweep<'_, F> {
+    fn new(plan: &FaultSweep, client: F) -> Sweep<'_, F> {
+        let report = SweepReport::default();
+        Sweep { plan, client, report, started: Instant::now(), is_shown: false }
+    }
+
+    /// Makes all runs in one process.
+    fn all(&mut self, process: usize) {
+        self.take(process, Vec::new());
+        self.each_call(process, &[]);
+    }
+
+    /// Lets one call after the other fail in addition to `faults`, until a run does not reach the
+    /// call that should fail.
+    fn each_call(&mut self, process: usize, faults: &[Fault]) {
+        let first = faults.last().map_or(1, |(call, _)| call + 1);
+        for call in first.. {
+            let mut is_reached = false;
+            for code in &self.plan.codes {
+                let faults = [faults, &[(call, *code)]].concat();
+                if !self.take(process, faults.clone()) {
+                    continue;
+                }
+                is_reached = true;
+                if self.plan.pairs && faults.len() == 1 {
+                    self.each_call(process, &faults);
+                }
+            }
+            if !is_reached {
+                break;
+            }
+        }
+    }
+
+    /// Makes one run. Returns whether it reached all of its faults.
+    fn take(&mut self, process: usize, faults: Vec<Fault>) -> bool {
+        if self.report.runs() >= self.plan.max_runs {
+            self.report.is_incomplete = true;
+            return false;
+        }
+        self.show();
+        let run = self.run(process, faults);
+        let is_reached = run.reached.len() == run.faults.len();
+        // A run that did not reach its last fault has shown nothing that an earlier one had not.
+        if is_reached || self.plan.only.is_some() {
+            self.report.add(run);
+        }
+        is_reached
+    }
+
+    fn run(&self, process: usize, faults: Vec<Fault>) -> Run {
+        let builder = self.plan.builders.get(process.wrapping_sub(1)).cloned().unwrap_or_default();
+        let builder = builder.verify_on_drop(false).journal_limit(usize::MAX);
+        let injection = Injection::new(faults.clone(), self.plan.max_steps);
+        #[cfg(feature = "capi")]
+        if self.plan.through_c {
+            let started = Process::start(builder);
+            return self.run_in(started.emulator(), process, injection, faults);
+        }
+        self.run_in(&builder.build(), process, injection, faults)
+    }
+
+    fn run_in(
+        &self,
+        emulator: &Emulator,
+        process: usize,
+        injection: Injection,
+        faults: Vec<Fault>,
+    ) -> Run {
+        for rule in &self.plan.rules {
+            emulator.script(rule.clone()).keep();
+        }
+        emulator.inject(injection);
+        let panic = {
+            let dism = emulator.dism();
+            let run = || drop((self.client)(&dism));
+            match MODEL_CHECKED {
+                // The checker has to see a panic, and ends the model with some.
+                true => {
+                    run();
+                    None
+                }
+                false => catch_unwind(AssertUnwindSafe(run)).err(),
+            }
+        };
+        let (reached, is_cut_off) = emulator.injected();
+        let verdict = match emulator.verify() {
+            Ok(report) | Err(report) => report,
+        };
+        let ending = match panic {
+            _ if is_cut_off => Ending::CutOff,
+            Some(panic) => Ending::Panicked(message(&*panic)),
+            None => Ending::Returned,
+        };
+        Run { process, faults, reached, ending, verdict }
+    }
+
+    /// Shows how far a long sweep is, if somebody may be looking.
+    fn show(&mut self) {
+        if self.started.elapsed() > Duration::from_secs(1) && io::stderr().is_terminal() {
+            self.is_shown = true;
+            let _ = write!(io::stderr(), "\rfault sweep: {} runs", self.report.runs());
+        }
+    }
+
+    fn end(self) -> Result<SweepReport, SweepReport> {
+        if self.is_shown {
+            let _ = writeln!(io::stderr());
+        }
+        if self.report.is_clean() { Ok(self.report) } else { Err(self.report) }
+    }
+}
+
+/// Returns the message of a panic.
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_else(|| "a value".to_owned())
+}

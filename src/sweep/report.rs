@@ -1,0 +1,173 @@
+//! What a sweep found.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::call::{Effect, Hresult, Session};
+use crate::evidence::Report;
+
+/// A call that fails, by its number among the calls that can fail, and with what.
+pub(super) type Fault = (u32, Hresult);
+
+/// The report of a [`FaultSweep`](crate::FaultSweep): the runs in which the client made a mistake,
+/// panicked or did not end.
+///
+/// [`Display`](fmt::Display) writes a line for each call whose failure shows something, and how to
+/// repeat that run alone. [`Debug`](fmt::Debug) writes the same, since an `unwrap` prints it.
+#[derive(Clone, Default)]
+pub struct SweepReport {
+    runs: usize,
+    failed: Vec<Run>,
+    pub(super) is_incomplete: bool,
+}
+
+/// One run of the client.
+#[derive(Clone)]
+pub(super) struct Run {
+    /// The number of the process, from 1.
+    pub(super) process: usize,
+    pub(super) faults: Vec<Fault>,
+    /// The steps of the calls that were made to fail.
+    pub(super) reached: Vec<u64>,
+    pub(super) ending: Ending,
+    pub(super) verdict: Report,
+}
+
+/// How the client ended.
+#[derive(Clone)]
+pub(super) enum Ending {
+    Returned,
+    Panicked(String),
+    CutOff,
+}
+
+impl SweepReport {
+    pub(super) fn add(&mut self, run: Run) {
+        self.runs += 1;
+        if !run.is_clean() {
+            self.failed.push(run);
+        }
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.failed.is_empty() && !self.is_incomplete
+    }
+
+    /// Returns how many runs there were.
+    #[must_use]
+    pub const fn runs(&self) -> usize {
+        self.runs
+    }
+
+    /// Returns the reports of the runs that failed, for a test that looks at their mistakes.
+    pub fn failed(&self) -> impl Iterator<Item = &Report> {
+        self.failed.iter().map(|run| &run.verdict)
+    }
+}
+
+impl std::error::Error for SweepReport {}
+
+/// Writes the text of [`Display`](fmt::Display).
+impl fmt::Debug for SweepReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Writes a paragraph for each call whose failure shows something.
+impl fmt::Display for SweepReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "fault sweep: {} of {} runs fail", self.failed.len(), self.runs)?;
+        if self.is_incomplete {
+            writeln!(f, "there are more runs than allowed: see `FaultSweep::max_runs`")?;
+        }
+        // Most failures look the same with every code and under both contracts.
+        let mut groups: BTreeMap<(Vec<u32>, String), Vec<&Run>> = BTreeMap::new();
+        for run in &self.failed {
+            let calls = run.faults.iter().map(|(call, _)| *call).collect();
+            groups.entry((calls, run.result())).or_default().push(run);
+        }
+        for ((_, result), runs) in &groups {
+            let [first, others @ ..] = &**runs else { continue };
+            writeln!(f, "\n{}: {result}", first.when())?;
+            match others.len() {
+                0 => {}
+                1 => writeln!(f, "    the same in 1 more run")?,
+                others => writeln!(f, "    the same in {others} more runs")?,
+            }
+            writeln!(f, "    repeat it with {}", first.line())?;
+        }
+        Ok(())
+    }
+}
+
+impl Run {
+    fn is_clean(&self) -> bool {
+        // A fault can keep a client from a call that a rule was for. That is not its mistake.
+        let is_well = match self.faults.is_empty() {
+            true => self.verdict.is_empty_but_for_handles(),
+            false => self.verdict.mistakes().is_empty(),
+        };
+        is_well && matches!(self.ending, Ending::Returned)
+    }
+
+    /// `when call 4, DismAddPackage "kb2.cab" on session 2 at src/tool.rs:52:9, fails with 0x800F0902`.
+    fn when(&self) -> String {
+        if self.faults.is_empty() {
+            return format!("without a fault under the contract {}", self.contract());
+        }
+        let faults = self.faults.iter().enumerate().map(|(at, (call, code))| {
+            let what = match self.reached.get(at) {
+                Some(step) => self.verdict.call_at(*step as usize),
+                None => "which the client does not reach".to_owned(),
+            };
+            format!("call {call}, {what}, fails with {code}")
+        });
+        format!("when {}", faults.collect::<Vec<_>>().join(", and "))
+    }
+
+    /// What went wrong: `never shut down; session 2 left open`.
+    fn result(&self) -> String {
+        let mut result: Vec<String> = Vec::new();
+        match &self.ending {
+            Ending::Returned => {}
+            Ending::Panicked(message) => result.push(format!("panicked: {message}")),
+            Ending::CutOff => result.push("did not end, and was cut off".to_owned()),
+        }
+        for finding in self.verdict.mistakes() {
+            let name = finding.mistake.name().to_owned();
+            if !result.contains(&name) {
+                result.push(name);
+            }
+        }
+        result.extend(self.left_open().iter().map(|session| format!("{session} left open")));
+        if self.faults.is_empty() {
+            result.extend(self.verdict.remarks().iter().map(ToString::to_string));
+        }
+        result.join("; ")
+    }
+
+    fn left_open(&self) -> BTreeSet<Session> {
+        let mut open = BTreeSet::new();
+        for step in self.verdict.journal().steps() {
+            match (&step.outcome, step.call.session()) {
+                (Ok(Effect::Opened { session, .. }), _) => drop(open.insert(*session)),
+                (Ok(Effect::Closed { .. }), Some(session)) => drop(open.remove(&session)),
+                (Ok(Effect::ShutDown { count: 0 }), _) => open.clear(),
+                _ => {}
+            }
+        }
+        open
+    }
+
+    fn contract(&self) -> crate::Contract {
+        self.verdict.journal().config().contract
+    }
+
+    /// The code that makes this run alone.
+    fn line(&self) -> String {
+        let faults = self.faults.iter().map(|(call, code)| format!("({call}, {code})"));
+        let faults = faults.collect::<Vec<_>>().join(", ");
+        format!("`.only({}, [{faults}])`, under the contract {}", self.process, self.contract())
+    }
+}

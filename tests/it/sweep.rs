@@ -1,0 +1,263 @@
+//! Fault sweeps: one client in eight variants, of which seven have a bug on an error path.
+
+use std::cell::Cell;
+use std::time::Instant;
+
+use dism_emu::{
+    Contract, Dism, Emulator, Error, FaultSweep, Function, Hresult, Memory, Mistake, Rule, Session,
+};
+
+/// What a variant does wrong, on an error path that no usual test reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bug {
+    None,
+    /// Returns if the open fails, and does not shut down.
+    LeavesAfterFailedOpen,
+    /// Closes the session only if the operation succeeds.
+    LeaksSession,
+    /// Shuts down only if the operation succeeds.
+    LeaksInitialization,
+    /// Closes the session a second time if the operation fails.
+    ClosesTwice,
+    /// Does not delete what was handed out if the next operation fails.
+    LeaksMemory,
+    /// Goes on if initialize fails.
+    IgnoresInitialize,
+    /// Panics if the operation fails.
+    Unwraps,
+}
+
+const BUGS: [Bug; 8] = [
+    Bug::None,
+    Bug::LeavesAfterFailedOpen,
+    Bug::LeaksSession,
+    Bug::LeaksInitialization,
+    Bug::ClosesTwice,
+    Bug::LeaksMemory,
+    Bug::IgnoresInitialize,
+    Bug::Unwraps,
+];
+
+/// Lists the features, enables one and reports what went wrong.
+fn client(dism: &Dism, bug: Bug) -> Result<(), Error> {
+    match dism.initialize() {
+        Err(error) if bug != Bug::IgnoresInitialize => return Err(error),
+        _ => {}
+    }
+    let session = match dism.open_session(r"C:\mount") {
+        Ok(session) => session,
+        Err(error) => {
+            if bug != Bug::LeavesAfterFailedOpen {
+                let _ = dism.shutdown();
+            }
+            return Err(error);
+        }
+    };
+    let worked = work(dism, session, bug);
+    if worked.is_err() && bug == Bug::ClosesTwice {
+        let _ = dism.close_session(session);
+    }
+    let closed = match worked {
+        Err(_) if bug == Bug::LeaksSession => Ok(Hresult::S_OK),
+        _ => dism.close_session(session),
+    };
+    if worked.is_ok() || bug != Bug::LeaksInitialization {
+        dism.shutdown()?;
+    }
+    worked.and(closed).map(drop)
+}
+
+fn work(dism: &Dism, session: Session, bug: Bug) -> Result<Hresult, Error> {
+    let features = list(dism, session)?;
+    let enabled = dism.perform(session, Function::EnableFeature.named("TelnetClient"));
+    if bug == Bug::Unwraps {
+        enabled.expect("the feature exists");
+    }
+    if enabled.is_ok() || bug != Bug::LeaksMemory {
+        let _ = dism.delete(features);
+    }
+    enabled
+}
+
+fn list(dism: &Dism, session: Session) -> Result<Memory, Error> {
+    dism.perform(session, Function::GetFeatures)?;
+    dism.hand_out(Function::GetFeatures)
+}
+
+#[test]
+fn a_sweep_names_exactly_the_variants_with_a_bug() {
+    for bug in BUGS {
+        let swept = FaultSweep::new().run(|dism| client(dism, bug));
+        assert_eq!(swept.is_ok(), bug == Bug::None, "{bug:?}: {swept:?}");
+    }
+}
+
+/// The bugs are on error paths: without a fault, each variant does well.
+#[test]
+fn without_a_fault_no_variant_makes_a_mistake() {
+    for bug in BUGS {
+        let emulator = Emulator::new();
+        client(&emulator.dism(), bug).unwrap();
+    }
+}
+
+#[test]
+fn the_report_names_the_call_the_mistake_and_the_line_that_repeats_the_run() {
+    let report = FaultSweep::new().run(|dism| client(dism, Bug::LeaksSession)).unwrap_err();
+    let text = report.to_string();
+    let call =
+        r#"when call 4, DismEnableFeature "TelnetClient" on session 2 at tests/it/sweep.rs:"#;
+    assert!(text.contains(call), "{text}");
+    let result = "fails with 0x80070005: shutdown with a session open; session 2 left open\n";
+    assert!(text.contains(result), "{text}");
+    assert!(text.contains("the same in 1 more run\n"), "{text}");
+    assert!(text.contains("repeat it with `.only(1, [(4, 0x80070005)])`"), "{text}");
+    assert!(report.failed().all(|run| run.has(Mistake::ShutdownWithOpenSession)));
+
+    let alone = FaultSweep::new().only(1, [(4, 0x8007_0005)]);
+    let alone = alone.run(|dism| client(dism, Bug::LeaksSession)).unwrap_err();
+    assert_eq!((alone.runs(), alone.failed().count()), (1, 1));
+}
+
+/// Each call, with each code, in each process, and one run without a fault in each process.
+#[test]
+fn every_call_fails_with_every_code_in_every_process() {
+    let sweep = FaultSweep::new().codes([0x8007_0005, 0x800F_0902, 0x8007_000E]);
+    let report = sweep.run(|dism| client(dism, Bug::None)).unwrap();
+    let calls = ["initialize", "open", "list", "enable", "delete", "close", "shutdown"];
+    assert_eq!(report.runs(), 2 * (1 + calls.len() * 3));
+    let one = FaultSweep::new().builders([Emulator::builder()]);
+    assert_eq!(one.run(|dism| client(dism, Bug::None)).unwrap().runs(), 1 + calls.len());
+}
+
+#[test]
+fn a_call_that_the_contract_refuses_does_not_count() {
+    let documented = FaultSweep::new().builders([Emulator::builder()]);
+    let report = documented.run(|dism| {
+        if dism.initialize().is_ok() {
+            let _ = dism.close_session(Session::DEFAULT);
+            let _ = dism.shutdown();
+        }
+    });
+    // Closing 0 is a mistake, so every run in which the client gets so far fails.
+    assert_eq!(report.unwrap_err().runs(), 1 + 2);
+}
+
+#[test]
+fn a_client_that_does_not_end_is_cut_off() {
+    let retries = |dism: &Dism| {
+        while dism.initialize().is_err() {}
+        while dism.shutdown().is_err() {}
+    };
+    FaultSweep::new().run(retries).unwrap();
+    let down = Rule::on(Function::Shutdown).fail(Hresult::E_ACCESSDENIED);
+    let report = FaultSweep::new().rule(down).max_steps(50).run(retries).unwrap_err();
+    let text = report.to_string();
+    assert!(text.contains("without a fault under the contract Documented: did not end"), "{text}");
+    assert!(report.failed().all(|run| run.journal().steps().len() == 50));
+}
+
+#[test]
+fn a_rule_of_the_test_stays_in_force_and_its_calls_are_not_made_to_fail() {
+    let answered = Cell::new(0);
+    let rule = Rule::on(Function::EnableFeature).answer(3010);
+    let report = FaultSweep::new().rule(rule).run(|dism| {
+        let Ok(_) = dism.initialize() else { return };
+        if let Ok(session) = dism.open_session("image") {
+            let enabled = dism.perform(session, Function::EnableFeature);
+            assert_eq!(enabled, Ok(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED));
+            answered.set(answered.get() + 1);
+            let _ = dism.close_session(session);
+        }
+        let _ = dism.shutdown();
+    });
+    // Initialize, open, close and shutdown can fail.
+    assert_eq!(report.unwrap().runs(), 2 * (1 + 4));
+    // In the run without a fault, in two of these, and in the run that ends the sweep.
+    assert_eq!(answered.get(), 2 * (1 + 2 + 1));
+}
+
+#[test]
+fn pairs_of_failures_find_what_one_failure_does_not_show() {
+    // If the operation fails, the client tries another, and gives up only if that fails, too.
+    let client = |dism: &Dism| {
+        let Ok(_) = dism.initialize() else { return };
+        let Ok(session) = dism.open_session("image") else {
+            let _ = dism.shutdown();
+            return;
+        };
+        if dism.perform(session, Function::AddPackage).is_err()
+            && dism.perform(session, Function::AddCapability).is_err()
+        {
+            return;
+        }
+        let _ = dism.close_session(session);
+        let _ = dism.shutdown();
+    };
+    FaultSweep::new().run(client).unwrap();
+    let report = FaultSweep::new().pairs().run(client).unwrap_err();
+    let text = report.to_string();
+    assert!(text.contains("`.only(1, [(3, 0x80070005), (4, 0x80070005)])`"), "{text}");
+}
+
+#[test]
+fn more_runs_than_allowed_are_an_error() {
+    let sweep = FaultSweep::new().max_runs(5);
+    let report = sweep.run(|dism| client(dism, Bug::None)).unwrap_err();
+    assert_eq!(report.runs(), 5);
+    assert!(report.to_string().contains("more runs than allowed"), "{report}");
+}
+
+#[test]
+#[should_panic(expected = "never shut down")]
+fn assert_panics_with_the_report() {
+    FaultSweep::new().assert(|dism| client(dism, Bug::LeaksInitialization));
+}
+
+#[test]
+#[should_panic(expected = "0x00000005 is a success")]
+fn a_code_that_is_a_success_is_refused() {
+    let _sweep = FaultSweep::new().codes([5]);
+}
+
+/// The bar of the design: a client with 20 calls, three codes, both contracts.
+#[test]
+fn a_sweep_of_20_calls_takes_less_than_50_milliseconds() {
+    let client = |dism: &Dism| {
+        let Ok(_) = dism.initialize() else { return };
+        if let Ok(session) = dism.open_session("image") {
+            for _ in 0..16 {
+                let _ = dism.perform(session, Function::GetFeatures);
+            }
+            let _ = dism.close_session(session);
+        }
+        let _ = dism.shutdown();
+    };
+    let sweep = FaultSweep::new().codes([0x8007_0005, 0x800F_0902, 0x8007_000E]);
+    // Other tests run at the same time, so the best of a few counts.
+    let fastest = (0..20).map(|_| {
+        let start = Instant::now();
+        assert_eq!(sweep.run(client).unwrap().runs(), 2 * (1 + 20 * 3));
+        start.elapsed()
+    });
+    let fastest = fastest.min().unwrap();
+    assert!(fastest.as_millis() < 50, "{fastest:?}");
+}
+
+#[test]
+fn a_sweep_runs_under_each_contract() {
+    // A client that takes S_FALSE for a failure is safe under one of them only.
+    let client = |dism: &Dism| {
+        if dism.initialize().is_err() {
+            return;
+        }
+        if dism.initialize() == Ok(Hresult::S_FALSE) {
+            return;
+        }
+        let _ = dism.shutdown();
+    };
+    let report = FaultSweep::new().run(client).unwrap_err();
+    let contracts: Vec<_> = report.failed().map(|run| run.journal().config().contract).collect();
+    assert!(contracts.contains(&Contract::Recorded), "{report}");
+    assert!(!contracts.contains(&Contract::Documented), "{report}");
+}
