@@ -72,7 +72,7 @@ mod tests {
     fn no_path_has_a_folder_of_the_machine() {
         for (file, expected) in [
             ("src/tool.rs", "src/tool.rs"),
-            ("tests/it/../../examples/report.rs", "examples/report.rs"),
+            ("tests/it/../../examples/sweep.rs", "examples/sweep.rs"),
             ("../../shared/src/./tool.rs", "../../shared/src/tool.rs"),
             ("/home/me/src/client/tests/it.rs", "client/tests/it.rs"),
             ("/home/me/client/src/tests/open.rs", "client/src/tests/open.rs"),

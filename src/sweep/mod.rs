@@ -171,7 +171,7 @@ impl FaultSweep {
     }
 
     /// Directs the C functions to the process of each run, as
-    /// [`Process`](crate::capi::Process) does, for a client that calls them.
+    /// [`Process`] does, for a client that calls them.
     #[cfg(feature = "capi")]
     pub fn through_c(mut self) -> Self {
         self.through_c = true;

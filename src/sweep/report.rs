@@ -13,7 +13,8 @@ pub(super) type Fault = (u32, Hresult);
 /// panicked or did not end.
 ///
 /// [`Display`](fmt::Display) writes a line for each call whose failure shows something, and how to
-/// repeat that run alone. [`Debug`](fmt::Debug) writes the same, since an `unwrap` prints it.
+/// repeat that run alone; then the whole [`Report`] of the first. [`Debug`](fmt::Debug) writes the
+/// same, since an `unwrap` prints it.
 #[derive(Clone, Default)]
 pub struct SweepReport {
     runs: usize,
@@ -74,10 +75,16 @@ impl fmt::Debug for SweepReport {
     }
 }
 
-/// Writes a paragraph for each call whose failure shows something.
+/// Writes a paragraph for each call whose failure shows something, and the whole report of the first
+/// run that failed.
 impl fmt::Display for SweepReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "fault sweep: {} of {} runs fail", self.failed.len(), self.runs)?;
+        writeln!(
+            f,
+            "dism-emu: {} of {} runs of the fault sweep fail",
+            self.failed.len(),
+            self.runs
+        )?;
         if self.is_incomplete {
             writeln!(f, "there are more runs than allowed: see `FaultSweep::max_runs`")?;
         }
@@ -89,7 +96,7 @@ impl fmt::Display for SweepReport {
         }
         for ((_, result), runs) in &groups {
             let [first, others @ ..] = &**runs else { continue };
-            writeln!(f, "\n{}: {result}", first.when())?;
+            writeln!(f, "\n{}:\n    {result}", first.when())?;
             match others.len() {
                 0 => {}
                 1 => writeln!(f, "    the same in 1 more run")?,
@@ -97,7 +104,10 @@ impl fmt::Display for SweepReport {
             }
             writeln!(f, "    repeat it with {}", first.line())?;
         }
-        Ok(())
+        match self.failed.first() {
+            Some(run) => write!(f, "\nThe first of these runs:\n\n{}", run.verdict),
+            None => Ok(()),
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use dism_emu::Mistake;
 
 #[allow(dead_code, reason = "an example has a main function")]
-#[path = "../../examples/report.rs"]
-mod report;
+#[path = "../../examples/sweep.rs"]
+mod sweep;
 
 /// Returns a file with the line ends of the repository, whatever a checkout made of them.
 fn text(file: &str) -> String {
@@ -20,7 +20,7 @@ fn blocks<'a>(page: &'a str, fence: &str) -> Vec<&'a str> {
 #[test]
 fn the_readme_shows_the_report_of_the_example() {
     let readme = text(include_str!("../../README.md"));
-    let report = report::report();
+    let report = sweep::report();
     assert!(
         blocks(&readme, "```text\n").contains(&report.as_str()),
         "not in the README:\n{report}"
@@ -52,7 +52,7 @@ fn install(file: &str) -> Vec<&str> {
 fn the_readme_shows_the_only_line_of_the_program_that_the_example_changes() {
     let readme = text(include_str!("../../README.md"));
     let test = text(include_str!("readme.rs"));
-    let example = text(include_str!("../../examples/report.rs"));
+    let example = text(include_str!("../../examples/sweep.rs"));
     let (right, wrong) = (install(&test), install(&example));
     assert!(!right.is_empty());
     assert_eq!(right.len(), wrong.len());

@@ -108,7 +108,7 @@ fn the_report_names_the_call_the_mistake_and_the_line_that_repeats_the_run() {
     let call =
         r#"when call 4, DismEnableFeature "TelnetClient" on session 2 at tests/it/sweep.rs:"#;
     assert!(text.contains(call), "{text}");
-    let result = "fails with 0x80070005: shutdown with a session open; session 2 left open\n";
+    let result = "fails with 0x80070005:\n    shutdown with a session open; session 2 left open\n";
     assert!(text.contains(result), "{text}");
     assert!(text.contains("the same in 1 more run\n"), "{text}");
     assert!(text.contains("repeat it with `.only(1, [(4, 0x80070005)])`"), "{text}");
@@ -153,7 +153,10 @@ fn a_client_that_does_not_end_is_cut_off() {
     let down = Rule::on(Function::Shutdown).fail(Hresult::E_ACCESSDENIED);
     let report = FaultSweep::new().rule(down).max_steps(50).run(retries).unwrap_err();
     let text = report.to_string();
-    assert!(text.contains("without a fault under the contract Documented: did not end"), "{text}");
+    assert!(
+        text.contains("without a fault under the contract Documented:\n    did not end"),
+        "{text}"
+    );
     assert!(report.failed().all(|run| run.journal().steps().len() == 50));
 }
 

@@ -85,7 +85,7 @@ impl Report {
         let Some(call) = calls.by_step(step) else { return String::new() };
         let words = calls.text(call, Part::Whole).call;
         match calls.first(call).location {
-            Some(location) => format!("{words} at {location}"),
+            Some(location) => format!("{words} at {}", Source(location)),
             None => words,
         }
     }
