@@ -7,8 +7,8 @@ use std::thread;
 use dism_emu::capi::Process;
 use dism_emu::machine::{Call, Config, Effect, Outcome};
 use dism_emu::{
-    CommitFlags, Contract, Emulator, Function, Hresult, ImagePath, Journal,
-    MountFlags, MountImage, OpenSession, Rule, Session,
+    CommitFlags, Contract, Emulator, Function, Hresult, ImagePath, Journal, MountFlags, MountImage,
+    OpenSession, Rule, Session,
 };
 use proptest::prelude::*;
 
