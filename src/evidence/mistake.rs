@@ -14,7 +14,7 @@ macro_rules! mistakes {
         ///
         /// assert_eq!(Mistake::CloseTwice.to_string(), "mistake 3, close twice");
         /// assert_eq!(Mistake::CloseTwice.number(), 3);
-        /// assert_eq!(Mistake::ALL.len(), 11);
+        /// assert_eq!(Mistake::ALL.len(), 13);
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -66,7 +66,8 @@ mistakes! {
     2 NeverShutDown "never shut down"
         "An initialize succeeded, and no shutdown ever matched it (rules S3, S4)."
         "Call DismShutdown once for each DismInitialize that succeeds, including on error paths. \
-         S_FALSE is a success, too."
+         1 is a success, too: DismInitialize returns it as S_FALSE, and an operation to ask for a \
+         reload of its session."
     3 CloseTwice "close twice"
         "A session was closed again after its last reference had been released (rules C2, C5)."
         "Clear your copy of a handle as soon as you close it, before anything else can fail. Let \
@@ -111,6 +112,16 @@ mistakes! {
          a pointer that no function had handed out (rules D1, D3, D4)."
         "Pass each pointer that a function hands out to DismDelete exactly once, before the \
          final DismShutdown."
+    12 ReloadIgnored "reload ignored"
+        "An operation returned 1 (DISMAPI_S_RELOAD_IMAGE_SESSION_REQUIRED), and another one was \
+         called on the session before it was reloaded (rule P6)."
+        "If an operation returns 1, it has succeeded: close the session and open it again before \
+         the next operation. If others use the session, every reference has to be closed first."
+    13 CalledWhileDown "called while down"
+        "A function was called before the first initialize or after the final shutdown, and failed \
+         because the API was not initialized (rules S4, O1, C1, P1, N1)."
+        "Call DismInitialize first. If parts of a program share the API, count them: a boolean \
+         lets the first part that is done shut down for all."
 }
 
 /// Writes `mistake 3, close twice`.

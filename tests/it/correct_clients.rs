@@ -1,7 +1,7 @@
 //! Correct clients have no mistake, whatever their calls return.
 
-use dism_emu::machine::Call;
-use dism_emu::{Contract, Hresult, ImagePath, Initialize, Session, Timeline};
+use dism_emu::machine::{Call, Effect};
+use dism_emu::{Contract, Hresult, Memory, OpenSession, Session, Timeline};
 
 use crate::hand::Hand;
 use crate::mistakes::{makes, makes_under};
@@ -156,14 +156,103 @@ fn a_correct_client_is_not_to_blame_for_the_script() {
     });
 }
 
-/// O1: an open loses a race against the shutdown, and its thread uses no session after that.
+/// A client initializes on demand, also on a thread of a pool on which an earlier task was
+/// refused or failed.
 #[test]
-fn a_correct_client_loses_an_open() {
+fn a_correct_client_initializes_lazily() {
+    let task = |it: &mut Hand| {
+        it.open(1);
+        it.take(1, Call::GetLastErrorMessage).unwrap_or(Effect::LastError(None));
+        it.delete(1, Memory::NULL).unwrap_or(Effect::Deleted);
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.close(1, session).unwrap();
+        it.shutdown(1).unwrap();
+    };
+    makes(&[], |it| {
+        task(it);
+        task(it);
+    });
+    makes(&[], |it| {
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        task(it);
+    });
+    makes_under(Contract::Documented, &[], |it| {
+        it.initialize(2).unwrap();
+        it.initialize(1).unwrap_err();
+        it.shutdown(2).unwrap();
+        task(it);
+    });
+}
+
+/// Its initialize fails, or another lazy thread was faster.
+#[test]
+fn a_correct_client_initializes_lazily_and_fails() {
+    makes(&[], |it| {
+        it.open(1);
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+    });
+    makes_under(Contract::Documented, &[], |it| {
+        it.open(1);
+        it.open(2);
+        it.initialize(1).unwrap();
+        it.initialize(2).unwrap_err();
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// The platform's own sample does so on its error paths.
+#[test]
+fn a_correct_client_cleans_up_after_a_failed_initialize_or_open() {
+    let clean_up = |it: &mut Hand| {
+        it.delete(1, Memory::NULL).unwrap();
+        it.close(1, Session::DEFAULT).unwrap_err();
+    };
+    makes(&[], |it| {
+        it.scripted(1, Call::Initialize, Hresult::WIN32_ELEVATION_REQUIRED).unwrap_err();
+        clean_up(it);
+        it.shutdown(1).unwrap_err();
+        // It starts again.
+        it.initialize(1).unwrap();
+        it.scripted(1, Call::OpenSession(OpenSession::new("image")), BUSY).unwrap_err();
+        clean_up(it);
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// P6: the session is closed and opened again before its next operation.
+#[test]
+fn a_correct_client_reloads() {
     makes(&[], |it| {
         it.initialize(1).unwrap();
+        for _ in 0..2 {
+            let session = it.open(1);
+            it.operate(1, session, Hresult::S_FALSE).unwrap();
+            it.close(1, session).unwrap();
+        }
         it.shutdown(1).unwrap();
-        it.open(2);
-        it.take(2, Call::GetImageInfo { file: ImagePath::new("image.wim") }).unwrap_err();
+    });
+    // An operation that waits for its turn has arrived before it was asked for.
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.begin(1, session).unwrap();
+        it.begin(2, session).unwrap();
+        it.end(1, session, Hresult::S_FALSE).unwrap();
+        it.end(2, session, Hresult::S_OK).unwrap();
+        it.close(1, session).unwrap();
+        it.shutdown(1).unwrap();
+    });
+    // The test keeps it from closing the session.
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.operate(1, session, Hresult::S_FALSE).unwrap();
+        it.scripted(1, Call::CloseSession { session }, BUSY).unwrap_err();
+        it.operate(1, session, Hresult::S_FALSE).unwrap();
+        it.operate(1, session, Hresult::S_OK).unwrap();
+        it.close(1, session).unwrap();
+        it.shutdown(1).unwrap();
     });
 }
 

@@ -11,6 +11,8 @@
 //! `!` marks the call that is reported. A number at the end of a row is that of the mistake. Two
 //! rows of the same thread are two clients.
 
+mod ahead;
+mod downtime;
 mod last_calls;
 mod memory;
 mod outstanding;
@@ -18,8 +20,11 @@ mod overlap;
 mod periods;
 mod sessions;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::ahead::Ahead;
+use self::downtime::Downtime;
 use self::last_calls::LastCalls;
 use self::memory::Allocations;
 use self::periods::Periods;
@@ -27,7 +32,7 @@ use self::sessions::Sessions;
 use super::paired::Calls;
 use super::text::LISTED;
 use super::{Journal, Mistake};
-use crate::call::{Call, Effect, Error, Function, Memory, Session, ThreadNumber};
+use crate::call::{Call, Effect, Error, Function, Hresult, Memory, Session, ThreadNumber};
 use crate::machine::Step;
 
 /// A mistake of the client, and its position in the journal.
@@ -102,9 +107,15 @@ impl Journal {
     /// The same without those that the test allows.
     pub(super) fn mistakes_except(&self, allowed: &[Mistake]) -> Vec<Finding> {
         let calls = Calls::of(self.steps());
-        let mut audit = Audit::new(&calls, allowed);
+        let mut audit = Audit::new(self, &calls, allowed);
         audit.steps(self.steps());
         audit.finish()
+    }
+
+    /// Returns whether no step before the first is missing.
+    fn is_complete(&self) -> bool {
+        // A journal of steps that were taken without an emulator does not say what it lacks.
+        self.dropped() == 0 && self.replay().is_ok()
     }
 }
 
@@ -117,14 +128,22 @@ struct Moment {
 
 /// The mistakes found so far.
 struct Found<'a> {
+    journal: &'a Journal,
     calls: &'a Calls<'a>,
     allowed: &'a [Mistake],
+    is_complete: OnceCell<bool>,
     findings: Vec<Finding>,
 }
 
 impl Found<'_> {
     fn allows(&self, mistake: Mistake) -> bool {
         self.allowed.contains(&mistake)
+    }
+
+    /// Returns whether the journal has its beginning. If not, what is missing there may explain a
+    /// call that looks like a mistake.
+    fn is_complete(&self) -> bool {
+        *self.is_complete.get_or_init(|| self.journal.is_complete())
     }
 
     fn add(&mut self, mistake: Mistake, at: usize, with: impl IntoIterator<Item = usize>) {
@@ -162,17 +181,22 @@ impl Found<'_> {
 /// The pass over the steps. Only this type knows which topic a step concerns.
 struct Audit<'a> {
     found: Found<'a>,
+    ahead: Ahead,
     last_calls: LastCalls,
+    downtime: Downtime,
     periods: Periods,
     sessions: Sessions,
     memory: Allocations,
 }
 
 impl<'a> Audit<'a> {
-    fn new(calls: &'a Calls<'a>, allowed: &'a [Mistake]) -> Self {
+    fn new(journal: &'a Journal, calls: &'a Calls<'a>, allowed: &'a [Mistake]) -> Self {
+        let is_complete = OnceCell::new();
         Self {
-            found: Found { calls, allowed, findings: Vec::new() },
+            found: Found { journal, calls, allowed, is_complete, findings: Vec::new() },
+            ahead: Ahead::of(calls),
             last_calls: LastCalls::default(),
+            downtime: Downtime::default(),
             periods: Periods::default(),
             sessions: Sessions::default(),
             memory: Allocations::default(),
@@ -181,9 +205,9 @@ impl<'a> Audit<'a> {
 
     /// Goes through the steps before one once more. What was open at a refused shutdown is asked for
     /// one of them at most, and keeping it for each would take the square of their number.
-    fn before(calls: &'a Calls<'a>, end: usize) -> Self {
-        let mut audit = Self::new(calls, &[]);
-        audit.steps(&calls.steps()[..end]);
+    fn before(found: &Found<'a>, end: usize) -> Self {
+        let mut audit = Self::new(found.journal, found.calls, &[]);
+        audit.steps(&found.calls.steps()[..end]);
         audit
     }
 
@@ -197,6 +221,7 @@ impl<'a> Audit<'a> {
         let now = Moment { thread: step.thread, at };
         match step.outcome {
             Ok(effect) => self.succeeded(now, step.call.asked(), effect),
+            Err(Error::NotInitialized) => self.called_while_down(now, step.call.asked()),
             Err(error) => self.failed(now, step.call.asked(), error),
         }
         self.last_calls.step(now, step, self.found.calls);
@@ -204,16 +229,18 @@ impl<'a> Audit<'a> {
 
     /// Records what a success changes.
     fn succeeded(&mut self, now: Moment, call: &Call, effect: Effect) {
-        let Self { found, last_calls, periods, sessions, memory } = self;
-        // A message can be read without an initialization, so it proves nothing (rule E5).
-        if *call != Call::GetLastErrorMessage {
-            periods.succeeded(now);
+        let Self { found, last_calls, downtime, periods, sessions, memory, .. } = self;
+        if !is_about_message(call) {
+            downtime.forget(now.thread);
         }
         match (call, effect) {
-            (Call::Initialize(_), Effect::Initialized { count }) => {
+            (Call::Initialize, Effect::Initialized { count }) => {
+                downtime.initialized(now, count);
+                sessions.initialized(now, count);
                 periods.initialized(now, count, last_calls.of(now.thread));
             }
             (Call::Shutdown, Effect::ShutDown { count }) => {
+                downtime.shut_down(now, count);
                 periods.shut_down(now, count);
                 memory.shut_down(now, count);
             }
@@ -225,8 +252,13 @@ impl<'a> Audit<'a> {
             }
             (Call::CloseSession { session }, _) => sessions.closing(now, *session),
             (Call::FinishClose { session }, _) => sessions.closed(now, *session),
-            (Call::BeginOperation { session, .. }, _) => sessions.begun(now, *session),
-            (Call::EndOperation { session, .. }, _) => sessions.ended(now, *session),
+            (Call::BeginOperation { session, .. }, _) => sessions.begun(now, *session, found),
+            (Call::EndOperation { session, .. }, effect) => {
+                sessions.ended(now, *session);
+                if asks_for_reload(effect) {
+                    sessions.reload_required(now, *session);
+                }
+            }
             (Call::HandOut { .. }, Effect::HandedOut { memory: it }) => memory.handed_out(now, it),
             (Call::Delete { memory: Memory::NULL }, _) => {} // rule D2
             (Call::Delete { memory: it }, _) => memory.deleted(now, *it, found),
@@ -236,68 +268,96 @@ impl<'a> Audit<'a> {
 
     /// Records a failure, and reports it if it is a mistake.
     fn failed(&mut self, now: Moment, call: &Call, error: Error) {
-        let Self { found, periods, sessions, memory, .. } = self;
+        let Self { found, downtime, periods, sessions, memory, .. } = self;
         if is_open(call) {
             sessions.open_failed(now);
         }
+        if is_initialize(call) {
+            sessions.initialize_failed(now);
+        }
         match (call, error) {
-            (Call::Initialize(_), Error::AlreadyInitialized { .. }) => periods.refused(now),
-            (Call::Initialize(_), _) => periods.initialize_failed(now),
+            (Call::Initialize, Error::AlreadyInitialized { .. }) => {
+                downtime.forget(now.thread);
+                periods.refused(now);
+            }
+            (call, _) if is_initialize(call) => {
+                downtime.initialize_failed(now);
+                periods.initialize_failed(now);
+            }
             (Call::Shutdown, Error::OpenSessionHandles) => {
                 periods.shutdown_refused(now, sessions.are_excused());
             }
             (Call::Shutdown, Error::Failed { .. }) => periods.excuse(now),
-            (Call::Shutdown, Error::NotInitialized) => periods.shutdown_while_down(now, found),
-            (Call::CloseSession { session } | Call::BeginOperation { session, .. }, _) => {
-                self.use_failed(now, call, *session, error);
+            (
+                Call::CloseSession { session } | Call::BeginOperation { session, .. },
+                Error::PossibleDeadlock { .. },
+            ) => sessions.inside_operation(now, *session, found),
+            (Call::CloseSession { session }, Error::Failed { .. }) => {
+                sessions.excuse(now, *session);
             }
+            (
+                Call::CloseSession { session } | Call::BeginOperation { session, .. },
+                Error::InvalidSession { .. } | Error::SessionClosing { .. },
+            ) => self.used_what_is_not_open(now, call, *session),
             (Call::EndOperation { session, .. }, Error::Failed { .. }) => {
                 sessions.ended(now, *session);
             }
             (Call::Delete { memory: Memory::NULL }, _) => {} // rule D2
             (Call::Delete { memory: it }, Error::Failed { .. }) => memory.excuse(*it),
             (Call::Delete { memory: it }, _) => memory.delete_failed(now, *it, error, found),
-            (
-                Call::OpenSession(_)
-                | Call::GetMountedImageInfo
-                | Call::GetImageInfo { .. }
-                | Call::CleanupMountpoints
-                | Call::CallWithoutArgument { .. }
-                | Call::MountImage(_)
-                | Call::UnmountImage { .. }
-                | Call::RemountImage { .. },
-                Error::NotInitialized,
-            ) => {
-                periods.explains(now, found);
-            }
             _ => {}
         }
     }
 
-    /// Records a failed close or operation. If its handle is not open, the first explanation
-    /// counts.
-    fn use_failed(&mut self, now: Moment, call: &Call, session: Session, error: Error) {
-        let Self { found, periods, sessions, .. } = self;
+    /// Records a call on a handle that is not open, and reports it by the first explanation.
+    fn used_what_is_not_open(&mut self, now: Moment, call: &Call, session: Session) {
+        let Self { found, ahead, sessions, .. } = self;
         let is_close = matches!(call, Call::CloseSession { .. });
-        let is_down = error == Error::NotInitialized;
-        match error {
-            Error::PossibleDeadlock { .. } => sessions.inside_operation(now, session, found),
-            Error::Failed { .. } if is_close => sessions.excuse(now, session),
-            Error::NotInitialized | Error::InvalidSession { .. } | Error::SessionClosing { .. } => {
-                let is_explained = (is_down && periods.goes_on_after_failure(now, found))
-                    || (is_close && sessions.closes_again(now, session, found))
-                    || (is_down && periods.goes_on_overlapping(now, found));
-                if !is_explained {
-                    sessions.not_open(now, session, found);
-                }
+        let has_reason = || sessions.expects_0(now.thread) || !found.is_complete();
+        if ahead.is_clean_up(now.at) && has_reason() {
+            return;
+        }
+        let closes_again = is_close && sessions.closes_again(now, session, found);
+        // Without the journal's beginning, the first of two closes may be missing.
+        if !closes_again && (!is_close || found.is_complete()) {
+            sessions.not_open(now, session, found);
+        }
+    }
+
+    /// Records a call that failed because the API is not initialized, and reports it by the first
+    /// explanation.
+    fn called_while_down(&mut self, now: Moment, call: &Call) {
+        let Self { found, ahead, downtime, periods, sessions, memory, .. } = self;
+        if is_open(call) {
+            sessions.open_failed(now);
+        }
+        let closed = match call {
+            Call::Shutdown => return periods.shutdown_while_down(now, found),
+            Call::Delete { memory: Memory::NULL } => return, // rule D2
+            Call::Delete { memory: it } => {
+                return memory.delete_failed(now, *it, Error::NotInitialized, found);
             }
-            _ => {}
+            call if is_about_message(call) => return,
+            Call::EndOperation { .. } | Call::FinishClose { .. } => return,
+            Call::CloseSession { session } => Some(*session),
+            _ => None,
+        };
+        let is_harmless = ahead.is_clean_up(now.at)
+            && (sessions.expects_0(now.thread) || !downtime.is_after_shutdown(now.thread));
+        if is_harmless || ahead.is_lazy(now.at) {
+            return;
+        }
+        let is_explained = downtime.goes_on_after_failure(now, found)
+            || periods.goes_on_overlapping(now, found)
+            || closed.is_some_and(|session| sessions.closes_again(now, session, found));
+        if !is_explained {
+            downtime.called(now, found);
         }
     }
 
     fn finish(mut self) -> Vec<Finding> {
         if let Some(refused) = self.periods.refused_shutdown() {
-            let left_open = Self::before(self.found.calls, refused).sessions.left_open();
+            let left_open = Self::before(&self.found, refused).sessions.left_open();
             self.found.add(Mistake::ShutdownWithOpenSession, refused, left_open);
         }
         let left_open = self.sessions.left_open();
@@ -316,6 +376,30 @@ const fn is_open(call: &Call) -> bool {
         call,
         Call::OpenSession(_) | Call::CallWithoutArgument { function: Function::OpenSession }
     )
+}
+
+/// The same for `DismInitialize`.
+const fn is_initialize(call: &Call) -> bool {
+    matches!(call, Call::Initialize | Call::CallWithoutArgument { function: Function::Initialize })
+}
+
+/// Returns whether the call only reads or frees a message. These calls need no initialization, so
+/// their success says nothing about one (rules D4, E5).
+const fn is_about_message(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::GetLastErrorMessage
+            | Call::HandOut { .. }
+            | Call::Delete { .. }
+            | Call::CallWithoutArgument {
+                function: Function::GetLastErrorMessage | Function::Delete
+            }
+    )
+}
+
+/// Returns whether the session has to be reloaded after an operation that ended so (rule P6).
+fn asks_for_reload(effect: Effect) -> bool {
+    effect == Effect::Ended { result: Hresult::S_FALSE }
 }
 
 /// Groups the findings of the same mistake at the same location: a mistake in a loop is reported

@@ -25,11 +25,13 @@ pub(super) struct Overlap {
     refused: BTreeMap<ThreadNumber, (usize, usize)>,
     /// The shutdown that ended the period.
     ended: Option<Moment>,
+    /// Whether the overlap is reported already.
+    is_reported: bool,
 }
 
 impl Overlap {
     pub(super) const fn new(owner: Moment) -> Self {
-        Self { owner, refused: BTreeMap::new(), ended: None }
+        Self { owner, refused: BTreeMap::new(), ended: None, is_reported: false }
     }
 
     pub(super) fn refuse(&mut self, by: Moment) {
@@ -104,9 +106,13 @@ impl Overlap {
         }
     }
 
-    /// Reports the overlap that this call shows. Returns whether there was one.
-    pub(super) fn report(self, now: Moment, found: &mut Found<'_>) -> bool {
+    /// Reports the overlap that this call shows, once for each period: later failures have the same
+    /// cause. Returns whether there was one.
+    pub(super) fn report(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
         let Some(end) = self.ended else { return false };
+        if self.is_reported {
+            return true;
+        }
         let (own, others) = (self.refused(now.thread), self.refused(end.thread));
         let Some(refused) = own.or(others).or_else(|| self.refused.values().map(|it| it.0).min())
         else {
@@ -119,6 +125,7 @@ impl Overlap {
             false => (now.at, end.at),
         };
         found.add(Mistake::OverlappingPairs, mistake, [self.owner.at, refused, by]);
+        self.is_reported = true;
         true
     }
 }

@@ -9,8 +9,8 @@ use super::{Found, Moment};
 use crate::call::ThreadNumber;
 use crate::evidence::Mistake;
 
-/// The periods between a first initialize and a final shutdown, for mistakes 1, 2, 4 and 7. If a
-/// thread left an initialization behind, its last call may make that mistake 5, 6 or 8.
+/// The periods between a first initialize and a final shutdown, for mistakes 1, 2 and 4. If a thread
+/// left an initialization behind, its last call may make that mistake 5, 6 or 8.
 #[derive(Debug, Default)]
 pub(super) struct Periods {
     /// The initializations of this period that no shutdown has matched.
@@ -21,15 +21,6 @@ pub(super) struct Periods {
     refused: Option<usize>,
     /// The overlap in this period, or in the period before if none has begun since.
     overlap: Option<Overlap>,
-    /// The threads whose last initialize failed and that have had no successful call since.
-    failed: BTreeMap<ThreadNumber, Failed>,
-}
-
-#[derive(Debug)]
-struct Failed {
-    at: usize,
-    /// Whether the mistake of going on is reported already.
-    is_reported: bool,
 }
 
 impl Periods {
@@ -46,7 +37,6 @@ impl Periods {
     /// Records an initialize that failed because an initialization is in force, as under the
     /// contract Documented.
     pub(super) fn refused(&mut self, now: Moment) {
-        self.failed.remove(&now.thread);
         // The initialize in force is unknown if it is older than the journal's beginning.
         if let Some(owner) = self.initializations.latest() {
             self.overlap.get_or_insert(Overlap::new(owner)).refuse(now);
@@ -57,13 +47,6 @@ impl Periods {
         if let Some(overlap) = &mut self.overlap {
             overlap.forget(now.thread);
         }
-        self.failed.insert(now.thread, Failed { at: now.at, is_reported: false });
-    }
-
-    /// Records a success of the thread: some initialization, its own or another thread's, is in
-    /// force.
-    pub(super) fn succeeded(&mut self, now: Moment) {
-        self.failed.remove(&now.thread);
     }
 
     pub(super) fn shut_down(&mut self, now: Moment, count: u32) {
@@ -114,46 +97,17 @@ impl Periods {
     /// Records a shutdown that failed because the API is not initialized. That alone is no mistake:
     /// it may have lost a race with another shutdown (rule S5).
     pub(super) fn shutdown_while_down(&mut self, now: Moment, found: &mut Found<'_>) {
-        if self.overlap.as_ref().is_some_and(|it| it.has_surplus_shutdown(now.thread)) {
-            self.report_overlap(now, found);
+        if let Some(overlap) = &mut self.overlap {
+            if overlap.has_surplus_shutdown(now.thread) {
+                overlap.report(now, found);
+            }
         }
     }
 
-    /// Records a call that failed because the API is not initialized. Returns whether the thread's
-    /// own initialize explains that: it failed, or it was refused and the thread relied on another
-    /// one. Otherwise the call may have lost a race with a shutdown.
-    pub(super) fn explains(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
-        self.goes_on_after_failure(now, found) || self.goes_on_overlapping(now, found)
-    }
-
-    /// Reports a thread that goes on although its initialize failed, at the first call that fails
-    /// because of it. Later calls fail for the same cause and are not reported. Nor is a thread
-    /// that has had a success since, thanks to another thread's initialization:
-    ///
-    /// ```text
-    /// t1  initialize: busy   ! open: not initialized   get features on 0   close 0
-    ///
-    /// t1  initialize: busy                open              open: not initialized
-    /// t2                     initialize         shutdown
-    /// ```
-    pub(super) fn goes_on_after_failure(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
-        let Some(failed) = self.failed.get_mut(&now.thread) else { return false };
-        if !failed.is_reported {
-            failed.is_reported = true;
-            found.add(Mistake::FailedInitializeIgnored, now.at, [failed.at]);
-        }
-        true
-    }
-
-    /// Reports a thread that relied on a period which another pair has ended.
+    /// Reports a thread that relied on a period which another pair has ended. Returns whether that
+    /// explains why its call failed.
     pub(super) fn goes_on_overlapping(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
-        self.overlap.as_ref().is_some_and(|it| it.is_missed_by(now.thread))
-            && self.report_overlap(now, found)
-    }
-
-    /// Reports the overlap once for each period: later failures have the same cause.
-    fn report_overlap(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
-        self.overlap.take().is_some_and(|overlap| overlap.report(now, found))
+        self.overlap.as_mut().is_some_and(|it| it.is_missed_by(now.thread) && it.report(now, found))
     }
 
     /// Reports the period that never ended, once for each thread that left an initialization.

@@ -7,7 +7,7 @@ use super::{Found, Moment};
 use crate::call::{Hresult, Session, ThreadNumber};
 use crate::evidence::Mistake;
 
-/// What became of each handle, for mistakes 3, 8, 9 and 10.
+/// What became of each handle, for mistakes 3, 8, 9, 10 and 12.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     /// The sessions that are open or closing. A period does not end before they are gone (rule S2).
@@ -17,7 +17,18 @@ pub(super) struct Sessions {
     closed: BTreeMap<Session, usize>,
     /// The step at which each thread began the operation that it is inside, by session.
     performing: BTreeMap<(ThreadNumber, Session), usize>,
-    last_failed_open: BTreeMap<ThreadNumber, usize>,
+    /// The initialize with which the period began.
+    beginning: usize,
+    /// The last open of each thread that failed.
+    failed_opens: BTreeMap<ThreadNumber, FailedOpen>,
+    /// The threads that had an initialize or an open fail. Their variables for a handle are 0.
+    expecting_0: BTreeSet<ThreadNumber>,
+    /// The last open of all threads that failed.
+    last_failed_open: Option<usize>,
+    /// The closed handles that an open which failed left in a variable, and whose use is reported.
+    left_over: BTreeSet<Session>,
+    /// The operations that asked for a reload of their session.
+    reloads: BTreeMap<Session, Reload>,
     /// The live sessions that not only failures of the test's script keep open.
     unexcused: BTreeSet<Session>,
 }
@@ -30,30 +41,100 @@ enum Live {
     Closing(usize),
 }
 
+#[derive(Debug)]
+struct FailedOpen {
+    at: usize,
+    /// The call on handle 0 that is reported, if there is one.
+    reported: Option<usize>,
+}
+
+/// A reload that an operation asked for.
+#[derive(Debug)]
+struct Reload {
+    /// The operation that asked for it.
+    asked: usize,
+    /// The last close since, which left references.
+    released: Option<usize>,
+    /// Whether the test scripted a close to fail since, or the mistake is reported already.
+    is_settled: bool,
+}
+
 impl Sessions {
+    pub(super) fn initialized(&mut self, now: Moment, count: u32) {
+        if count == 1 {
+            self.beginning = now.at;
+        }
+    }
+
     pub(super) fn opened(&mut self, now: Moment, session: Session, references: u32) {
         let live = self.live.entry(session);
         if let Live::Open(opens) = live.or_insert_with(|| Live::Open(Outstanding::default())) {
             opens.take(now, references);
         }
+        self.left_over.remove(&session);
+        // A new session may have the number of one of the period before.
+        if references == 1 {
+            self.reloads.remove(&session);
+        }
         self.update(session);
     }
 
     pub(super) fn open_failed(&mut self, now: Moment) {
-        self.last_failed_open.insert(now.thread, now.at);
+        self.failed_opens.insert(now.thread, FailedOpen { at: now.at, reported: None });
+        self.last_failed_open = Some(now.at);
+        self.expecting_0.insert(now.thread);
     }
 
-    pub(super) fn begun(&mut self, now: Moment, session: Session) {
+    pub(super) fn initialize_failed(&mut self, now: Moment) {
+        self.expecting_0.insert(now.thread);
+    }
+
+    /// Records an operation that arrived, and reports it if the session has to be reloaded before:
+    /// once a session, whichever thread makes the call. A reload is a close of the last reference.
+    /// A close that leaves references, and an open that returns the same handle, reload nothing:
+    ///
+    /// ```text
+    /// t1  open A   add package on A = 1   ! get features on A
+    /// t1  open A   add package on A = 1     close A   open B     get features on B
+    ///
+    /// t1  open A   add package on A = 1     close A   open A   ! get features on A
+    /// t2  open A
+    /// ```
+    ///
+    /// The client has done its part if the test scripted a close to fail. Nor does an operation count
+    /// that had arrived when the other one asked for the reload:
+    ///
+    /// ```text
+    /// t1  open A   add package on A = 1     close A: busy      get features on A
+    ///
+    /// t1  open A   begin on A                  end on A = 1
+    /// t2                        begin on A                     end on A
+    /// ```
+    pub(super) fn begun(&mut self, now: Moment, session: Session, found: &mut Found<'_>) {
         self.performing.insert((now.thread, session), now.at);
+        if let Some(reload) = self.reloads.get_mut(&session).filter(|it| !it.is_settled) {
+            reload.is_settled = true;
+            let with = [reload.asked].into_iter().chain(reload.released);
+            found.add(Mistake::ReloadIgnored, now.at, with);
+        }
     }
 
     pub(super) fn ended(&mut self, now: Moment, session: Session) {
         self.performing.remove(&(now.thread, session));
     }
 
+    /// Records an operation that asked for a reload of its session.
+    pub(super) fn reload_required(&mut self, now: Moment, session: Session) {
+        let reload = Reload { asked: now.at, released: None, is_settled: false };
+        self.reloads.entry(session).or_insert(reload);
+    }
+
     pub(super) fn released(&mut self, now: Moment, session: Session, references: u32) {
         if let Some(Live::Open(opens)) = self.live.get_mut(&session) {
             opens.release(now.thread, references);
+        }
+        if let Some(reload) = self.reloads.get_mut(&session) {
+            reload.released = Some(now.at);
         }
         self.update(session);
     }
@@ -62,6 +143,9 @@ impl Sessions {
     pub(super) fn excuse(&mut self, now: Moment, session: Session) {
         if let Some(Live::Open(opens)) = self.live.get_mut(&session) {
             opens.excuse(now.thread);
+        }
+        if let Some(reload) = self.reloads.get_mut(&session) {
+            reload.is_settled = true;
         }
         self.update(session);
     }
@@ -91,15 +175,17 @@ impl Sessions {
         }
     }
 
-    /// Returns whether only failures that the test scripted keep a shutdown from succeeding. The first
-    /// client forgot the second close; the second client did all it could:
+    /// Returns whether only failures that the test scripted may keep a shutdown from succeeding. The
+    /// first client forgot the second close; the second client did all it could. The beginning of the
+    /// third client's journal is missing, so it may have done all it could:
     ///
     /// ```text
     /// t1  initialize   open   open   close: busy             shutdown: open session handles
     /// t1  initialize   open          close: busy             shutdown: open session handles (excused)
+    /// t1                                                   | shutdown: open session handles (excused)
     /// ```
     pub(super) fn are_excused(&self) -> bool {
-        !self.live.is_empty() && self.unexcused.is_empty()
+        self.unexcused.is_empty()
     }
 
     /// Returns what keeps a shutdown from succeeding: the opens of the sessions that are open, and
@@ -141,12 +227,15 @@ impl Sessions {
     /// It does not matter which thread closes again, whether the first close still waits for
     /// operations, or whether its period is over.
     pub(super) fn closes_again(
-        &self,
+        &mut self,
         now: Moment,
         session: Session,
         found: &mut Found<'_>,
     ) -> bool {
         let Some(first) = self.close_of(session) else { return false };
+        if self.is_left_over(now, session) {
+            return true;
+        }
         // A close that still waits has not answered yet.
         let code = if self.live.contains_key(&session) { None } else { found.calls.code_of(first) };
         let mistake = match code {
@@ -155,6 +244,36 @@ impl Sessions {
         };
         found.add(mistake, now.at, [first]);
         true
+    }
+
+    /// Returns whether an initialize or an open of the thread failed, so that it may have to clean
+    /// up a handle that is 0.
+    pub(super) fn expects_0(&self, thread: ThreadNumber) -> bool {
+        self.expecting_0.contains(&thread)
+    }
+
+    /// Returns whether the handle is what a failed open left in a variable and its use is reported
+    /// already: all that a client does with it is one mistake. The variable has 0, or the closed
+    /// handle if the client opens again:
+    ///
+    /// ```text
+    /// t1  initialize                    open: busy   ! get features on 0   close 0            (10)
+    /// t1  initialize   open A   close   open: busy   ! get features on A   close A            (10)
+    /// t1  initialize   open A   close   open: busy                       ! close A             (3)
+    /// ```
+    ///
+    /// A new period begins with new variables.
+    fn is_left_over(&mut self, now: Moment, session: Session) -> bool {
+        if session == Session::DEFAULT {
+            let Some(failed) = self.failed_opens.get_mut(&now.thread) else { return false };
+            let is_reported = failed.reported.is_some_and(|reported| reported >= self.beginning);
+            if !is_reported {
+                failed.reported = Some(now.at);
+            }
+            return is_reported;
+        }
+        let closed = self.close_of(session);
+        closed.is_some() && self.last_failed_open > closed && !self.left_over.insert(session)
     }
 
     /// Reports an operation, or a close without one before it, that failed because the handle is
@@ -166,10 +285,15 @@ impl Sessions {
     /// t1  initialize   open: busy            ! get features on 0               (with the open)
     /// t1  initialize                         ! get features on 77              (with nothing)
     /// ```
-    pub(super) fn not_open(&self, now: Moment, session: Session, found: &mut Found<'_>) {
+    pub(super) fn not_open(&mut self, now: Moment, session: Session, found: &mut Found<'_>) {
+        if self.is_left_over(now, session) {
+            return;
+        }
         let with = match self.close_of(session) {
             // A failed open leaves the variable for its handle as it was, which is mostly 0.
-            None if session == Session::DEFAULT => self.last_failed_open.get(&now.thread).copied(),
+            None if session == Session::DEFAULT => {
+                self.failed_opens.get(&now.thread).map(|failed| failed.at)
+            }
             close => close,
         };
         found.add(Mistake::HandleNotOpen, now.at, with);

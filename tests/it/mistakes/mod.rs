@@ -1,6 +1,7 @@
 //! The client's mistakes: programs that make each mistake of the contract's list, under each
 //! contract in which they make it, and similar programs that make none.
 
+mod field;
 mod memory;
 mod periods;
 mod sessions;

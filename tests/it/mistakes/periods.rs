@@ -1,7 +1,7 @@
 //! Mistakes with initialize and shutdown.
 
 use dism_emu::machine::Call;
-use dism_emu::{Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Initialize, Session};
+use dism_emu::{Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Memory, Session};
 
 use super::{makes, makes_under};
 use crate::hand::{Hand, found};
@@ -204,8 +204,8 @@ fn mistake_4_a_refused_thread_goes_on_after_the_shutdown() {
         }
         let _ = it.shutdown(2);
     };
-    // The use of handle 0 follows from it, and is a mistake by itself.
-    makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2]), (10, 4, &[3])], client);
+    // The use of handle 0 follows from it.
+    makes_under(Contract::Documented, &[(4, 3, &[0, 1, 2])], client);
     makes_under(Contract::Recorded, &[], client);
 }
 
@@ -231,8 +231,8 @@ fn mistake_4_is_reported_even_if_the_shutdown_fails() {
 }
 
 #[test]
-fn mistake_4_is_none_after_a_successful_initialize_of_the_thread() {
-    makes_under(Contract::Documented, &[], |it| {
+fn mistake_4_is_13_after_a_successful_initialize_of_the_thread() {
+    makes_under(Contract::Documented, &[(13, 5, &[4])], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
         it.shutdown(1).unwrap();
@@ -263,8 +263,8 @@ fn mistake_4_is_none_after_another_initialize_of_the_thread() {
 }
 
 #[test]
-fn mistake_4_is_none_in_the_next_period() {
-    makes_under(Contract::Documented, &[], |it| {
+fn mistake_4_is_13_in_the_next_period() {
+    makes_under(Contract::Documented, &[(13, 6, &[5])], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
         it.take(2, Call::GetImageInfo { file: ImagePath::new("image.wim") }).unwrap();
@@ -278,8 +278,8 @@ fn mistake_4_is_none_in_the_next_period() {
 /// A thread of a pool works for one task after another. One task gave up, and the next one shuts
 /// down what it has initialized on another thread.
 #[test]
-fn mistake_4_is_none_if_no_thread_uses_what_was_shut_down() {
-    makes_under(Contract::Documented, &[], |it| {
+fn mistake_4_is_13_if_no_thread_shared_what_was_shut_down() {
+    makes_under(Contract::Documented, &[(13, 3, &[2]), (13, 4, &[2])], |it| {
         it.initialize(1).unwrap();
         it.initialize(2).unwrap_err();
         it.shutdown(2).unwrap();
@@ -394,26 +394,98 @@ fn mistake_7_takes_0xc0040001_for_initialized_already() {
 }
 
 #[test]
-fn mistake_7_is_none_of_another_thread_or_of_one_that_retries() {
-    makes(&[], |it| {
-        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
-        it.open(2);
+fn mistake_7_is_none_of_a_thread_that_retries() {
+    makes(&[(13, 6, &[5])], |it| {
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
         it.initialize(1).unwrap();
         let session = it.open(1);
-        it.close(1, session).unwrap();
-        it.shutdown(1).unwrap();
+        it.close(1, session).unwrap(); // 3, 4
+        it.shutdown(1).unwrap(); // 5
+        it.open(1); // 6
+    });
+}
+
+/// All threads go on for the same cause.
+#[test]
+fn mistake_7_of_a_thread_that_works_for_the_one_that_failed() {
+    makes(&[(7, 1, &[0])], |it| {
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.open(2);
         it.open(1);
+        it.open(3);
+    });
+    makes(&[(7, 2, &[1])], |it| {
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(2, Call::Initialize, BUSY).unwrap_err();
+        it.open(3);
+        it.open(4);
+    });
+}
+
+/// An earlier task on the thread of a pool failed, too, but that is over.
+#[test]
+fn mistake_7_of_a_pool_is_of_the_last_initialize_that_failed() {
+    makes(&[(7, 4, &[3])], |it| {
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.initialize(2).unwrap();
+        it.shutdown(2).unwrap();
+        it.scripted(2, Call::Initialize, BUSY).unwrap_err(); // 3
+        it.open(1); // 4
+        it.open(2);
+    });
+}
+
+/// S4: the thread worked in a period that began later, or had begun before.
+#[test]
+fn mistake_7_of_another_thread_is_13_after_a_shutdown() {
+    makes(&[(13, 3, &[2])], |it| {
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.initialize(2).unwrap();
+        it.shutdown(2).unwrap();
+        it.open(2);
+    });
+    makes_under(Contract::Recorded, &[(13, 3, &[2])], |it| {
+        it.initialize(2).unwrap();
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.shutdown(2).unwrap();
+        it.open(3);
+    });
+}
+
+/// A client that tries each time, and does not look at the answer. The first time it seems to
+/// initialize on demand.
+#[test]
+fn mistake_7_is_not_excused_by_another_initialize_that_fails() {
+    makes(&[(7, 3, &[2])], |it| {
+        for _ in 0..2 {
+            it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+            it.open(1);
+        }
     });
 }
 
 /// E5: asking why it failed does not count as using the API. It succeeds before the API is
-/// initialized.
+/// initialized, and so does freeing the message.
 #[test]
 fn mistake_7_after_asking_for_the_message() {
-    makes(&[(7, 2, &[0])], |it| {
-        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err(); // 0
+    makes(&[(7, 4, &[0])], |it| {
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err(); // 0
         it.take(1, Call::GetLastErrorMessage).unwrap();
-        it.open(1); // 2
+        let memory = it.hand_out(1);
+        it.delete(1, memory).unwrap();
+        it.open(1); // 4
+        it.begin(1, Session::DEFAULT).unwrap_err();
+    });
+}
+
+/// The same through a client's own calls: a close of 0 alone is harmless, but not if work follows.
+#[test]
+fn mistake_7_after_a_close_of_0() {
+    makes(&[(7, 1, &[0])], |it| {
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.close(1, Session::DEFAULT).unwrap_err(); // 1
+        it.open(1);
+        it.close(1, Session::DEFAULT).unwrap_err();
     });
 }
 
@@ -427,5 +499,91 @@ fn mistake_7_explains_the_close_of_a_closed_handle() {
         it.shutdown(1).unwrap();
         it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err(); // 5
         it.close(1, session).unwrap_err(); // 6
+    });
+}
+
+// 13: called while down (S4, O1, C1, P1, N1)
+
+/// Once a thread, whatever it calls.
+#[test]
+fn mistake_13_before_the_first_initialize() {
+    makes(&[(13, 0, &[]), (13, 3, &[])], |it| {
+        let session = it.open(1); // 0
+        it.begin(1, session).unwrap_err();
+        it.take(1, Call::GetImageInfo { file: ImagePath::new("image.wim") }).unwrap_err();
+        it.take(2, Call::CleanupMountpoints).unwrap_err(); // 3
+    });
+}
+
+/// The second part of the program thinks that the first initialize still stands.
+#[test]
+fn mistake_13_a_boolean_in_place_of_a_count() {
+    makes(&[(13, 5, &[4])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.close(1, session).unwrap(); // 2, 3
+        it.shutdown(1).unwrap(); // 4
+        it.open(2); // 5
+    });
+}
+
+/// Once a period, too.
+#[test]
+fn mistake_13_in_each_period() {
+    makes(&[(13, 2, &[1]), (13, 5, &[4])], |it| {
+        for _ in 0..2 {
+            it.initialize(2).unwrap();
+            it.shutdown(2).unwrap();
+            it.open(1);
+        }
+    });
+}
+
+/// S5, E5: they do no harm.
+#[test]
+fn mistake_13_is_none_of_a_shutdown_or_a_message() {
+    makes(&[], |it| {
+        it.shutdown(1).unwrap_err();
+        it.initialize(1).unwrap();
+        it.shutdown(1).unwrap();
+        it.shutdown(1).unwrap_err();
+        it.take(1, Call::GetLastErrorMessage).unwrap_err();
+        it.delete(1, Memory::NULL).unwrap_err();
+        let function = Function::GetLastErrorMessage;
+        it.take(1, Call::CallWithoutArgument { function }).unwrap_err();
+        it.take(1, Call::HandOut { function }).unwrap_err();
+    });
+}
+
+/// C1: no failed open or initialize explains the close of 0.
+#[test]
+fn mistake_13_of_a_close_after_the_shutdown() {
+    makes(&[(13, 2, &[1])], |it| {
+        it.initialize(1).unwrap();
+        it.shutdown(1).unwrap();
+        it.close(1, Session::DEFAULT).unwrap_err();
+    });
+}
+
+/// C2: the close has a better explanation.
+#[test]
+fn mistake_13_is_3_of_a_closed_handle() {
+    makes(&[(3, 5, &[2])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.close(1, session).unwrap(); // 2, 3
+        it.shutdown(1).unwrap();
+        it.close(1, session).unwrap_err(); // 5
+    });
+}
+
+/// The first failure did not make the client initialize.
+#[test]
+fn mistake_13_of_a_client_that_initializes_too_late() {
+    makes(&[(13, 0, &[])], |it| {
+        it.open(1); // 0
+        it.open(1);
+        it.initialize(1).unwrap();
+        it.shutdown(1).unwrap();
     });
 }

@@ -228,12 +228,12 @@ fn mistake_9_is_none_on_another_session() {
 
 #[test]
 fn mistake_10_after_the_close() {
-    makes(&[(10, 4, &[2]), (10, 6, &[2])], |it| {
+    makes(&[(10, 4, &[2]), (13, 6, &[5])], |it| {
         it.initialize(1).unwrap();
         let session = it.open(1);
         it.close(1, session).unwrap(); // 2, 3
         it.begin(1, session).unwrap_err(); // 4
-        it.shutdown(1).unwrap();
+        it.shutdown(1).unwrap(); // 5
         it.begin(1, session).unwrap_err(); // 6
     });
 }
@@ -254,13 +254,55 @@ fn mistake_10_before_the_open_and_made_up() {
     });
 }
 
+/// All calls on it, the close included, are one mistake.
 #[test]
 fn mistake_10_the_handle_of_a_failed_open() {
-    makes(&[(10, 2, &[1]), (10, 3, &[1])], |it| {
+    makes(&[(10, 2, &[1])], |it| {
         it.initialize(1).unwrap();
         let session = it.open_path(1, "");
         it.begin(1, session).unwrap_err();
+        it.begin(1, session).unwrap_err();
         it.close(1, session).unwrap_err();
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// A close of 0 is harmless clean-up only if nothing else follows.
+#[test]
+fn mistake_10_the_close_of_0_before_other_work() {
+    makes(&[(10, 2, &[1])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open_path(1, "");
+        it.close(1, session).unwrap_err(); // 2
+        it.begin(1, session).unwrap_err();
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// In a later period it is another mistake.
+#[test]
+fn mistake_10_is_one_in_each_period() {
+    makes(&[(10, 2, &[1]), (10, 5, &[1])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open_path(1, "");
+        it.begin(1, session).unwrap_err(); // 2
+        it.shutdown(1).unwrap();
+        it.initialize(1).unwrap();
+        it.begin(1, session).unwrap_err(); // 5
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// The variable has the handle that was closed before, and a finalizer closes it.
+#[test]
+fn mistake_10_the_handle_of_a_failed_reopen() {
+    makes(&[(10, 5, &[2])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.close(1, session).unwrap(); // 2, 3
+        it.open_path(1, "");
+        it.begin(1, session).unwrap_err(); // 5
+        it.close(2, session).unwrap_err();
         it.shutdown(1).unwrap();
     });
 }
@@ -289,6 +331,83 @@ fn mistake_10_of_commit_image_is_not_its_refusal_of_an_image() {
         it.take(1, Call::begin(session, function)).unwrap_err(); // 4
         let session = it.open(1);
         it.take(1, Call::begin(session, function)).unwrap_err();
+        it.close(1, session).unwrap();
+        it.shutdown(1).unwrap();
+    });
+}
+
+// 12: reload ignored (P6)
+
+/// Once a session.
+#[test]
+fn mistake_12_goes_on_with_the_same_handle() {
+    makes(&[(12, 4, &[2])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.operate(1, session, Hresult::S_FALSE).unwrap(); // 2, 3
+        it.operate(2, session, Hresult::S_FALSE).unwrap(); // 4, 5
+        it.operate(1, session, Hresult::S_OK).unwrap();
+        it.close(1, session).unwrap();
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// C3, O3: another reference held the session open.
+#[test]
+fn mistake_12_a_reload_that_reloads_nothing() {
+    makes(&[(12, 7, &[3, 5])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.open(2);
+        it.operate(1, session, Hresult::S_FALSE).unwrap(); // 3, 4
+        it.close(1, session).unwrap(); // 5
+        assert_eq!(it.open(1), session);
+        it.operate(1, session, Hresult::S_OK).unwrap(); // 7, 8
+        it.close(1, session).unwrap();
+        it.close(2, session).unwrap();
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// I4: the next period has the same number for another session.
+#[test]
+fn mistake_12_is_none_of_the_same_number_in_the_next_period() {
+    makes(&[], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.operate(1, session, Hresult::S_FALSE).unwrap();
+        it.close(1, session).unwrap();
+        it.shutdown(1).unwrap();
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.operate(1, session, Hresult::S_OK).unwrap();
+        it.close(1, session).unwrap();
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// The operation fails, but it has arrived.
+#[test]
+fn mistake_12_of_an_operation_that_fails() {
+    makes(&[(12, 4, &[2])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.operate(1, session, Hresult::S_FALSE).unwrap(); // 2, 3
+        it.operate(1, session, BUSY).unwrap_err(); // 4, 5
+        it.close(1, session).unwrap();
+        it.shutdown(1).unwrap();
+    });
+}
+
+/// A close that failed before the reload was asked for is no excuse.
+#[test]
+fn mistake_12_after_a_close_that_was_scripted_to_fail_before() {
+    makes(&[(12, 5, &[3])], |it| {
+        it.initialize(1).unwrap();
+        let session = it.open(1);
+        it.scripted(1, Call::CloseSession { session }, BUSY).unwrap_err();
+        it.operate(1, session, Hresult::S_FALSE).unwrap(); // 3, 4
+        it.operate(1, session, Hresult::S_OK).unwrap(); // 5, 6
         it.close(1, session).unwrap();
         it.shutdown(1).unwrap();
     });

@@ -1,0 +1,143 @@
+//! Calls while the API is not initialized.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Found, Moment};
+use crate::call::ThreadNumber;
+use crate::evidence::Mistake;
+
+/// Why the API is not initialized, for mistakes 7 and 13.
+#[derive(Debug, Default)]
+pub(super) struct Downtime {
+    /// For each thread its last initialize, if that failed and no call of the thread has succeeded
+    /// since.
+    failed: BTreeMap<ThreadNumber, Failed>,
+    /// The thread whose initialize was the last to fail, if the API has been down ever since.
+    last_failed: Option<ThreadNumber>,
+    /// Whether a mistake 7 is reported since the API is down.
+    is_reported: bool,
+    /// The shutdown that ended the last period.
+    shutdown: Option<usize>,
+    /// The step at which the API came up or went down.
+    changed: Option<usize>,
+    /// Whether the journal has the beginning of a period.
+    has_beginning: bool,
+    /// The threads that are reported for a mistake 13 since the API is down.
+    callers: BTreeSet<ThreadNumber>,
+}
+
+#[derive(Debug)]
+struct Failed {
+    at: usize,
+    /// Whether the mistake of going on is reported already.
+    is_reported: bool,
+}
+
+impl Downtime {
+    pub(super) fn initialized(&mut self, now: Moment, count: u32) {
+        self.has_beginning |= count == 1;
+        self.change(now);
+    }
+
+    pub(super) fn shut_down(&mut self, now: Moment, count: u32) {
+        if count == 0 {
+            self.shutdown = Some(now.at);
+            self.change(now);
+        }
+    }
+
+    /// Records that the API is up or down for another reason than before.
+    fn change(&mut self, now: Moment) {
+        self.changed = Some(now.at);
+        self.last_failed = None;
+        self.is_reported = false;
+        self.callers.clear();
+    }
+
+    pub(super) fn initialize_failed(&mut self, now: Moment) {
+        self.failed.insert(now.thread, Failed { at: now.at, is_reported: false });
+        self.last_failed = Some(now.thread);
+    }
+
+    /// Forgets that the last initialize of the thread failed.
+    pub(super) fn forget(&mut self, thread: ThreadNumber) {
+        self.failed.remove(&thread);
+    }
+
+    /// Returns the thread whose failed initialize explains that the API is not initialized for this
+    /// thread: itself, unless an initialize of another thread failed after something else changed.
+    /// An earlier task may have failed on this thread of a pool:
+    ///
+    /// ```text
+    /// t1  initialize: busy                                                ! open               (7)
+    /// t2                     initialize   shutdown   initialize: busy
+    /// ```
+    fn failed_for(&self, thread: ThreadNumber) -> Option<ThreadNumber> {
+        let own = self.failed.get(&thread);
+        let is_recent = own.is_some_and(|own| Some(own.at) > self.changed);
+        if is_recent { Some(thread) } else { self.last_failed.or(own.map(|_| thread)) }
+    }
+
+    /// Returns whether the API is down because of a shutdown, and not because of an initialize that
+    /// failed or has never come.
+    pub(super) fn is_after_shutdown(&self, thread: ThreadNumber) -> bool {
+        self.shutdown.is_some() && self.failed_for(thread).is_none()
+    }
+
+    /// Reports a thread that goes on although an initialize failed, at the first call that fails
+    /// because of it. Later calls fail for the same cause and are not reported. Nor is a thread
+    /// that has had a success since, thanks to another thread's initialization, reported for its
+    /// own initialize:
+    ///
+    /// ```text
+    /// t1  initialize: busy   ! open: not initialized   get features on 0   close 0             (7)
+    ///
+    /// t1  initialize: busy                open            ! open: not initialized             (13)
+    /// t2                     initialize         shutdown
+    /// ```
+    ///
+    /// Another thread may work for the one that failed to initialize. It is reported as long as no
+    /// initialize has succeeded since. After a shutdown, it was not the initialize that it missed:
+    ///
+    /// ```text
+    /// t1               initialize: busy     open: not initialized                              (7)
+    /// t2                                  ! open: not initialized
+    ///
+    /// t1               initialize: busy
+    /// t2  initialize                      shutdown
+    /// t3                                            ! open: not initialized                   (13)
+    /// ```
+    ///
+    /// Returns whether an initialize that failed explains the call.
+    pub(super) fn goes_on_after_failure(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
+        let by = self.failed_for(now.thread);
+        let Some((by, failed)) = by.and_then(|by| Some((by, self.failed.get_mut(&by)?))) else {
+            return false;
+        };
+        let is_own = by == now.thread;
+        if !failed.is_reported && (is_own || !self.is_reported) {
+            found.add(Mistake::FailedInitializeIgnored, now.at, [failed.at]);
+        }
+        failed.is_reported = true;
+        self.is_reported = true;
+        true
+    }
+
+    /// Reports a call that nothing else explains, once for each thread while the API is down. It
+    /// collides with the shutdown, if there was one:
+    ///
+    /// ```text
+    /// t1                  ! open: not initialized     get features on 0
+    ///
+    /// t1  initialize                                                           shutdown
+    /// t2               (shares it, and has a boolean where a count is needed)             ! open
+    /// ```
+    ///
+    /// If the journal lacks the beginning of the period before, another mistake may explain the
+    /// call.
+    pub(super) fn called(&mut self, now: Moment, found: &mut Found<'_>) {
+        if self.callers.insert(now.thread) && (self.has_beginning || found.is_complete()) {
+            found.add(Mistake::CalledWhileDown, now.at, self.shutdown);
+        }
+    }
+}
