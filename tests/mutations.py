@@ -517,6 +517,18 @@ MUTATIONS = [Mutation(*row) for row in [
     ("mistake-13-of-an-incomplete-journal", "S4", "what the journal lost explains nothing",
      "it", "without_its_beginning_a_call_while_down_is_not_certain", "Downtime::called",
      "(self.has_beginning || found.is_complete())", "(found.is_complete() || true)"),
+    # What is no mistake, but probably not meant
+    ("remark-message-after-shutdown", "E2, S7", "a failed shutdown is no reason for a remark",
+     "it", "the_message_of_an_open_is_read_on_another_thread_and_after_a_shutdown",
+     "Messages::step", "(_, Err(_)) => drop(self.silent.insert(thread, at))",
+     "(_, Err(_)) => {}"),
+    ("remark-message-after-clean-up", "E3", "a message that is read late is remarked",
+     "it", "a_message_is_read_after_clean_up", "Messages::step",
+     "(_, Ok(_)) => drop(self.silent.remove(&thread))",
+     "(_, Ok(_)) => drop(self.silent.insert(thread, at))"),
+    ("remark-looks-online", "O6", "a GUID with a letter wrong is no reason for a remark",
+     "it", "the_name_of_the_online_image_has_a_letter_wrong", "ImageKey::resembles_online",
+     "path.starts_with(beginning)", "false"),
     # Failures that a test scripted are not held against the client, nor steps that the journal lost
     ("excuse-no-shutdown", "S2, S4", "a shutdown that was scripted to fail counts as never made",
      "it", "a_correct_client_is_not_to_blame_for_the_script", "Periods::excuse",

@@ -23,6 +23,11 @@ impl ImagePath {
         self.0.as_encoded_bytes()
     }
 
+    /// Returns whether the path is not the online image, but looks as if it was meant to be.
+    pub(crate) fn resembles_online(&self) -> bool {
+        self.key().resembles_online()
+    }
+
     pub(crate) fn key(&self) -> ImageKey<'_> {
         ImageKey::new(self.as_bytes())
     }
@@ -117,6 +122,18 @@ impl<'a> ImageKey<'a> {
 
     pub(crate) fn is_online(self) -> bool {
         self.matches(super::DISM_ONLINE_IMAGE.as_bytes())
+    }
+
+    /// Returns whether the path is not the online image, but looks as if it was meant to be: it has
+    /// the name's beginning or its GUID, or it is the name of the macro.
+    pub(crate) fn resembles_online(self) -> bool {
+        let (beginning, guid) = super::DISM_ONLINE_IMAGE.as_bytes().split_at("DISM_{".len());
+        let guid = guid.strip_suffix(b"}").unwrap_or(guid);
+        let path: SmallVec<[u8; 128]> = folded(self.path).collect();
+        let resembles = path.starts_with(beginning)
+            || path.windows(guid.len()).any(|part| part == guid)
+            || *path == *b"DISM_ONLINE_IMAGE";
+        resembles && !self.is_online()
     }
 }
 

@@ -8,11 +8,12 @@ use std::panic::Location;
 use super::Journal;
 use super::paired::Calls;
 use super::text::{LISTED, Part, WIDTH};
-use crate::machine::location::Source;
+use crate::call::ImagePath;
 #[cfg(feature = "serde")]
 use crate::machine::location::location_as_text;
 
-/// A remark about the test, not a mistake of the client: the test may prove less than it seems to.
+/// A remark about the test or the client, not a mistake: the test may prove less than it seems to,
+/// or the client may not do what it means to.
 ///
 /// ```
 /// use std::panic::Location;
@@ -68,6 +69,63 @@ pub enum Remark {
         location: &'static Location<'static>,
     },
 
+    /// A thread read the last error message after a call that has none: a shutdown or a delete that
+    /// failed. The message that it got belongs to an older call (rules E2, S7).
+    #[error(
+        "call {call}{} read the last error message after call {failed}, which has none: \
+             it got that of {}{}",
+        at(*location), older(*message_of), times(*more)
+    )]
+    MessageOfAnotherCall {
+        /// The number of the call that read the message, as in the timeline.
+        call: usize,
+        /// Its location, if it is known.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
+        location: Option<&'static Location<'static>>,
+        /// The number of the call that failed before.
+        failed: usize,
+        /// The number of the call to which the message belongs; `None` if the journal lost it.
+        message_of: Option<usize>,
+        /// How many more calls did so at this location.
+        more: usize,
+    },
+
+    /// A thread without a failure read the last error message after a call had failed on another
+    /// thread. Each thread has its own message, so it got none (rule E1).
+    #[error(
+        "call {call}{} found no last error message, since call {failed} failed on another thread{}",
+        at(*location), times(*more)
+    )]
+    MessageOnAnotherThread {
+        /// The number of the call that read the message, as in the timeline.
+        call: usize,
+        /// Its location, if it is known.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
+        location: Option<&'static Location<'static>>,
+        /// The number of the call that failed last on another thread.
+        failed: usize,
+        /// How many more calls did so at this location.
+        more: usize,
+    },
+
+    /// A path looks like [`DISM_ONLINE_IMAGE`](crate::DISM_ONLINE_IMAGE) and is another one, so it
+    /// is not the online image (rule O6).
+    #[error(
+        "the path of call {call}{} looks like DISM_ONLINE_IMAGE and is not: {path:?}{}",
+        at(*location), times(*more)
+    )]
+    LooksOnline {
+        /// The number of the call, as in the timeline.
+        call: usize,
+        /// Its location, if it is known.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
+        location: Option<&'static Location<'static>>,
+        /// The path.
+        path: ImagePath,
+        /// How many more calls did so at this location.
+        more: usize,
+    },
+
     /// The API is still initialized at the end. The state says so, since the journal is incomplete.
     StillInitialized {
         /// How many initializations no shutdown has matched.
@@ -104,30 +162,42 @@ pub enum Remark {
 }
 
 impl Remark {
-    /// Writes what it is about, without the details.
-    pub(super) fn write_subject(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::UnusedRule { .. } => "a rule of the test never fired",
-            Self::RuleCount { .. } => "a rule of the test did not fire as often as expected",
-            Self::UnreachedHold { .. } => "no thread reached a hold of the test",
-            Self::ExpiredHold { .. } => "a hold of the test was not released before its deadline",
-            Self::StillInitialized { .. } => "still initialized at the end",
-            Self::More { remarks } => {
-                return write!(f, "{remarks} more remarks on rules and holds of the test");
-            }
-            Self::HandlesLeft { handles: 1, .. } => "1 handle to the emulator is still alive",
-            Self::HandlesLeft { handles, .. } => {
-                return write!(f, "{handles} handles to the emulator are still alive");
-            }
-            Self::JournalOff => "the journal is switched off, so no mistake can be found",
-            Self::JournalIncomplete { dropped } => {
-                return write!(
-                    f,
-                    "the first {dropped} steps of the journal are missing, so mistakes may be \
-                     missing, too"
-                );
-            }
-        })
+    /// Counts one more call at the same location, if the remark is about calls.
+    pub(super) fn count_again(&mut self) {
+        if let Self::MessageOfAnotherCall { more, .. }
+        | Self::MessageOnAnotherThread { more, .. }
+        | Self::LooksOnline { more, .. } = self
+        {
+            *more += 1;
+        }
+    }
+}
+
+fn at(location: Option<&'static Location<'static>>) -> String {
+    location.map_or_else(String::new, |location| format!(" at {location}"))
+}
+
+fn older(call: Option<usize>) -> String {
+    call.map_or_else(|| "an older call".to_owned(), |call| format!("call {call}"))
+}
+
+fn times(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => ", and 1 more call did so".to_owned(),
+        _ => format!(", and {more} more calls did so"),
+    }
+}
+
+/// Writes the text of [`Remark::HandlesLeft`].
+fn handles_left(handles: usize, last_calls: &[String]) -> String {
+    let mut text = match handles {
+        1 => "1 handle to the emulator is still alive".to_owned(),
+        _ => format!("{handles} handles to the emulator are still alive"),
+    };
+    for (at, call) in last_calls.iter().take(LISTED).enumerate() {
+        text += if at == 0 { "; the last call of each thread: " } else { "; " };
+        text += call;
     }
 
     /// Returns the location of the rule or hold that it is about.

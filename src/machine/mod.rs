@@ -577,7 +577,7 @@ impl<F: FnOnce(Option<ImageKey<'_>>) -> Option<Scripted>> Ask for F {}
 
 /// Returns whether a failure of the call becomes the thread's last error: all do, except those of
 /// shutdown, delete and the last error message itself (rule E2).
-fn sets_last_error(call: &Call) -> bool {
+pub(crate) fn sets_last_error(call: &Call) -> bool {
     let is_silent = |function| {
         matches!(function, Function::Shutdown | Function::Delete | Function::GetLastErrorMessage)
     };

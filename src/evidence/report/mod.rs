@@ -30,7 +30,8 @@ pub struct Report {
 
 impl Report {
     /// Looks for the client's mistakes, except those that the test allows.
-    pub(crate) fn new(journal: Journal, remarks: Vec<Remark>, allowed: &[Mistake]) -> Self {
+    pub(crate) fn new(journal: Journal, mut remarks: Vec<Remark>, allowed: &[Mistake]) -> Self {
+        remarks.extend(journal.doubts());
         let mistakes = journal.mistakes_except(allowed);
         Self { journal: Box::new(journal), mistakes, remarks }
     }

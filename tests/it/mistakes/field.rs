@@ -2,7 +2,7 @@
 
 use dism_emu::{
     Contract, DISM_ONLINE_IMAGE, Dism, Emulator, Error, Function, Hold, Hresult, Memory, Mistake,
-    Rule, Session,
+    MountImage, Remark, Rule, Session,
 };
 
 use crate::hand::found;
@@ -237,6 +237,103 @@ fn a_pool_thread_that_was_refused_once_initializes_lazily_later() {
         step.wait();
     });
     assert_eq!(found(&emulator.journal()), []);
+}
+
+/// Returns the remarks, in words, without locations.
+fn remarks(emulator: &Emulator) -> Vec<String> {
+    let report = emulator.verify().unwrap_err();
+    assert!(report.mistakes().is_empty(), "{report}");
+    let remarks = report.remarks().iter().filter(|it| !matches!(it, Remark::HandlesLeft { .. }));
+    let without_location = |remark: &Remark| {
+        let words: Vec<_> = remark.to_string().split(' ').map(str::to_owned).collect();
+        let is_location = |word: &str| word.contains(".rs:");
+        let kept = words.iter().enumerate().filter(|(at, word)| {
+            !is_location(word)
+                && !(*word == "at" && words.get(at + 1).is_some_and(|it| is_location(it)))
+        });
+        kept.map(|(_, word)| word.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    remarks.map(without_location).collect()
+}
+
+#[test]
+fn the_message_of_an_open_is_read_on_another_thread_and_after_a_shutdown() {
+    let emulator = unverified().build();
+    let dism = &emulator.dism();
+    dism.initialize().unwrap(); // 1
+    let session = dism.open_session("image").unwrap();
+    dism.open_session("").unwrap_err(); // 3
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(dism.last_error(), Ok(None))); // 4
+    });
+    for _ in 0..3 {
+        dism.shutdown().unwrap_err(); // 5
+        assert_eq!(dism.last_error(), Ok(Some(Hresult::E_INVALIDARG))); // 6, 8, 10
+    }
+    dism.close_session(session).unwrap();
+    // Its own message again.
+    dism.open_session("").unwrap_err();
+    dism.last_error().unwrap();
+    dism.shutdown().unwrap();
+    assert_eq!(
+        remarks(&emulator),
+        [
+            "call 4 found no last error message, since call 3 failed on another thread",
+            "call 6 read the last error message after call 5, which has none: it got that of call 3, \
+             and 2 more calls did so",
+        ]
+    );
+}
+
+/// A thread that has cleaned up reads the message of what failed before, and a thread beside one
+/// that fails reads its own.
+#[test]
+fn a_message_is_read_after_clean_up() {
+    let emulator = Emulator::new();
+    let dism = &emulator.dism();
+    dism.initialize().unwrap();
+    assert_eq!(dism.last_error(), Ok(None));
+    let session = dism.open_session("image").unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            dism.open_session("").unwrap_err();
+            dism.last_error().unwrap();
+        });
+    });
+    dism.open_session("").unwrap_err();
+    dism.close_session(session).unwrap();
+    dism.delete(Memory::NULL).unwrap();
+    assert_eq!(dism.last_error(), Ok(Some(Hresult::E_INVALIDARG)));
+    dism.shutdown().unwrap();
+}
+
+#[test]
+fn the_name_of_the_online_image_has_a_letter_wrong() {
+    let emulator = unverified().build();
+    let dism = emulator.dism();
+    dism.initialize().unwrap();
+    let wrong = [
+        "DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF846}", // 2 opens it
+        "dism_{53bfae52-b167-4e2f-a258-0a37b57ff8}",
+        "DSIM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}",
+        "{53bfae52-b167-4e2f-a258-0a37b57ff845}",
+        r"C:\DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}",
+        "DISM_ONLINE_IMAGE",
+    ];
+    let right = [DISM_ONLINE_IMAGE, &DISM_ONLINE_IMAGE.to_lowercase(), r"C:\DISM", "DISM_MOUNT"];
+    for path in wrong.into_iter().chain(right) {
+        let session = dism.open_session(path).unwrap();
+        dism.close_session(session).unwrap();
+    }
+    dism.mount_image(MountImage::new(wrong[0], "install.wim")).unwrap();
+    dism.shutdown().unwrap();
+    let looks = |call, more| {
+        let wrong = wrong[0];
+        format!(
+            "the path of call {call} looks like DISM_ONLINE_IMAGE and is not: \"{wrong}\"{more}"
+        )
+    };
+    assert_eq!(remarks(&emulator), [looks(2, ", and 5 more calls did so"), looks(22, "")]);
 }
 
 /// With the whole journal, and without its beginning.

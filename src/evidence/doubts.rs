@@ -1,0 +1,140 @@
+//! What a client does and probably does not mean, although it is no mistake.
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::{Entry, HashMap};
+use std::mem::{Discriminant, discriminant};
+use std::panic::Location;
+
+use super::paired::Calls;
+use super::{Journal, Remark};
+use crate::call::{Call, Effect, ImagePath, ThreadNumber};
+use crate::machine::{Step, sets_last_error};
+
+impl Journal {
+    /// Returns a remark for each location at which the client reads the last error message of
+    /// another call or thread, or passes a path that looks like that of the online image.
+    pub(super) fn doubts(&self) -> Vec<Remark> {
+        let calls = Calls::of(self.steps());
+        let mut doubts = Doubts { calls: &calls, remarks: Vec::new(), known: HashMap::new() };
+        let mut messages = Messages::default();
+        for (at, step) in self.steps().iter().enumerate() {
+            messages.step(at, step, &mut doubts);
+            if let Some(path) = path(&step.call).filter(|path| path.resembles_online()) {
+                let path = path.clone();
+                let remark = |call, location| Remark::LooksOnline { call, location, path, more: 0 };
+                doubts.add(at, remark);
+            }
+        }
+        doubts.remarks
+    }
+}
+
+/// Returns the path of the image that the call opens, mounts or unmounts.
+fn path(call: &Call) -> Option<&ImagePath> {
+    match call.asked() {
+        Call::OpenSession(open) => Some(&open.path),
+        Call::MountImage(mount) => Some(&mount.path),
+        Call::UnmountImage { path } | Call::RemountImage { path } => Some(path),
+        _ => None,
+    }
+}
+
+/// The location of a call, if it is known: the calls of a C program have none.
+type CallLocation = Option<&'static Location<'static>>;
+
+/// The remarks so far, one of a kind for each location.
+struct Doubts<'a> {
+    calls: &'a Calls<'a>,
+    remarks: Vec<Remark>,
+    /// The index of each remark.
+    known: HashMap<(Discriminant<Remark>, CallLocation), usize>,
+}
+
+impl Doubts<'_> {
+    fn number(&self, step: usize) -> Option<usize> {
+        self.calls.by_step(step).map(|call| call.number)
+    }
+
+    fn add(&mut self, at: usize, remark: impl FnOnce(usize, CallLocation) -> Remark) {
+        let Some(call) = self.calls.by_step(at) else { return };
+        let location = self.calls.first(call).location;
+        let remark = remark(call.number, location);
+        match self.known.entry((discriminant(&remark), location)) {
+            Entry::Occupied(known) => self.remarks[*known.get()].count_again(),
+            Entry::Vacant(new) => {
+                new.insert(self.remarks.len());
+                self.remarks.push(remark);
+            }
+        }
+    }
+}
+
+/// Whose last error message a thread reads.
+///
+/// A shutdown and a delete that fail set no message (rules E2, S7), and each thread has its own
+/// (rule E1). So the first client gets the message of its open, and the second one none. The third
+/// one reads the message of its open after it has cleaned up:
+///
+/// ```text
+/// t1  initialize   open: busy   shutdown: open session handles   ! get last error = busy
+///
+/// t1  initialize   open: busy
+/// t2                            ! get last error: none
+///
+/// t1  initialize   open: busy   close   delete                     get last error = busy
+/// ```
+#[derive(Debug, Default)]
+struct Messages {
+    /// For each thread its last call that failed and set a message.
+    failures: BTreeMap<ThreadNumber, usize>,
+    /// The last of these of all threads.
+    last_failure: Option<usize>,
+    /// For each thread its last call, if that failed and set no message.
+    silent: BTreeMap<ThreadNumber, usize>,
+}
+
+impl Messages {
+    fn step(&mut self, at: usize, step: &Step, doubts: &mut Doubts<'_>) {
+        let thread = step.thread;
+        match (step.call.asked(), &step.outcome) {
+            (Call::GetLastErrorMessage, Ok(Effect::LastError(message))) => {
+                self.read(at, thread, message.is_some(), doubts);
+            }
+            (Call::GetLastErrorMessage | Call::HandOut { .. } | Call::Delete { .. }, Ok(_))
+            | (Call::GetLastErrorMessage, Err(_)) => {}
+            (call, Err(_)) if sets_last_error(call) => {
+                self.failures.insert(thread, at);
+                self.last_failure = Some(at);
+                self.silent.remove(&thread);
+            }
+            (_, Err(_)) => drop(self.silent.insert(thread, at)),
+            (_, Ok(_)) => drop(self.silent.remove(&thread)),
+        }
+    }
+
+    fn read(&self, at: usize, thread: ThreadNumber, has_message: bool, doubts: &mut Doubts<'_>) {
+        if let (true, Some(silent)) = (has_message, self.silent.get(&thread)) {
+            let Some(failed) = doubts.number(*silent) else { return };
+            let message_of = self.failures.get(&thread).and_then(|it| doubts.number(*it));
+            doubts.add(at, |call, location| Remark::MessageOfAnotherCall {
+                call,
+                location,
+                failed,
+                message_of,
+                more: 0,
+            });
+        } else if let (false, Some(failed)) = (has_message, self.last_failure) {
+            let Some(failed) = doubts.number(failed) else { return };
+            // The thread may ask for the message of its shutdown, or the test may have scripted that
+            // there is none.
+            if !self.silent.contains_key(&thread) && !self.failures.contains_key(&thread) {
+                doubts.add(at, |call, location| Remark::MessageOnAnotherThread {
+                    call,
+                    location,
+                    failed,
+                    more: 0,
+                });
+            }
+        }
+    }
+}
