@@ -245,13 +245,9 @@ fn remarks(emulator: &Emulator) -> Vec<String> {
     assert!(report.mistakes().is_empty(), "{report}");
     let remarks = report.remarks().iter().filter(|it| !matches!(it, Remark::HandlesLeft { .. }));
     let without_location = |remark: &Remark| {
-        let words: Vec<_> = remark.to_string().split(' ').map(str::to_owned).collect();
-        let is_location = |word: &str| word.contains(".rs:");
-        let kept = words.iter().enumerate().filter(|(at, word)| {
-            !is_location(word)
-                && !(*word == "at" && words.get(at + 1).is_some_and(|it| is_location(it)))
-        });
-        kept.map(|(_, word)| word.as_str()).collect::<Vec<_>>().join(" ")
+        let text = remark.to_string();
+        let words = text.split(' ').filter(|word| *word != "at" && !word.contains("field.rs:"));
+        words.collect::<Vec<_>>().join(" ")
     };
     remarks.map(without_location).collect()
 }
