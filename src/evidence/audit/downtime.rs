@@ -11,9 +11,9 @@ use crate::evidence::Mistake;
 pub(super) struct Downtime {
     /// For each thread its last initialize, if that failed and no call of the thread has succeeded
     /// since.
-    failed: BTreeMap<ThreadNumber, Failed>,
-    /// The thread whose initialize was the last to fail, if the API has been down ever since.
-    last_failed: Option<ThreadNumber>,
+    failed: BTreeMap<ThreadNumber, usize>,
+    /// The last initialize of all threads that failed, if the API has been down ever since.
+    last_failed: Option<usize>,
     /// Whether a mistake 7 is reported since the API is down.
     is_reported: bool,
     /// The shutdown that ended the last period.
@@ -24,13 +24,6 @@ pub(super) struct Downtime {
     has_beginning: bool,
     /// The threads that are reported for a mistake 13 since the API is down.
     callers: BTreeSet<ThreadNumber>,
-}
-
-#[derive(Debug)]
-struct Failed {
-    at: usize,
-    /// Whether the mistake of going on is reported already.
-    is_reported: bool,
 }
 
 impl Downtime {
@@ -55,8 +48,8 @@ impl Downtime {
     }
 
     pub(super) fn initialize_failed(&mut self, now: Moment) {
-        self.failed.insert(now.thread, Failed { at: now.at, is_reported: false });
-        self.last_failed = Some(now.thread);
+        self.failed.insert(now.thread, now.at);
+        self.last_failed = Some(now.at);
     }
 
     /// Forgets that the last initialize of the thread failed.
@@ -64,18 +57,17 @@ impl Downtime {
         self.failed.remove(&thread);
     }
 
-    /// Returns the thread whose failed initialize explains that the API is not initialized for this
-    /// thread: itself, unless an initialize of another thread failed after something else changed.
-    /// An earlier task may have failed on this thread of a pool:
+    /// Returns the failed initialize that explains why the API is not initialized for the thread: its
+    /// own, unless another one failed after the API was up. An earlier task may have failed on this
+    /// thread of a pool:
     ///
     /// ```text
     /// t1  initialize: busy                                                ! open               (7)
     /// t2                     initialize   shutdown   initialize: busy
     /// ```
-    fn failed_for(&self, thread: ThreadNumber) -> Option<ThreadNumber> {
-        let own = self.failed.get(&thread);
-        let is_recent = own.is_some_and(|own| Some(own.at) > self.changed);
-        if is_recent { Some(thread) } else { self.last_failed.or(own.map(|_| thread)) }
+    fn failed_for(&self, thread: ThreadNumber) -> Option<usize> {
+        let own = self.failed.get(&thread).copied();
+        own.filter(|own| Some(*own) > self.changed).or(self.last_failed).or(own)
     }
 
     /// Returns whether the API is down because of a shutdown, and not because of an initialize that
@@ -85,9 +77,9 @@ impl Downtime {
     }
 
     /// Reports a thread that goes on although an initialize failed, at the first call that fails
-    /// because of it. Later calls fail for the same cause and are not reported. Nor is a thread
-    /// that has had a success since, thanks to another thread's initialization, reported for its
-    /// own initialize:
+    /// because of it. Later calls fail because the API is still down, and are not reported,
+    /// whichever thread makes them. Nor is a thread that has had a success since, thanks to another
+    /// thread's initialization, reported for its own initialize:
     ///
     /// ```text
     /// t1  initialize: busy   ! open: not initialized   get features on 0   close 0             (7)
@@ -110,16 +102,11 @@ impl Downtime {
     ///
     /// Returns whether an initialize that failed explains the call.
     pub(super) fn goes_on_after_failure(&mut self, now: Moment, found: &mut Found<'_>) -> bool {
-        let by = self.failed_for(now.thread);
-        let Some((by, failed)) = by.and_then(|by| Some((by, self.failed.get_mut(&by)?))) else {
-            return false;
-        };
-        let is_own = by == now.thread;
-        if !failed.is_reported && (is_own || !self.is_reported) {
-            found.add(Mistake::FailedInitializeIgnored, now.at, [failed.at]);
+        let Some(failed) = self.failed_for(now.thread) else { return false };
+        if !self.is_reported {
+            self.is_reported = true;
+            found.add(Mistake::FailedInitializeIgnored, now.at, [failed]);
         }
-        failed.is_reported = true;
-        self.is_reported = true;
         true
     }
 

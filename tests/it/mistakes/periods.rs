@@ -435,6 +435,17 @@ fn mistake_7_of_a_pool_is_of_the_last_initialize_that_failed() {
     });
 }
 
+/// Of the second thread another task may have given up before, as on a pool.
+#[test]
+fn mistake_7_is_reported_once_while_the_api_is_down() {
+    makes(&[(7, 2, &[0])], |it| {
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err(); // 0
+        it.scripted(2, Call::Initialize, BUSY).unwrap_err();
+        it.open(1); // 2
+        it.open(2);
+    });
+}
+
 /// S4: the thread worked in a period that began later, or had begun before.
 #[test]
 fn mistake_7_of_another_thread_is_13_after_a_shutdown() {
