@@ -308,7 +308,8 @@ impl<'a> Correct<'a> {
         }
     }
 
-    fn go_home(mut self) {
+    /// Releases all that it has. Returns which threads gave up.
+    fn go_home(mut self) -> [bool; THREADS] {
         while let Some(&(thread, _)) = self.running.iter().find(|it| !self.is_waiting(it.0)) {
             self.end(thread, 0);
         }
@@ -326,6 +327,7 @@ impl<'a> Correct<'a> {
         while let Some(&thread) = self.owners.last() {
             self.shutdown(thread, None);
         }
+        self.gave_up
     }
 }
 
@@ -333,8 +335,7 @@ impl<'a> Correct<'a> {
 fn live(hand: &mut Hand, mode: Mode, gave_up: &mut [bool; THREADS], tries: &[Try]) {
     let mut client = Correct::new(hand, mode, *gave_up);
     tries.iter().for_each(|it| client.attempt(*it));
-    *gave_up = client.gave_up;
-    client.go_home();
+    *gave_up = client.go_home();
 }
 
 /// Nor has any part of its journal that goes to the end.
