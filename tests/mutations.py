@@ -488,7 +488,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "mistake_7_of_a_thread_that_works_for_the_one_that_failed", "Downtime::failed_for",
      ".or(self.last_failed)", ""),
     ("mistake-7-forgotten", "E5", "reading the message says that an initialize succeeded",
-     "it", "a_failed_initialize_is_ignored_after_its_message_was_read", "Audit::succeeded",
+     "it", "mistake_7_after_the_message_beside_another_thread", "Audit::succeeded",
      "if !is_about_message(call)", "if true"),
     ("mistake-10-twice", "C2", "each use of what a failed open left is reported",
      "it", "mistake_10_the_handle_of_a_failed_open", "Sessions::is_left_over",

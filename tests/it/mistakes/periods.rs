@@ -489,7 +489,21 @@ fn mistake_7_after_asking_for_the_message() {
     });
 }
 
-/// The same through a client's own calls: a close of 0 alone is harmless, but not if work follows.
+/// I3: the initialize failed while another thread had the API up. Reading and freeing the message is
+/// no use of what that thread initialized.
+#[test]
+fn mistake_7_after_the_message_beside_another_thread() {
+    makes_under(Contract::Recorded, &[(7, 5, &[1])], |it| {
+        it.initialize(2).unwrap();
+        it.scripted(1, Call::Initialize, BUSY).unwrap_err(); // 1
+        let memory = it.hand_out(1);
+        it.delete(1, memory).unwrap();
+        it.shutdown(2).unwrap();
+        it.open(1); // 5
+    });
+}
+
+/// A close of 0 alone is harmless, but not if work follows.
 #[test]
 fn mistake_7_after_a_close_of_0() {
     makes(&[(7, 1, &[0])], |it| {
