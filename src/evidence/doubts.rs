@@ -34,7 +34,7 @@ fn path(call: &Call) -> Option<&ImagePath> {
     match call.asked() {
         Call::OpenSession(open) => Some(&open.path),
         Call::MountImage(mount) => Some(&mount.path),
-        Call::UnmountImage { path } | Call::RemountImage { path } => Some(path),
+        Call::UnmountImage { path, .. } | Call::RemountImage { path } => Some(path),
         _ => None,
     }
 }
@@ -97,8 +97,11 @@ impl Messages {
     fn step(&mut self, at: usize, step: &Step, doubts: &mut Doubts<'_>) {
         let thread = step.thread;
         match (step.call.asked(), &step.outcome) {
-            (Call::GetLastErrorMessage, Ok(Effect::LastError(message))) => {
-                self.read(at, thread, message.is_some(), doubts);
+            (Call::GetLastErrorMessage, Ok(Effect::LastError(_))) => {
+                self.read(at, thread, true, doubts);
+            }
+            (Call::GetLastErrorMessage, Ok(Effect::NoLastError { .. })) => {
+                self.read(at, thread, false, doubts);
             }
             (Call::GetLastErrorMessage | Call::HandOut { .. } | Call::Delete { .. }, Ok(_))
             | (Call::GetLastErrorMessage, Err(_)) => {}

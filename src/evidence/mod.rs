@@ -1,6 +1,7 @@
 //! What happened, and what it shows about the client.
 
 mod audit;
+mod color;
 mod doubts;
 mod journal;
 mod mistake;

@@ -9,6 +9,7 @@ use super::Journal;
 use super::paired::Calls;
 use super::text::{LISTED, Part, WIDTH};
 use crate::call::ImagePath;
+use crate::machine::location::Source;
 #[cfg(feature = "serde")]
 use crate::machine::location::location_as_text;
 
@@ -71,11 +72,6 @@ pub enum Remark {
 
     /// A thread read the last error message after a call that has none: a shutdown or a delete that
     /// failed. The message that it got belongs to an older call (rules E2, S7).
-    #[error(
-        "call {call}{} read the last error message after call {failed}, which has none: \
-             it got that of {}{}",
-        at(*location), older(*message_of), times(*more)
-    )]
     MessageOfAnotherCall {
         /// The number of the call that read the message, as in the timeline.
         call: usize,
@@ -92,10 +88,6 @@ pub enum Remark {
 
     /// A thread without a failure read the last error message after a call had failed on another
     /// thread. Each thread has its own message, so it got none (rule E1).
-    #[error(
-        "call {call}{} found no last error message, since call {failed} failed on another thread{}",
-        at(*location), times(*more)
-    )]
     MessageOnAnotherThread {
         /// The number of the call that read the message, as in the timeline.
         call: usize,
@@ -110,10 +102,6 @@ pub enum Remark {
 
     /// A path looks like [`DISM_ONLINE_IMAGE`](crate::DISM_ONLINE_IMAGE) and is another one, so it
     /// is not the online image (rule O6).
-    #[error(
-        "the path of call {call}{} looks like DISM_ONLINE_IMAGE and is not: {path:?}{}",
-        at(*location), times(*more)
-    )]
     LooksOnline {
         /// The number of the call, as in the timeline.
         call: usize,
@@ -162,6 +150,37 @@ pub enum Remark {
 }
 
 impl Remark {
+    /// Writes what it is about, without the details.
+    pub(super) fn write_subject(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnusedRule { .. } => "a rule of the test never fired",
+            Self::RuleCount { .. } => "a rule of the test did not fire as often as expected",
+            Self::UnreachedHold { .. } => "no thread reached a hold of the test",
+            Self::ExpiredHold { .. } => "a hold of the test was not released before its deadline",
+            Self::MessageOfAnotherCall { .. } => "the last error message of another call was read",
+            Self::MessageOnAnotherThread { .. } => {
+                "the last error message was read on another thread than that of the failure"
+            }
+            Self::LooksOnline { .. } => "a path looks like DISM_ONLINE_IMAGE and is another",
+            Self::StillInitialized { .. } => "still initialized at the end",
+            Self::More { remarks } => {
+                return write!(f, "{remarks} more remarks on rules and holds of the test");
+            }
+            Self::HandlesLeft { handles: 1, .. } => "1 handle to the emulator is still alive",
+            Self::HandlesLeft { handles, .. } => {
+                return write!(f, "{handles} handles to the emulator are still alive");
+            }
+            Self::JournalOff => "the journal is switched off, so no mistake can be found",
+            Self::JournalIncomplete { dropped } => {
+                return write!(
+                    f,
+                    "the first {dropped} steps of the journal are missing, so mistakes may be \
+                     missing, too"
+                );
+            }
+        })
+    }
+
     /// Counts one more call at the same location, if the remark is about calls.
     pub(super) fn count_again(&mut self) {
         if let Self::MessageOfAnotherCall { more, .. }
@@ -171,38 +190,13 @@ impl Remark {
             *more += 1;
         }
     }
-}
 
-fn at(location: Option<&'static Location<'static>>) -> String {
-    location.map_or_else(String::new, |location| format!(" at {location}"))
-}
-
-fn older(call: Option<usize>) -> String {
-    call.map_or_else(|| "an older call".to_owned(), |call| format!("call {call}"))
-}
-
-fn times(more: usize) -> String {
-    match more {
-        0 => String::new(),
-        1 => ", and 1 more call did so".to_owned(),
-        _ => format!(", and {more} more calls did so"),
-    }
-}
-
-/// Writes the text of [`Remark::HandlesLeft`].
-fn handles_left(handles: usize, last_calls: &[String]) -> String {
-    let mut text = match handles {
-        1 => "1 handle to the emulator is still alive".to_owned(),
-        _ => format!("{handles} handles to the emulator are still alive"),
-    };
-    for (at, call) in last_calls.iter().take(LISTED).enumerate() {
-        text += if at == 0 { "; the last call of each thread: " } else { "; " };
-        text += call;
-    }
-
-    /// Returns the location of the rule or hold that it is about.
+    /// Returns the location of the rule, hold or call that it is about.
     pub(super) const fn location(&self) -> Option<&'static Location<'static>> {
         match self {
+            Self::MessageOfAnotherCall { location, .. }
+            | Self::MessageOnAnotherThread { location, .. }
+            | Self::LooksOnline { location, .. } => *location,
             Self::UnusedRule { location, .. }
             | Self::RuleCount { location, .. }
             | Self::UnreachedHold { location, .. }
@@ -227,6 +221,24 @@ impl fmt::Display for Remark {
             Self::RuleCount { rule, expected, fired, location } => {
                 write!(f, " (expected {expected}, fired {fired}): {rule}, at {}", Source(location))
             }
+            Self::MessageOfAnotherCall { call, location, failed, message_of, more } => {
+                write!(f, ": call {call} got that of ")?;
+                match message_of {
+                    Some(call) => write!(f, "call {call}")?,
+                    None => f.write_str("an older call")?,
+                }
+                write!(f, ", since call {failed} failed and has none")?;
+                write_others(f, *more, *location)
+            }
+            Self::MessageOnAnotherThread { call, location, failed, more } => {
+                write!(f, ": call {call} found none, since each thread has its own, and call ")?;
+                write!(f, "{failed} failed")?;
+                write_others(f, *more, *location)
+            }
+            Self::LooksOnline { call, location, path, more } => {
+                write!(f, ": {path:?} of call {call}")?;
+                write_others(f, *more, *location)
+            }
             Self::StillInitialized { count, open_sessions } => {
                 write!(f, ": count {count}, open sessions {open_sessions}")
             }
@@ -243,6 +255,18 @@ impl fmt::Display for Remark {
             Self::More { .. } | Self::JournalOff | Self::JournalIncomplete { .. } => Ok(()),
         }
     }
+}
+
+/// Writes how many more calls a remark is about, and the location of all of them.
+fn write_others(
+    f: &mut fmt::Formatter<'_>,
+    more: usize,
+    location: Option<&'static Location<'static>>,
+) -> fmt::Result {
+    if more > 0 {
+        write!(f, "; so with {more} more")?;
+    }
+    location.map_or(Ok(()), |location| write!(f, ", at {}", Source(location)))
 }
 
 impl Journal {

@@ -1,7 +1,7 @@
 //! Correct clients have no mistake, whatever their calls return.
 
 use dism_emu::machine::{Call, Effect};
-use dism_emu::{Contract, Hresult, Memory, OpenSession, Session, Timeline};
+use dism_emu::{Contract, Hresult, Initialize, Memory, OpenSession, Session, Timeline};
 
 use crate::hand::Hand;
 use crate::mistakes::{makes, makes_under};
@@ -162,7 +162,8 @@ fn a_correct_client_is_not_to_blame_for_the_script() {
 fn a_correct_client_initializes_lazily() {
     let task = |it: &mut Hand| {
         it.open(1);
-        it.take(1, Call::GetLastErrorMessage).unwrap_or(Effect::LastError(None));
+        it.take(1, Call::GetLastErrorMessage)
+            .unwrap_or(Effect::NoLastError { code: Hresult::S_OK });
         it.delete(1, Memory::NULL).unwrap_or(Effect::Deleted);
         it.initialize(1).unwrap();
         let session = it.open(1);
@@ -174,7 +175,7 @@ fn a_correct_client_initializes_lazily() {
         task(it);
     });
     makes(&[], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         task(it);
     });
     makes_under(Contract::Documented, &[], |it| {
@@ -190,7 +191,7 @@ fn a_correct_client_initializes_lazily() {
 fn a_correct_client_initializes_lazily_and_fails() {
     makes(&[], |it| {
         it.open(1);
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
     });
     makes_under(Contract::Documented, &[], |it| {
         it.open(1);
@@ -209,7 +210,8 @@ fn a_correct_client_cleans_up_after_a_failed_initialize_or_open() {
         it.close(1, Session::DEFAULT).unwrap_err();
     };
     makes(&[], |it| {
-        it.scripted(1, Call::Initialize, Hresult::WIN32_ELEVATION_REQUIRED).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), Hresult::WIN32_ELEVATION_REQUIRED)
+            .unwrap_err();
         clean_up(it);
         it.shutdown(1).unwrap_err();
         // It starts again.

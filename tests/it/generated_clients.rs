@@ -9,8 +9,8 @@
 
 use dism_emu::machine::{Call, Effect, Outcome};
 use dism_emu::{
-    Contract, DISM_ONLINE_IMAGE, Error, Hresult, ImagePath, Journal, Memory, Mistake, OpenSession,
-    Session, ThreadNumber, Timeline,
+    Contract, DISM_ONLINE_IMAGE, Error, Hresult, ImagePath, Initialize, Journal, Memory, Mistake,
+    OpenSession, Session, ThreadNumber, Timeline,
 };
 use proptest::prelude::*;
 
@@ -177,7 +177,7 @@ impl<'a> Correct<'a> {
 
     fn initialize(&mut self, thread: u64, answer: Option<u32>) {
         self.lazy.retain(|it| *it != thread);
-        let outcome = self.ask(thread, Call::Initialize, answer);
+        let outcome = self.ask(thread, Call::Initialize(Initialize::new()), answer);
         let owns = self.owners.contains(&thread);
         self.gave_up[thread as usize - 1] = outcome.is_err() && !owns;
         if outcome.is_ok() {
@@ -405,7 +405,7 @@ fn plant(hand: &mut Hand, mistake: Mistake, thread: u64, other: u64, variant: us
             return false;
         }
         Mistake::SFalseTakenForFailure => {
-            hand.scripted(thread, Call::Initialize, Hresult::S_FALSE).unwrap();
+            hand.scripted(thread, Call::Initialize(Initialize::new()), Hresult::S_FALSE).unwrap();
             return false;
         }
         _ => hand.initialize(thread).unwrap(),
@@ -546,7 +546,7 @@ fn plant(hand: &mut Hand, mistake: Mistake, thread: u64, other: u64, variant: us
 fn ignore_a_failed_initialize(hand: &mut Hand, thread: u64, other: u64, variant: usize) {
     let code =
         [BUSY, Hresult::DISMAPI_E_DISMAPI_NOT_INITIALIZED, Hresult::WIN32_ELEVATION_REQUIRED];
-    hand.scripted(thread, Call::Initialize, code[variant % 3]).unwrap_err();
+    hand.scripted(thread, Call::Initialize(Initialize::new()), code[variant % 3]).unwrap_err();
     match variant {
         0 => {
             // Every C client does so.

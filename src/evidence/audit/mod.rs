@@ -32,7 +32,7 @@ use self::sessions::Sessions;
 use super::paired::Calls;
 use super::text::LISTED;
 use super::{Journal, Mistake};
-use crate::call::{Call, Effect, Error, Function, Hresult, Memory, Session, ThreadNumber};
+use crate::call::{Call, Effect, Error, Function, Memory, Session, ThreadNumber};
 use crate::machine::Step;
 
 /// A mistake of the client, and its position in the journal.
@@ -234,7 +234,7 @@ impl<'a> Audit<'a> {
             downtime.forget(now.thread);
         }
         match (call, effect) {
-            (Call::Initialize, Effect::Initialized { count }) => {
+            (Call::Initialize(_), Effect::Initialized { count }) => {
                 downtime.initialized(now, count);
                 sessions.initialized(now, count);
                 periods.initialized(now, count, last_calls.of(now.thread));
@@ -255,7 +255,7 @@ impl<'a> Audit<'a> {
             (Call::BeginOperation { session, .. }, _) => sessions.begun(now, *session, found),
             (Call::EndOperation { session, .. }, effect) => {
                 sessions.ended(now, *session);
-                if asks_for_reload(effect) {
+                if effect == Effect::ReloadRequired {
                     sessions.reload_required(now, *session);
                 }
             }
@@ -276,7 +276,7 @@ impl<'a> Audit<'a> {
             sessions.initialize_failed(now);
         }
         match (call, error) {
-            (Call::Initialize, Error::AlreadyInitialized { .. }) => {
+            (Call::Initialize(_), Error::AlreadyInitialized { .. }) => {
                 downtime.forget(now.thread);
                 periods.refused(now);
             }
@@ -380,7 +380,10 @@ const fn is_open(call: &Call) -> bool {
 
 /// The same for `DismInitialize`.
 const fn is_initialize(call: &Call) -> bool {
-    matches!(call, Call::Initialize | Call::CallWithoutArgument { function: Function::Initialize })
+    matches!(
+        call,
+        Call::Initialize(_) | Call::CallWithoutArgument { function: Function::Initialize }
+    )
 }
 
 /// Returns whether the call only reads or frees a message. These calls need no initialization, so
@@ -395,11 +398,6 @@ const fn is_about_message(call: &Call) -> bool {
                 function: Function::GetLastErrorMessage | Function::Delete
             }
     )
-}
-
-/// Returns whether the session has to be reloaded after an operation that ended so (rule P6).
-fn asks_for_reload(effect: Effect) -> bool {
-    effect == Effect::Ended { result: Hresult::S_FALSE }
 }
 
 /// Groups the findings of the same mistake at the same location: a mistake in a loop is reported

@@ -271,7 +271,8 @@ mod tests {
 mistake 2, never shut down: call 2 by t2
     initialize -> S_FALSE, count 2
     instead: Call DismShutdown once for each DismInitialize that succeeds, including on error paths.
-             S_FALSE is a success, too.
+             1 is a success, too: DismInitialize returns it as S_FALSE, and an operation to ask for
+             a reload of its session.
     in code: Mistake::NeverShutDown
 
 mistake 3, close twice: call 5 by t2

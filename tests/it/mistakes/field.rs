@@ -246,8 +246,9 @@ fn remarks(emulator: &Emulator) -> Vec<String> {
     let remarks = report.remarks().iter().filter(|it| !matches!(it, Remark::HandlesLeft { .. }));
     let without_location = |remark: &Remark| {
         let text = remark.to_string();
-        let words = text.split(' ').filter(|word| *word != "at" && !word.contains("field.rs:"));
-        words.collect::<Vec<_>>().join(" ")
+        let (words, location) = text.split_once(", at ").expect("a location");
+        assert!(location.starts_with("tests/it/mistakes/field.rs:"), "{text}");
+        words.to_owned()
     };
     remarks.map(without_location).collect()
 }
@@ -274,9 +275,10 @@ fn the_message_of_an_open_is_read_on_another_thread_and_after_a_shutdown() {
     assert_eq!(
         remarks(&emulator),
         [
-            "call 4 found no last error message, since call 3 failed on another thread",
-            "call 6 read the last error message after call 5, which has none: it got that of call 3, \
-             and 2 more calls did so",
+            "the last error message was read on another thread than that of the failure: call 4 found \
+             none, since each thread has its own, and call 3 failed",
+            "the last error message of another call was read: call 6 got that of call 3, since call \
+             5 failed and has none; so with 2 more",
         ]
     );
 }
@@ -326,10 +328,10 @@ fn the_name_of_the_online_image_has_a_letter_wrong() {
     let looks = |call, more| {
         let wrong = wrong[0];
         format!(
-            "the path of call {call} looks like DISM_ONLINE_IMAGE and is not: \"{wrong}\"{more}"
+            "a path looks like DISM_ONLINE_IMAGE and is another: \"{wrong}\" of call {call}{more}"
         )
     };
-    assert_eq!(remarks(&emulator), [looks(2, ", and 5 more calls did so"), looks(22, "")]);
+    assert_eq!(remarks(&emulator), [looks(2, "; so with 5 more"), looks(22, "")]);
 }
 
 /// With the whole journal, and without its beginning.
@@ -350,4 +352,46 @@ fn a_scripted_close_is_not_held_against_the_client_after_it_has_left_the_journal
         dism.shutdown().unwrap_err(); // OPEN_SESSION_HANDLES, because of the rule alone.
         assert_eq!(found(&emulator.journal()), []);
     }
+}
+
+/// I6: the API is up although initialize failed. A client that goes on is right, and one that stops
+/// there leaves the initialization behind.
+#[test]
+fn an_initialize_without_its_log_fails_and_brings_the_api_up() {
+    for contract in Contract::ALL {
+        let emulator = unverified().contract(contract).build();
+        let no_log = Rule::on(Function::Initialize).fail_in_effect(0xC004_0009);
+        emulator.script(no_log).keep();
+        let dism = emulator.dism();
+        dism.initialize().unwrap_err();
+        assert_eq!(numbers(&emulator), [2]);
+        let session = dism.open_session("image").unwrap();
+        dism.close_session(session).unwrap();
+        dism.shutdown().unwrap();
+        assert!(numbers(&emulator).is_empty(), "{}", emulator.journal());
+    }
+}
+
+/// What the test scripted is not the client's fault: the call has failed for it, so it tries again.
+#[test]
+fn a_close_and_a_shutdown_that_fail_in_effect_are_tried_again() {
+    for contract in Contract::ALL {
+        let emulator = unverified().contract(contract).build();
+        let dism = emulator.dism();
+        for function in [Function::CloseSession, Function::Shutdown] {
+            emulator.script(Rule::on(function).nth(1).fail_in_effect(0x8007_0005)).keep();
+        }
+        dism.initialize().unwrap();
+        let session = dism.open_session("image").unwrap();
+        dism.close_session(session).unwrap_err();
+        dism.close_session(session).unwrap_err();
+        dism.shutdown().unwrap_err();
+        dism.shutdown().unwrap_err();
+        assert!(numbers(&emulator).is_empty(), "{}", emulator.journal());
+    }
+}
+
+/// Returns the numbers of the mistakes.
+fn numbers(emulator: &Emulator) -> Vec<u32> {
+    emulator.journal().mistakes().iter().map(|found| found.mistake.number()).collect()
 }

@@ -1,7 +1,9 @@
 //! Mistakes with initialize and shutdown.
 
 use dism_emu::machine::Call;
-use dism_emu::{Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Memory, Session};
+use dism_emu::{
+    Contract, DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Initialize, Memory, Session,
+};
 
 use super::{makes, makes_under};
 use crate::hand::{Hand, found};
@@ -396,7 +398,7 @@ fn mistake_7_takes_0xc0040001_for_initialized_already() {
 #[test]
 fn mistake_7_is_none_of_a_thread_that_retries() {
     makes(&[(13, 6, &[5])], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.initialize(1).unwrap();
         let session = it.open(1);
         it.close(1, session).unwrap(); // 3, 4
@@ -409,14 +411,14 @@ fn mistake_7_is_none_of_a_thread_that_retries() {
 #[test]
 fn mistake_7_of_a_thread_that_works_for_the_one_that_failed() {
     makes(&[(7, 1, &[0])], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.open(2);
         it.open(1);
         it.open(3);
     });
     makes(&[(7, 2, &[1])], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
-        it.scripted(2, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
+        it.scripted(2, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.open(3);
         it.open(4);
     });
@@ -426,10 +428,10 @@ fn mistake_7_of_a_thread_that_works_for_the_one_that_failed() {
 #[test]
 fn mistake_7_of_a_pool_is_of_the_last_initialize_that_failed() {
     makes(&[(7, 4, &[3])], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.initialize(2).unwrap();
         it.shutdown(2).unwrap();
-        it.scripted(2, Call::Initialize, BUSY).unwrap_err(); // 3
+        it.scripted(2, Call::Initialize(Initialize::new()), BUSY).unwrap_err(); // 3
         it.open(1); // 4
         it.open(2);
     });
@@ -439,8 +441,8 @@ fn mistake_7_of_a_pool_is_of_the_last_initialize_that_failed() {
 #[test]
 fn mistake_7_is_reported_once_while_the_api_is_down() {
     makes(&[(7, 2, &[0])], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err(); // 0
-        it.scripted(2, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err(); // 0
+        it.scripted(2, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.open(1); // 2
         it.open(2);
     });
@@ -450,14 +452,14 @@ fn mistake_7_is_reported_once_while_the_api_is_down() {
 #[test]
 fn mistake_7_of_another_thread_is_13_after_a_shutdown() {
     makes(&[(13, 3, &[2])], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.initialize(2).unwrap();
         it.shutdown(2).unwrap();
         it.open(2);
     });
     makes_under(Contract::Recorded, &[(13, 3, &[2])], |it| {
         it.initialize(2).unwrap();
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.shutdown(2).unwrap();
         it.open(3);
     });
@@ -469,7 +471,7 @@ fn mistake_7_of_another_thread_is_13_after_a_shutdown() {
 fn mistake_7_is_not_excused_by_another_initialize_that_fails() {
     makes(&[(7, 3, &[2])], |it| {
         for _ in 0..2 {
-            it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+            it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
             it.open(1);
         }
     });
@@ -480,7 +482,7 @@ fn mistake_7_is_not_excused_by_another_initialize_that_fails() {
 #[test]
 fn mistake_7_after_asking_for_the_message() {
     makes(&[(7, 4, &[0])], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err(); // 0
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err(); // 0
         it.take(1, Call::GetLastErrorMessage).unwrap();
         let memory = it.hand_out(1);
         it.delete(1, memory).unwrap();
@@ -495,7 +497,7 @@ fn mistake_7_after_asking_for_the_message() {
 fn mistake_7_after_the_message_beside_another_thread() {
     makes_under(Contract::Recorded, &[(7, 5, &[1])], |it| {
         it.initialize(2).unwrap();
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err(); // 1
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err(); // 1
         let memory = it.hand_out(1);
         it.delete(1, memory).unwrap();
         it.shutdown(2).unwrap();
@@ -507,7 +509,7 @@ fn mistake_7_after_the_message_beside_another_thread() {
 #[test]
 fn mistake_7_after_a_close_of_0() {
     makes(&[(7, 1, &[0])], |it| {
-        it.scripted(1, Call::Initialize, BUSY).unwrap_err();
+        it.scripted(1, Call::Initialize(Initialize::new()), BUSY).unwrap_err();
         it.close(1, Session::DEFAULT).unwrap_err(); // 1
         it.open(1);
         it.close(1, Session::DEFAULT).unwrap_err();
