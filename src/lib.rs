@@ -68,6 +68,6 @@ pub use call::{
 pub use emulator::{Builder, Dism, Emulator, HoldGuard, Operation, OwnedSession, RuleGuard};
 pub use evidence::{Finding, Journal, Mistake, Remark, Report, Timeline};
 pub use machine::config::{Contract, ParseContractError};
-pub use script::{Hold, Progress, Rule};
+pub use script::{Hold, ParseRuleError, Progress, Rule};
 pub use sweep::{FaultSweep, SweepReport};
 pub use sync::MODEL_CHECKED;

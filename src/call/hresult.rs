@@ -162,6 +162,15 @@ macro_rules! codes {
                 }
             }
 
+            /// Returns the code with this name.
+            pub(crate) fn named(name: &str) -> Option<Self> {
+                match name {
+                    $(stringify!($name) => Some(Self::$name),)+
+                    "DISMAPI_S_RELOAD_IMAGE_SESSION_REQUIRED" => Some(Self::S_FALSE),
+                    _ => None,
+                }
+            }
+
             /// Returns what the DLL's message table says of this code, or `None` if it has no text.
             /// The full stop and the line break at the end of each text are left out.
             ///

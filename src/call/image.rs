@@ -54,23 +54,56 @@ impl serde::Serialize for ImagePath {
     }
 }
 
-/// Writes the text in quotes. Quotes, control characters and what is not Unicode are escaped;
-/// backslashes, of which paths consist, are not.
+/// Writes the text in quotes.
+///
+/// Backslashes, of which paths consist, are not escaped. Quotes and control characters are, as
+/// `\u{22}`, and so is a backslash that would otherwise look like the beginning of such an escape. Bytes
+/// that are not Unicode are written as `\x{FF}`.
 impl fmt::Debug for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("\"")?;
         for chunk in self.as_bytes().utf8_chunks() {
-            for character in chunk.valid().chars() {
+            let text = chunk.valid();
+            for (at, character) in text.char_indices() {
+                let is_ambiguous = character == '\\'
+                    && (text[at..].starts_with("\\u{") || text[at..].starts_with("\\x{"));
                 match character {
-                    '"' => f.write_str("\\\"")?,
-                    '\u{2028}' | '\u{2029}' => write!(f, "{}", character.escape_unicode())?,
-                    _ if character.is_control() => write!(f, "{}", character.escape_default())?,
+                    '"' | '\u{2028}' | '\u{2029}' => write!(f, "{}", character.escape_unicode())?,
+                    _ if is_ambiguous || character.is_control() => {
+                        write!(f, "{}", character.escape_unicode())?;
+                    }
                     _ => f.write_char(character)?,
                 }
             }
-            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02X}"))?;
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{{{byte:02X}}}"))?;
         }
         f.write_str("\"")
+    }
+}
+
+impl ImagePath {
+    /// Returns the text that [`Debug`](fmt::Debug) writes between the quotes as it was. What is not
+    /// Unicode stays escaped.
+    pub(crate) fn unescape(text: &str) -> String {
+        let mut unescaped = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once("\\u{") {
+            unescaped += before;
+            let escaped = behind.split_once('}').and_then(|(digits, behind)| {
+                Some((char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, behind))
+            });
+            rest = match escaped {
+                Some((character, behind)) => {
+                    unescaped.push(character);
+                    behind
+                }
+                None => {
+                    unescaped += "\\u{";
+                    behind
+                }
+            };
+        }
+        unescaped + rest
     }
 }
 

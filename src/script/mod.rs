@@ -2,6 +2,7 @@
 
 mod hold;
 mod injection;
+mod notation;
 mod rule;
 
 use std::panic::Location;
@@ -14,6 +15,7 @@ use crate::machine::config::Aliases;
 pub use self::hold::Hold;
 pub(crate) use self::hold::{HoldError, Point};
 pub(crate) use self::injection::Injection;
+pub use self::notation::ParseRuleError;
 pub(crate) use self::rule::{Answer, Query};
 pub use self::rule::{Progress, Rule};
 

@@ -58,41 +58,41 @@ use crate::machine::config::Aliases;
 #[must_use = "a rule answers no call until `Emulator::script` puts it in force"]
 pub struct Rule {
     /// The function, or `None` for every operation.
-    function: Option<Function>,
-    session: Option<Session>,
-    image: Option<ImagePath>,
+    pub(super) function: Option<Function>,
+    pub(super) session: Option<Session>,
+    pub(super) image: Option<ImagePath>,
     /// How many calls pass before the rule answers one.
-    skip: u32,
+    pub(super) skip: u32,
     /// How many calls it answers; `None` for all.
-    times: Option<u32>,
-    name: Option<ImagePath>,
+    pub(super) times: Option<u32>,
+    pub(super) name: Option<ImagePath>,
     /// Whether the call discards the changes of a mounted image, or commits them.
-    discards: Option<bool>,
-    answer: Hresult,
+    pub(super) discards: Option<bool>,
+    pub(super) answer: Hresult,
     /// Whether the call takes effect even if it fails.
-    takes_effect: bool,
+    pub(super) takes_effect: bool,
     /// The answer from the second call on, if it is a different one.
-    later: Option<Hresult>,
-    progress: Option<Box<[Progress]>>,
-    cancel: CancelPolicy,
-    expected: Expected,
+    pub(super) later: Option<Hresult>,
+    pub(super) progress: Option<Box<[Progress]>>,
+    pub(super) cancel: CancelPolicy,
+    pub(super) expected: Expected,
 }
 
 /// When a call that is cancelled ends, and with what (rule P7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-struct CancelPolicy {
+pub(super) struct CancelPolicy {
     /// How many reports of progress there are before the rule itself cancels the call.
-    after: Option<u32>,
+    pub(super) after: Option<u32>,
     /// A cancel that comes after so many reports is too late.
-    until: Option<u32>,
+    pub(super) until: Option<u32>,
     /// What a cancelled call returns.
-    code: Hresult,
+    pub(super) code: Hresult,
 }
 
 impl CancelPolicy {
     /// What a rule does not say: the rule cancels nothing, and any cancel comes in time.
-    const UNSCRIPTED: Self =
+    pub(super) const UNSCRIPTED: Self =
         Self { after: None, until: None, code: Hresult::WIN32_REQUEST_ABORTED };
 
     /// Returns whether a cancel after so many reports of progress comes in time.
@@ -104,7 +104,7 @@ impl CancelPolicy {
 /// How often a rule has to fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-enum Expected {
+pub(super) enum Expected {
     AtLeastOnce,
     AnyNumber,
     Exactly(u32),
@@ -302,21 +302,25 @@ impl Rule {
     #[track_caller]
     pub fn fail_in_effect(self, code: impl Into<Hresult>) -> Self {
         assert!(
-            matches!(
-                self.function,
-                Some(
-                    Function::Initialize
-                        | Function::CloseSession
-                        | Function::Shutdown
-                        | Function::MountImage
-                        | Function::UnmountImage
-                )
-            ),
+            self.can_fail_in_effect(),
             "only an initialize, close, shutdown, mount or unmount can fail and take effect"
         );
         let mut rule = self.answer(failure(code.into()));
         rule.takes_effect = true;
         rule
+    }
+
+    pub(super) fn can_fail_in_effect(&self) -> bool {
+        matches!(
+            self.function,
+            Some(
+                Function::Initialize
+                    | Function::CloseSession
+                    | Function::Shutdown
+                    | Function::MountImage
+                    | Function::UnmountImage
+            )
+        )
     }
 
     /// Cancels the call after `n` reports of progress, as a client does with a cancel event.
@@ -439,7 +443,7 @@ impl Rule {
         self
     }
 
-    fn scripted(&self, code: Hresult) -> Scripted {
+    pub(super) fn scripted(&self, code: Hresult) -> Scripted {
         Scripted { code, takes_effect: self.takes_effect }
     }
 
@@ -478,68 +482,10 @@ fn failure(code: Hresult) -> Hresult {
     code
 }
 
-/// Writes `DismAddPackage on session 2, call 3 only, answers 0x800F0902 (DISMAPI_E_BUSY)`.
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.function {
-            Some(function) => write!(f, "{function}")?,
-            None => f.write_str("any operation")?,
-        }
-        if let Some(session) = self.session {
-            write!(f, " on {session}")?;
-        }
-        if let Some(image) = &self.image {
-            write!(f, " of {image}")?;
-        }
-        if let Some(name) = &self.name {
-            write!(f, " named {name:?}")?;
-        }
-        if let Some(discards) = self.discards {
-            f.write_str(if discards { ", discarding" } else { ", committing" })?;
-        }
-        match (self.skip, self.times) {
-            (0, None) => {}
-            (skip, Some(1)) => write!(f, ", call {} only", u64::from(skip) + 1)?,
-            (0, Some(times)) => write!(f, ", {times} times")?,
-            (skip, times) => {
-                write!(f, ", from call {} on", u64::from(skip) + 1)?;
-                if let Some(times) = times {
-                    write!(f, ", {times} times")?;
-                }
-            }
-        }
-        write!(f, ", answers {}", self.scripted(self.answer))?;
-        if let Some(later) = self.later {
-            write!(f, ", then {later:?}")?;
-        }
-        for (at, Progress { current, total }) in self.progress.iter().flatten().enumerate() {
-            let head = if at == 0 { ", progress" } else { "," };
-            write!(f, "{head} {current}/{total}")?;
-        }
-        let CancelPolicy { after, until, code } = self.cancel;
-        if let Some(after) = after {
-            write!(f, ", cancelled after {after} reports")?;
-        }
-        if let Some(until) = until {
-            write!(f, ", cancellable until {until} reports")?;
-        }
-        if code != CancelPolicy::UNSCRIPTED.code {
-            write!(f, ", cancelled with {code:?}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Writes `Rule(…)` around the text of [`Display`](fmt::Display), and how often it has to fire.
+/// Writes `Rule(…)` around the text of [`Display`](fmt::Display).
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rule({self}")?;
-        match self.expected {
-            Expected::AtLeastOnce => {}
-            Expected::AnyNumber => f.write_str(", optional")?,
-            Expected::Exactly(expected) => write!(f, ", expected {expected} times")?,
-        }
-        f.write_str(")")
+        write!(f, "Rule({self})")
     }
 }
 

@@ -177,8 +177,9 @@ fn a_call_has_its_function_and_its_session() {
 fn a_path_is_shown_in_quotes_and_escaped_as_far_as_it_has_to_be() {
     let shown = [
         (r"C:\mount  a", r#""C:\mount  a""#),
-        ("a\u{1b}[31m\t\u{2028}", r#""a\u{1b}[31m\t\u{2028}""#),
-        ("a\", file: \"b", r#""a\", file: \"b""#),
+        ("a\u{1b}[31m\t\u{2028}", r#""a\u{1b}[31m\u{9}\u{2028}""#),
+        ("a\", file: \"b", r#""a\u{22}, file: \u{22}b""#),
+        (r"a\u{22}", r#""a\u{5c}u{22}""#),
         ("\u{fffd}é", "\"\u{fffd}é\""),
     ];
     for (path, text) in shown {
@@ -188,6 +189,6 @@ fn a_path_is_shown_in_quotes_and_escaped_as_far_as_it_has_to_be() {
     {
         use std::os::unix::ffi::OsStrExt;
         let path = std::ffi::OsStr::from_bytes(b"a\xFF");
-        assert_eq!(format!("{:?}", ImagePath::new(path)), r#""a\xFF""#);
+        assert_eq!(format!("{:?}", ImagePath::new(path)), r#""a\x{FF}""#);
     }
 }

@@ -4,6 +4,7 @@ mod answers;
 mod guards;
 mod host;
 mod matching;
+mod notation;
 mod refused;
 mod unused;
 
@@ -49,7 +50,7 @@ fn a_rule_is_shown_in_words() {
         assert_eq!(format!("{rule:?}"), format!("Rule({text})"));
     }
     let rule = Rule::on(Function::AddPackage).progress([Progress::new(0, 9), Progress::new(5, 9)]);
-    let text = "DismAddPackage, answers 0x00000000 (S_OK), progress 0/9, 5/9";
+    let text = "DismAddPackage, answers 0x00000000 (S_OK), progress 0/9 5/9";
     assert_eq!(format!("{:?}", rule.clone().optional()), format!("Rule({text}, optional)"));
     assert_eq!(format!("{:?}", rule.expect(2)), format!("Rule({text}, expected 2 times)"));
 }

@@ -1,0 +1,284 @@
+//! Rules as text: a rule is written as [`Rule`] displays itself, and read back.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use super::rule::{CancelPolicy, Expected, Progress, Rule};
+use crate::call::{DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Session};
+
+/// Writes the rule in one line, as it is [read](#impl-FromStr-for-Rule):
+/// `DismAddPackage named "kb2.cab", call 3 only, answers 0x800F0902 (DISMAPI_E_BUSY)`.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.function {
+            Some(function) => write!(f, "{function}")?,
+            None => f.write_str(ANY)?,
+        }
+        if let Some(session) = self.session {
+            write!(f, " on {session}")?;
+        }
+        if let Some(image) = &self.image {
+            write!(f, " of {image}")?;
+        }
+        if let Some(name) = &self.name {
+            write!(f, " named {name:?}")?;
+        }
+        if let Some(discards) = self.discards {
+            f.write_str(if discards { ", discarding" } else { ", committing" })?;
+        }
+        match (self.skip, self.times) {
+            (0, None) => {}
+            (skip, Some(1)) => write!(f, ", call {} only", u64::from(skip) + 1)?,
+            (0, Some(times)) => write!(f, ", {times} times")?,
+            (skip, times) => {
+                write!(f, ", from call {} on", u64::from(skip) + 1)?;
+                if let Some(times) = times {
+                    write!(f, ", {times} times")?;
+                }
+            }
+        }
+        write!(f, ", answers {}", self.scripted(self.answer))?;
+        if let Some(later) = self.later {
+            write!(f, ", then {later:?}")?;
+        }
+        match self.progress.as_deref() {
+            None => {}
+            Some([]) => f.write_str(", no progress")?,
+            Some(steps) => {
+                f.write_str(", progress")?;
+                for Progress { current, total } in steps {
+                    write!(f, " {current}/{total}")?;
+                }
+            }
+        }
+        let CancelPolicy { after, until, code } = self.cancel;
+        if let Some(after) = after {
+            write!(f, ", cancelled after {after}")?;
+        }
+        if let Some(until) = until {
+            write!(f, ", cancellable until {until}")?;
+        }
+        if code != CancelPolicy::UNSCRIPTED.code {
+            write!(f, ", cancelled with {code:?}")?;
+        }
+        match self.expected {
+            Expected::AtLeastOnce => Ok(()),
+            Expected::AnyNumber => f.write_str(", optional"),
+            Expected::Exactly(expected) => write!(f, ", expected {expected} times"),
+        }
+    }
+}
+
+/// What a rule for every operation is called.
+const ANY: &str = "any operation";
+
+/// Reads a rule from one line, in the form in which it [displays](#impl-Display-for-Rule) itself.
+///
+/// First comes the function, or `any operation`, and behind it `on session 2`, `of "C:\mount"`,
+/// `of online` or `named "kb2.cab"`. Then come clauses, in any order, each after a comma:
+///
+/// | clause | method |
+/// |---|---|
+/// | `call 3 only` | [`nth(3)`](Rule::nth) |
+/// | `from call 3 on` | [`after(2)`](Rule::after) |
+/// | `2 times` | [`times(2)`](Rule::times) |
+/// | `discarding`, `committing` | [`discarding`](Rule::discarding), [`committing`](Rule::committing) |
+/// | `answers 3010` | [`answer(3010)`](Rule::answer) |
+/// | `answers 0xC0040009 in effect` | [`fail_in_effect`](Rule::fail_in_effect) |
+/// | `answers RPC_E_DISCONNECTED, then 0x800706BE` | the answer of the first call, and of all others |
+/// | `progress 0/100 30/100`, `no progress` | [`progress`](Rule::progress) |
+/// | `cancelled after 2` | [`cancel_after(2)`](Rule::cancel_after) |
+/// | `cancellable until 3` | [`cancellable_until(3)`](Rule::cancellable_until) |
+/// | `cancelled with 0x800704C7` | [`cancelled_with`](Rule::cancelled_with) |
+/// | `optional`, `expected 2 times` | [`optional`](Rule::optional), [`expect(2)`](Rule::expect) |
+///
+/// A code is a number, `0x800F0902` or `3010`, or a name, `DISMAPI_E_BUSY`; the name may follow the
+/// number in parentheses. Without `answers`, the rule answers `S_OK`.
+///
+/// ```
+/// use dism_emu::{Function, Hresult, Rule};
+///
+/// let rule: Rule = r#"DismAddPackage named "kb2.cab", answers DISMAPI_E_BUSY"#.parse()?;
+/// assert_eq!(rule, Rule::on(Function::AddPackage).named("kb2.cab").fail(Hresult::DISMAPI_E_BUSY));
+/// assert_eq!(rule.to_string().parse(), Ok(rule));
+/// # Ok::<(), dism_emu::ParseRuleError>(())
+/// ```
+impl FromStr for Rule {
+    type Err = ParseRuleError;
+
+    fn from_str(text: &str) -> Result<Self, ParseRuleError> {
+        let mut parts = split(text)?.into_iter();
+        let mut rule = head(parts.next().unwrap_or_default())?;
+        for part in parts {
+            rule = clause(rule, part)?;
+        }
+        if rule.takes_effect && !rule.can_fail_in_effect() {
+            return Err(ParseRuleError::NoEffect);
+        }
+        Ok(rule)
+    }
+}
+
+/// The reason why a text is not a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ParseRuleError {
+    /// The text does not begin with a function.
+    #[error("`{0}` is neither a function, such as `DismAddPackage`, nor `any operation`")]
+    Function(String),
+    /// A part behind the function, or between commas, is not one of those that a rule has.
+    #[error("a rule has no part `{0}`")]
+    Part(String),
+    /// A number is not a number, or too large.
+    #[error("`{0}` is not a number that fits")]
+    Number(String),
+    /// A code is neither a number nor a known name.
+    #[error("`{0}` is neither a code, such as 0x800F0902, nor the name of one")]
+    Code(String),
+    /// A quotation mark has no partner.
+    #[error("a quotation mark is missing")]
+    Quote,
+    /// The code of a call that fails in effect has to be a failure, and few functions can.
+    #[error(
+        "only an initialize, close, shutdown, mount or unmount can fail in effect, with a failing \
+         code"
+    )]
+    NoEffect,
+}
+
+/// Splits a text at its commas, except those in quotes.
+fn split(text: &str) -> Result<Vec<&str>, ParseRuleError> {
+    let mut is_quoted = false;
+    let parts = text.split(|character| {
+        is_quoted ^= character == '"';
+        character == ',' && !is_quoted
+    });
+    let parts: Vec<_> = parts.map(str::trim).collect();
+    if is_quoted { Err(ParseRuleError::Quote) } else { Ok(parts) }
+}
+
+/// Reads the function, and what it is called on.
+fn head(text: &str) -> Result<Rule, ParseRuleError> {
+    let (name, mut rest) = match text.strip_prefix(ANY) {
+        Some(rest) => (ANY, rest),
+        None => text.split_at(text.find(' ').unwrap_or(text.len())),
+    };
+    let has_name = |function: &&Function| function.name().eq_ignore_ascii_case(name);
+    let mut rule = match Function::ALL.iter().find(has_name) {
+        Some(function) => Rule::on(*function),
+        None if name == ANY => Rule::on_any_operation(),
+        None => return Err(ParseRuleError::Function(name.to_owned())),
+    };
+    rest = rest.trim_start();
+    while !rest.is_empty() {
+        let unknown = || ParseRuleError::Part(rest.to_owned());
+        let (word, behind) = rest.split_once(' ').ok_or_else(unknown)?;
+        rest = match word {
+            "on" => {
+                let (session, behind) =
+                    word_of(behind.strip_prefix("session ").ok_or_else(unknown)?);
+                rule = rule.session(Session::from_raw(number(session)?));
+                behind
+            }
+            "of" => {
+                let (image, behind) = match behind.strip_prefix("online") {
+                    Some(behind) => (DISM_ONLINE_IMAGE.to_owned(), behind),
+                    None => quoted(behind)?,
+                };
+                rule = rule.image(image);
+                behind
+            }
+            "named" => {
+                let (name, behind) = quoted(behind)?;
+                rule = rule.named(name);
+                behind
+            }
+            _ => return Err(unknown()),
+        }
+        .trim_start();
+    }
+    Ok(rule)
+}
+
+/// Reads a clause.
+fn clause(mut rule: Rule, text: &str) -> Result<Rule, ParseRuleError> {
+    let words: Vec<_> = text.split_whitespace().collect();
+    match *words {
+        ["discarding"] => rule = rule.discarding(),
+        ["committing"] => rule = rule.committing(),
+        ["call", n, "only"] => rule = rule.after(calls_before(n)?).times(1),
+        ["from", "call", n, "on"] => rule = rule.after(calls_before(n)?),
+        [n, "times"] => rule = rule.times(number(n)?),
+        ["answers", ref code @ .., "in", "effect"] => {
+            rule.answer = self::code(code)?;
+            rule.takes_effect = rule.answer.is_failure();
+            if !rule.takes_effect {
+                return Err(ParseRuleError::NoEffect);
+            }
+        }
+        ["answers", ref code @ ..] => rule.answer = self::code(code)?,
+        ["then", ref code @ ..] => rule.later = Some(self::code(code)?),
+        ["no", "progress"] => rule = rule.progress([]),
+        ["progress", ref steps @ ..] => {
+            let steps: Result<Vec<_>, _> = steps.iter().map(|step| progress(step)).collect();
+            rule = rule.progress(steps?);
+        }
+        ["cancelled", "after", n] => rule = rule.cancel_after(number(n)?),
+        ["cancelled", "with", ref code @ ..] => rule = rule.cancelled_with(self::code(code)?),
+        ["cancellable", "until", n] => rule = rule.cancellable_until(number(n)?),
+        ["optional"] => rule = rule.optional(),
+        ["expected", n, "times"] => rule = rule.expect(number(n)?),
+        _ => return Err(ParseRuleError::Part(text.to_owned())),
+    }
+    Ok(rule)
+}
+
+fn number(text: &str) -> Result<u32, ParseRuleError> {
+    text.parse().map_err(|_| ParseRuleError::Number(text.to_owned()))
+}
+
+/// Reads the number of a call, from 1. Returns how many calls come before it.
+fn calls_before(text: &str) -> Result<u32, ParseRuleError> {
+    let before = text.parse::<u64>().ok().and_then(|number| number.checked_sub(1));
+    before
+        .and_then(|before| before.try_into().ok())
+        .ok_or_else(|| ParseRuleError::Number(text.to_owned()))
+}
+
+/// Reads a code from its words: a number or a name, or both.
+fn code(words: &[&str]) -> Result<Hresult, ParseRuleError> {
+    let unknown = || ParseRuleError::Code(words.join(" "));
+    let read = |word: &str| match word.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok().map(Hresult::new),
+        None => word.parse().map(Hresult::new).ok().or_else(|| Hresult::named(word)),
+    };
+    match *words {
+        [code] => read(code),
+        [code, name] => {
+            let name = name.strip_prefix('(').and_then(|name| name.strip_suffix(')'));
+            read(code).filter(|code| name.is_some_and(|name| Hresult::named(name) == Some(*code)))
+        }
+        _ => None,
+    }
+    .ok_or_else(unknown)
+}
+
+fn progress(text: &str) -> Result<Progress, ParseRuleError> {
+    let (current, total) =
+        text.split_once('/').ok_or_else(|| ParseRuleError::Number(text.to_owned()))?;
+    Ok(Progress::new(number(current)?, number(total)?))
+}
+
+/// Returns the first word, and the rest.
+fn word_of(text: &str) -> (&str, &str) {
+    text.split_once(' ').unwrap_or((text, ""))
+}
+
+/// Reads a text in quotes. Returns it, and the rest.
+fn quoted(text: &str) -> Result<(String, &str), ParseRuleError> {
+    let text = text.strip_prefix('"').ok_or_else(|| ParseRuleError::Part(text.to_owned()))?;
+    let (quoted, rest) = text.split_once('"').ok_or(ParseRuleError::Quote)?;
+    Ok((ImagePath::unescape(quoted), rest))
+}
