@@ -62,8 +62,8 @@ pub mod docs {
 
 pub use call::{
     Action, CommitFlags, DISM_ONLINE_IMAGE, Error, Function, Hresult, ImageIdentifier, ImagePath,
-    Initialize, InvalidArgument, Memory, MountFlags, MountImage, MountMode, OpenSession, Session,
-    ThreadNumber,
+    Initialize, InvalidArgument, Memory, MountFlags, MountImage, MountMode, OpenSession,
+    ParseHresultError, Session, ThreadNumber,
 };
 pub use emulator::{Builder, Dism, Emulator, HoldGuard, Operation, OwnedSession, RuleGuard};
 pub use evidence::{Finding, Journal, Mistake, Remark, Report, Timeline};

@@ -1,8 +1,11 @@
 //! The result codes.
 
 use std::fmt;
+use std::str::FromStr;
 
-use super::Error;
+use thiserror::Error;
+
+use super::Error as CallError;
 
 /// A result code of the DISM API: any 32-bit number, with names for those that the contract knows.
 ///
@@ -84,6 +87,25 @@ impl Hresult {
     }
 }
 
+/// Reads a number, `0xC0040003` or `3010`, or a name, `DISMAPI_E_BUSY`.
+impl FromStr for Hresult {
+    type Err = ParseHresultError;
+
+    fn from_str(text: &str) -> Result<Self, ParseHresultError> {
+        let number = match text.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        };
+        number.map(Self).or_else(|| Self::named(text)).ok_or(ParseHresultError)
+    }
+}
+
+/// The error for a text that is neither a number nor the name of an [`Hresult`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[error("it is neither a code, such as 0x800F0902, nor the name of one")]
+#[non_exhaustive]
+pub struct ParseHresultError;
+
 /// Serializes the code as a string, `0xC0040003`.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Hresult {
@@ -117,8 +139,8 @@ impl From<u32> for Hresult {
 }
 
 /// Converts to the code that the failing call returns.
-impl From<Error> for Hresult {
-    fn from(error: Error) -> Self {
+impl From<CallError> for Hresult {
+    fn from(error: CallError) -> Self {
         error.code()
     }
 }
@@ -138,8 +160,8 @@ impl From<Hresult> for i32 {
 }
 
 /// Converts to the code that the failing call returns, as a signed number.
-impl From<Error> for i32 {
-    fn from(error: Error) -> Self {
+impl From<CallError> for i32 {
+    fn from(error: CallError) -> Self {
         error.code().into()
     }
 }
@@ -163,7 +185,7 @@ macro_rules! codes {
             }
 
             /// Returns the code with this name.
-            pub(crate) fn named(name: &str) -> Option<Self> {
+            fn named(name: &str) -> Option<Self> {
                 match name {
                     $(stringify!($name) => Some(Self::$name),)+
                     "DISMAPI_S_RELOAD_IMAGE_SESSION_REQUIRED" => Some(Self::S_FALSE),

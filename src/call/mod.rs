@@ -21,7 +21,7 @@ pub use self::error::{Error, InvalidArgument};
 pub use self::flags::{CommitFlags, MountFlags};
 pub use self::function::Function;
 pub use self::handle::{Memory, Session, ThreadNumber};
-pub use self::hresult::Hresult;
+pub use self::hresult::{Hresult, ParseHresultError};
 pub use self::image::ImagePath;
 pub(crate) use self::text::Text;
 

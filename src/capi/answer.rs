@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::memory::{Block, write, write_empty};
 use super::process::{Loaded, current};
 use super::types::*;
-use crate::call::{Action, Call, CommitFlags, Error, Function, Hresult, Session, Text};
+use crate::call::{Action, Call, CommitFlags, Error, Function, Hresult, ImagePath, Session, Text};
 use crate::emulator::{Dism, Operation, Taken};
 use crate::machine::request::Request;
 use crate::script::Progress;
@@ -59,6 +59,20 @@ impl<'a> Invocation<'a> {
     #[inline]
     pub(super) fn take(&self, request: &impl Request) -> Taken {
         self.dism().take(request)
+    }
+
+    /// Creates the log file of a program that is not a test, if this platform can.
+    pub(super) fn initialized(&self, log_file: Option<&[u16]>) {
+        if let (Some(program), Some(log_file)) = (self.process.program(), log_file) {
+            program.initialized(&ImagePath::from_wide(log_file));
+        }
+    }
+
+    /// Writes the report of a program that is not a test.
+    pub(super) fn shut_down(&self) {
+        if let Some(program) = self.process.program() {
+            program.shut_down();
+        }
     }
 
     /// Fails the call, since it lacks an argument.

@@ -67,18 +67,25 @@ exports! {
         as Initialize
         => |call| {
             let (log_file, scratch) = (optional_text(LogFilePath), optional_text(ScratchDirectory));
-            call.take(&request::InitializeWith {
-                log_level: LogLevel as u32,
-                log_file: Text::wide(log_file.as_deref()),
-                scratch_directory: Text::wide(scratch.as_deref()),
-            })
-            .code()
+            let code = call
+                .take(&request::InitializeWith {
+                    log_level: LogLevel as u32,
+                    log_file: Text::wide(log_file.as_deref()),
+                    scratch_directory: Text::wide(scratch.as_deref()),
+                })
+                .code()?;
+            call.initialized(log_file.as_deref());
+            Ok(code)
         };
 
     /// `DismShutdown` (rules S1 to S7).
     fn DismShutdown()
         as Shutdown
-        => |call| call.take(&request::Shutdown).code();
+        => |call| {
+            let code = call.take(&request::Shutdown).code();
+            call.shut_down();
+            code
+        };
 
     /// `DismOpenSession` (rules O1 to O8).
     fn DismOpenSession(

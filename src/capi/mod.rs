@@ -10,10 +10,12 @@
 )]
 
 mod answer;
+mod environment;
 mod exports;
 mod info;
 mod memory;
 mod process;
+mod program;
 mod types;
 mod wide;
 

@@ -8,8 +8,10 @@ use std::io::{self, Write};
 use std::mem;
 use std::sync::{Arc, Weak};
 
+use super::environment::Environment;
 use super::exports::linked;
 use super::memory::Block;
+use super::program::Program;
 use crate::call::{Call, Error, Function, Hresult, Memory, ThreadNumber};
 use crate::emulator::{Builder, Dism, Emulator};
 use crate::sync::{Mutex, MutexGuard, lazy_static};
@@ -20,6 +22,8 @@ pub(super) struct Loaded {
     pub(super) dism: Dism,
     handles: Weak<()>,
     allocations: Mutex<Allocations>,
+    /// `None` if it is the process of a test.
+    program: Option<Program>,
 }
 
 /// The memory at each address.
@@ -43,7 +47,22 @@ impl Loaded {
             dism: emulator.dism().foreign(),
             handles: emulator.handles(),
             allocations: Mutex::new(Allocations::default()),
+            program: None,
         })
+    }
+
+    /// A program has no test that could wait for calls in progress, so they are not counted.
+    fn of(program: Program) -> Arc<Self> {
+        Arc::new(Self {
+            dism: program.emulator().dism().foreign(),
+            handles: Weak::new(),
+            allocations: Mutex::new(Allocations::default()),
+            program: Some(program),
+        })
+    }
+
+    pub(super) fn program(&self) -> Option<&Program> {
+        self.program.as_ref()
     }
 
     /// Counts as a handle of the process until it is dropped: a thread is in a call.
@@ -95,7 +114,13 @@ lazy_static! {
 /// The caller keeps it alive, so the lock is not held while a call waits or a callback runs.
 #[inline]
 pub(super) fn current() -> Arc<Loaded> {
-    PROCESS.lock().get_or_insert_with(from_environment).clone()
+    let loaded = PROCESS.lock().clone();
+    loaded.unwrap_or_else(from_environment)
+}
+
+/// Returns the process if the lock can be had: `Some(None)` if there is no process.
+pub(super) fn running_program() -> Option<Option<Arc<Loaded>>> {
+    Some(PROCESS.try_lock()?.clone())
 }
 
 /// Replaces the process. Returns the one before, so that it is not dropped under the lock.
@@ -103,30 +128,18 @@ fn replace(process: Option<Arc<Loaded>>) -> Option<Arc<Loaded>> {
     mem::replace(&mut *PROCESS.lock(), process)
 }
 
+/// Starts the process of a program that is not a test.
+///
+/// The environment is read under no lock: a variable that cannot be read ends the program, and its
+/// handlers may call DISM. If another thread is faster, its process is the one.
 #[cold]
 fn from_environment() -> Arc<Loaded> {
-    Loaded::new(&builder_for(env::var(CONTRACT).ok()).build())
-}
-
-/// The environment variable with the contract: `recorded` or `documented`.
-const CONTRACT: &str = "DISM_EMU_CONTRACT";
-
-/// Returns the builder of a process that is not verified, since it lives until the program ends.
-fn builder_for(contract: Option<String>) -> Builder {
-    let builder = Emulator::builder().verify_on_drop(false);
-    let Some(contract) = contract.filter(|contract| !contract.is_empty()) else { return builder };
-    match contract.parse() {
-        Ok(contract) => builder.contract(contract),
-        Err(_) => {
-            // There is no other way to report it: the program only calls C functions.
-            let _ = writeln!(
-                io::stderr(),
-                "dism-emu: {CONTRACT} is {contract:?}, which is neither documented nor recorded; \
-                 using documented"
-            );
-            builder
-        }
-    }
+    let environment = Environment::read(|name| env::var_os(name)).unwrap_or_else(|bad| {
+        let _ = writeln!(io::stderr(), "{bad}");
+        std::process::exit(2)
+    });
+    let loaded = Loaded::of(Program::new(environment));
+    PROCESS.lock().get_or_insert(loaded).clone()
 }
 
 /// Directs the C functions to an emulated process of this test, until dropped.

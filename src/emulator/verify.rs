@@ -7,7 +7,7 @@ use super::Emulator;
 use super::core::{Core, Watermark};
 use crate::evidence::{Journal, Mistake, Remark, Report, shown};
 use crate::machine::State;
-use crate::sync::in_drop;
+use crate::sync::{MutexGuard, in_drop};
 
 impl Emulator {
     /// Checks the journal for the client's mistakes, and the script for rules and holds that did
@@ -45,12 +45,20 @@ impl Emulator {
     /// # Ok::<(), dism_emu::Error>(())
     /// ```
     pub fn verify(&self) -> Result<Report, Report> {
-        let (journal, remarks) = {
-            let mut core = self.shared.lock();
-            core.verified = Some(core.watermark());
-            let journal = core.journal.snapshot(core.machine.config().clone());
-            core.evidence(journal)
-        };
+        self.verify_in(self.shared.lock())
+    }
+
+    /// The same, or `None` if a thread holds the lock.
+    #[cfg(feature = "capi")]
+    pub(crate) fn try_verify(&self) -> Option<Result<Report, Report>> {
+        Some(self.verify_in(self.shared.core.try_lock()?))
+    }
+
+    fn verify_in(&self, mut core: MutexGuard<'_, Core>) -> Result<Report, Report> {
+        core.verified = Some(core.watermark());
+        let journal = core.journal.snapshot(core.machine.config().clone());
+        let (journal, remarks) = core.evidence(journal);
+        drop(core);
         let gap = journal.gap();
         let report = self.report(journal, remarks).with(gap);
         let is_clean = report.is_empty();

@@ -250,15 +250,12 @@ fn calls_before(text: &str) -> Result<u32, ParseRuleError> {
 /// Reads a code from its words: a number or a name, or both.
 fn code(words: &[&str]) -> Result<Hresult, ParseRuleError> {
     let unknown = || ParseRuleError::Code(words.join(" "));
-    let read = |word: &str| match word.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok().map(Hresult::new),
-        None => word.parse().map(Hresult::new).ok().or_else(|| Hresult::named(word)),
-    };
     match *words {
-        [code] => read(code),
+        [code] => code.parse().ok(),
         [code, name] => {
             let name = name.strip_prefix('(').and_then(|name| name.strip_suffix(')'));
-            read(code).filter(|code| name.is_some_and(|name| Hresult::named(name) == Some(*code)))
+            let code: Option<Hresult> = code.parse().ok();
+            code.filter(|code| name.is_some_and(|name| name.parse() == Ok(*code)))
         }
         _ => None,
     }

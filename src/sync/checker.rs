@@ -24,6 +24,11 @@ impl<T> Mutex<T> {
         Self(checker::sync::Mutex::new(value))
     }
 
+    #[cfg(feature = "capi")]
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.0.try_lock().ok()
+    }
+
     /// Nothing panics under the lock, so a poisoned lock only shows that its thread panicked
     /// elsewhere. parking_lot does not show even that.
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
