@@ -139,7 +139,11 @@ impl Core {
         asked
     }
 
-    pub(super) fn add_rule(&mut self, rule: Rule, location: &'static Location<'static>) -> u64 {
+    pub(super) fn add_rule(
+        &mut self,
+        rule: Rule,
+        location: Option<&'static Location<'static>>,
+    ) -> u64 {
         let aliases = &self.machine.config().aliases;
         self.script.get_or_insert_default().add_rule(rule, aliases, location)
     }

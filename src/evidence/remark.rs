@@ -22,7 +22,7 @@ use crate::machine::location::location_as_text;
 /// use dism_emu::Remark;
 ///
 /// let rule = "DismOpenSession, call 1 only, answers 0x800F0902 (DISMAPI_E_BUSY)".to_owned();
-/// let remark = Remark::UnusedRule { rule, location: Location::caller() };
+/// let remark = Remark::UnusedRule { rule, location: Some(Location::caller()) };
 /// assert!(remark.to_string().starts_with("a rule of the test never fired: DismOpenSession"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +34,10 @@ pub enum Remark {
     UnusedRule {
         /// The rule in words.
         rule: String,
-        /// The location of the call to [`Emulator::script`](crate::Emulator::script).
+        /// The location of the call to [`Emulator::script`](crate::Emulator::script), unless the
+        /// rule is from a file.
         #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
-        location: &'static Location<'static>,
+        location: Option<&'static Location<'static>>,
     },
 
     /// A rule fired more or less often than the test [expected](crate::Rule::expect).
@@ -47,9 +48,10 @@ pub enum Remark {
         expected: u32,
         /// How often it did.
         fired: u64,
-        /// The location of the call to [`Emulator::script`](crate::Emulator::script).
+        /// The location of the call to [`Emulator::script`](crate::Emulator::script), unless the
+        /// rule is from a file.
         #[cfg_attr(feature = "serde", serde(serialize_with = "location_as_text"))]
-        location: &'static Location<'static>,
+        location: Option<&'static Location<'static>>,
     },
 
     /// No thread reached a hold: the call that the test wanted to stop was not stopped.
@@ -196,10 +198,10 @@ impl Remark {
         match self {
             Self::MessageOfAnotherCall { location, .. }
             | Self::MessageOnAnotherThread { location, .. }
-            | Self::LooksOnline { location, .. } => *location,
-            Self::UnusedRule { location, .. }
-            | Self::RuleCount { location, .. }
-            | Self::UnreachedHold { location, .. }
+            | Self::LooksOnline { location, .. }
+            | Self::UnusedRule { location, .. }
+            | Self::RuleCount { location, .. } => *location,
+            Self::UnreachedHold { location, .. }
             | Self::ExpiredHold { location, .. } => Some(location),
             _ => None,
         }
@@ -213,13 +215,17 @@ impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_subject(f)?;
         match self {
-            Self::UnusedRule { rule: what, location }
-            | Self::UnreachedHold { hold: what, location }
-            | Self::ExpiredHold { hold: what, location } => {
-                write!(f, ": {what}, at {}", Source(location))
+            Self::UnusedRule { rule, location } => {
+                write!(f, ": {rule}")?;
+                write_end(f, 0, *location)
+            }
+            Self::UnreachedHold { hold, location } | Self::ExpiredHold { hold, location } => {
+                write!(f, ": {hold}")?;
+                write_end(f, 0, Some(location))
             }
             Self::RuleCount { rule, expected, fired, location } => {
-                write!(f, " (expected {expected}, fired {fired}): {rule}, at {}", Source(location))
+                write!(f, " (expected {expected}, fired {fired}): {rule}")?;
+                write_end(f, 0, *location)
             }
             Self::MessageOfAnotherCall { call, location, failed, message_of, more } => {
                 write!(f, ": call {call} got that of ")?;
@@ -228,16 +234,16 @@ impl fmt::Display for Remark {
                     None => f.write_str("an older call")?,
                 }
                 write!(f, ", since call {failed} failed and has none")?;
-                write_others(f, *more, *location)
+                write_end(f, *more, *location)
             }
             Self::MessageOnAnotherThread { call, location, failed, more } => {
                 write!(f, ": call {call} found none, since each thread has its own, and call ")?;
                 write!(f, "{failed} failed")?;
-                write_others(f, *more, *location)
+                write_end(f, *more, *location)
             }
             Self::LooksOnline { call, location, path, more } => {
                 write!(f, ": {path:?} of call {call}")?;
-                write_others(f, *more, *location)
+                write_end(f, *more, *location)
             }
             Self::StillInitialized { count, open_sessions } => {
                 write!(f, ": count {count}, open sessions {open_sessions}")
@@ -257,8 +263,8 @@ impl fmt::Display for Remark {
     }
 }
 
-/// Writes how many more calls a remark is about, and the location of all of them.
-fn write_others(
+/// Ends a remark: writes how many more calls it is about, and its location.
+fn write_end(
     f: &mut fmt::Formatter<'_>,
     more: usize,
     location: Option<&'static Location<'static>>,

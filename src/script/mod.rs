@@ -41,7 +41,7 @@ impl Script {
         &mut self,
         rule: Rule,
         aliases: &Aliases,
-        location: &'static Location<'static>,
+        location: Option<&'static Location<'static>>,
     ) -> u64 {
         self.last_id += 1;
         self.rules.add(rule, aliases, self.last_id, location);

@@ -5,16 +5,17 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::rule::{CancelPolicy, Expected, Progress, Rule};
+use super::rule::{CancelPolicy, Expected, Functions, Progress, Rule};
 use crate::call::{DISM_ONLINE_IMAGE, Function, Hresult, ImagePath, Session};
 
 /// Writes the rule in one line, as it is [read](#impl-FromStr-for-Rule):
 /// `DismAddPackage named "kb2.cab", call 3 only, answers 0x800F0902 (DISMAPI_E_BUSY)`.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.function {
-            Some(function) => write!(f, "{function}")?,
-            None => f.write_str(ANY)?,
+        match self.functions {
+            Functions::One(function) => write!(f, "{function}")?,
+            Functions::Operations => f.write_str(ANY_OPERATION)?,
+            Functions::All => f.write_str(ANY_CALL)?,
         }
         if let Some(session) = self.session {
             write!(f, " on {session}")?;
@@ -71,13 +72,15 @@ impl fmt::Display for Rule {
     }
 }
 
-/// What a rule for every operation is called.
-const ANY: &str = "any operation";
+/// What a rule for every operation is called, and one for every call.
+const ANY_OPERATION: &str = "any operation";
+const ANY_CALL: &str = "any call";
 
 /// Reads a rule from one line, in the form in which it [displays](#impl-Display-for-Rule) itself.
 ///
-/// First comes the function, or `any operation`, and behind it `on session 2`, `of "C:\mount"`,
-/// `of online` or `named "kb2.cab"`. Then come clauses, in any order, each after a comma:
+/// First comes the function, `any operation` or `any call`, and behind it `on session 2`,
+/// `of "C:\mount"`, `of online` or `named "kb2.cab"`. Then come clauses, in any order, each after a
+/// comma:
 ///
 /// | clause | method |
 /// |---|---|
@@ -126,7 +129,7 @@ impl FromStr for Rule {
 #[non_exhaustive]
 pub enum ParseRuleError {
     /// The text does not begin with a function.
-    #[error("`{0}` is neither a function, such as `DismAddPackage`, nor `any operation`")]
+    #[error("`{0}` is neither a function, such as `DismAddPackage`, nor any operation or any call")]
     Function(String),
     /// A part behind the function, or between commas, is not one of those that a rule has.
     #[error("a rule has no part `{0}`")]
@@ -161,15 +164,16 @@ fn split(text: &str) -> Result<Vec<&str>, ParseRuleError> {
 
 /// Reads the function, and what it is called on.
 fn head(text: &str) -> Result<Rule, ParseRuleError> {
-    let (name, mut rest) = match text.strip_prefix(ANY) {
-        Some(rest) => (ANY, rest),
-        None => text.split_at(text.find(' ').unwrap_or(text.len())),
-    };
-    let has_name = |function: &&Function| function.name().eq_ignore_ascii_case(name);
-    let mut rule = match Function::ALL.iter().find(has_name) {
-        Some(function) => Rule::on(*function),
-        None if name == ANY => Rule::on_any_operation(),
-        None => return Err(ParseRuleError::Function(name.to_owned())),
+    let (mut rule, mut rest) = if let Some(rest) = text.strip_prefix(ANY_OPERATION) {
+        (Rule::on_any_operation(), rest)
+    } else if let Some(rest) = text.strip_prefix(ANY_CALL) {
+        (Rule::on_any_call(), rest)
+    } else {
+        let (name, rest) = word_of(text);
+        let has_name = |function: &&Function| function.name().eq_ignore_ascii_case(name);
+        let function = Function::ALL.iter().find(has_name);
+        let function = function.ok_or_else(|| ParseRuleError::Function(name.to_owned()))?;
+        (Rule::on(*function), rest)
     };
     rest = rest.trim_start();
     while !rest.is_empty() {
@@ -183,9 +187,9 @@ fn head(text: &str) -> Result<Rule, ParseRuleError> {
                 behind
             }
             "of" => {
-                let (image, behind) = match behind.strip_prefix("online") {
-                    Some(behind) => (DISM_ONLINE_IMAGE.to_owned(), behind),
-                    None => quoted(behind)?,
+                let (image, behind) = match word_of(behind) {
+                    ("online", behind) => (DISM_ONLINE_IMAGE.to_owned(), behind),
+                    _ => quoted(behind)?,
                 };
                 rule = rule.image(image);
                 behind
@@ -218,7 +222,10 @@ fn clause(mut rule: Rule, text: &str) -> Result<Rule, ParseRuleError> {
                 return Err(ParseRuleError::NoEffect);
             }
         }
-        ["answers", ref code @ ..] => rule.answer = self::code(code)?,
+        ["answers", ref code @ ..] => {
+            rule.answer = self::code(code)?;
+            rule.takes_effect = false;
+        }
         ["then", ref code @ ..] => rule.later = Some(self::code(code)?),
         ["no", "progress"] => rule = rule.progress([]),
         ["progress", ref steps @ ..] => {

@@ -57,8 +57,7 @@ use crate::machine::config::Aliases;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[must_use = "a rule answers no call until `Emulator::script` puts it in force"]
 pub struct Rule {
-    /// The function, or `None` for every operation.
-    pub(super) function: Option<Function>,
+    pub(super) functions: Functions,
     pub(super) session: Option<Session>,
     pub(super) image: Option<ImagePath>,
     /// How many calls pass before the rule answers one.
@@ -76,6 +75,15 @@ pub struct Rule {
     pub(super) progress: Option<Box<[Progress]>>,
     pub(super) cancel: CancelPolicy,
     pub(super) expected: Expected,
+}
+
+/// Which functions a rule matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(super) enum Functions {
+    One(Function),
+    Operations,
+    All,
 }
 
 /// When a call that is cancelled ends, and with what (rule P7).
@@ -113,13 +121,31 @@ pub(super) enum Expected {
 impl Rule {
     /// Creates a rule for every call of a function. It answers `S_OK` by default.
     pub const fn on(function: Function) -> Self {
-        Self::new(Some(function))
+        Self::new(Functions::One(function))
     }
 
     /// Creates a rule for every operation, whichever function it is: everything that takes a
     /// session, except the close.
     pub const fn on_any_operation() -> Self {
-        Self::new(None)
+        Self::new(Functions::Operations)
+    }
+
+    /// Creates a rule for every call, whichever function it is. With [`nth`](Self::nth) it makes
+    /// one call of a client fail, whatever that call is.
+    ///
+    /// ```
+    /// use dism_emu::{Emulator, Rule};
+    ///
+    /// let emulator = Emulator::new();
+    /// let dism = emulator.dism();
+    /// let _second = emulator.script(Rule::on_any_call().nth(2).fail(0x8007_0005));
+    /// dism.initialize()?;
+    /// assert!(dism.shutdown().is_err());
+    /// dism.shutdown()?;
+    /// # Ok::<(), dism_emu::Error>(())
+    /// ```
+    pub const fn on_any_call() -> Self {
+        Self::new(Functions::All)
     }
 
     /// Creates a rule under which the servicing host is dead: the process that services the
@@ -155,9 +181,9 @@ impl Rule {
         rule
     }
 
-    const fn new(function: Option<Function>) -> Self {
+    const fn new(functions: Functions) -> Self {
         Self {
-            function,
+            functions,
             session: None,
             image: None,
             skip: 0,
@@ -312,8 +338,8 @@ impl Rule {
 
     pub(super) fn can_fail_in_effect(&self) -> bool {
         matches!(
-            self.function,
-            Some(
+            self.functions,
+            Functions::One(
                 Function::Initialize
                     | Function::CloseSession
                     | Function::Shutdown
@@ -460,10 +486,11 @@ impl Rule {
     }
 
     fn matches(&self, query: Query<'_>) -> bool {
-        let function = match self.function {
-            Some(function) => query.function == Some(function),
-            None => query.function.is_some_and(Function::is_operation),
-        };
+        let function = query.function.is_some_and(|called| match self.functions {
+            Functions::One(function) => called == function,
+            Functions::Operations => called.is_operation(),
+            Functions::All => true,
+        });
         function
             && self.session.is_none_or(|session| query.session == Some(session))
             && self.name.as_ref().is_none_or(|name| query.is_named(name))
@@ -607,7 +634,7 @@ pub(super) struct ActiveRule {
     /// The image of the rule, by the path that all its paths resolve to.
     image: Option<OwnedImageKey>,
     id: u64,
-    location: &'static Location<'static>,
+    location: Option<&'static Location<'static>>,
     /// How many of its calls have passed so far.
     skipped: u32,
     fired: u64,
@@ -632,6 +659,7 @@ impl ActiveRule {
     /// Returns the remark to report if the rule does not fire any more.
     pub(super) fn unmet(&self) -> Option<Remark> {
         let Self { rule, location, fired, .. } = self;
+        let location = *location;
         match rule.expected {
             Expected::AtLeastOnce if *fired == 0 => {
                 Some(Remark::UnusedRule { rule: rule.to_string(), location })
@@ -655,7 +683,7 @@ impl Rules {
         rule: Rule,
         aliases: &Aliases,
         id: u64,
-        location: &'static Location<'static>,
+        location: Option<&'static Location<'static>>,
     ) {
         let image = rule.image.as_ref().map(|image| aliases.resolve(image.key()).to_owned());
         self.active.push(ActiveRule { rule, image, id, location, skipped: 0, fired: 0 });

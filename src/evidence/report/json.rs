@@ -136,7 +136,8 @@ mod tests {
     #[test]
     fn the_report_as_machines_read_it() {
         let location = Location::caller();
-        let remarks = vec![Remark::UnusedRule { rule: "a rule".to_owned(), location }];
+        let rule = "a rule".to_owned();
+        let remarks = vec![Remark::UnusedRule { rule, location: Some(location) }];
         let report = Report::new(journal(), remarks, &[]);
         let value = serde_json::to_value(&report).expect("numbers and strings");
         assert_eq!(value["contract"], "Recorded");

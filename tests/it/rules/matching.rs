@@ -40,6 +40,17 @@ fn a_rule_on_any_operation_matches_exactly_the_operations() {
 }
 
 #[test]
+fn a_rule_on_any_call_matches_each_function() {
+    for &function in Function::ALL {
+        let (emulator, dism, session, memory) = ready_for(function, Contract::Documented);
+        let rule = emulator.script(Rule::on_any_call().answer(BUSY));
+        let result = call(&dism, function, session, memory);
+        assert_eq!(result.map_err(|it| it.code()), Err(BUSY), "{function}");
+        assert_eq!(rule.fired(), 1, "{function}");
+    }
+}
+
+#[test]
 fn the_first_rule_in_force_answers() {
     let emulator = up(Contract::Documented);
     let dism = emulator.dism();

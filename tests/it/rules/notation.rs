@@ -87,6 +87,7 @@ fn rules() -> impl Strategy<Value = Rule> {
     let start = prop_oneof![
         3 => prop::sample::select(Function::ALL).prop_map(Rule::on),
         1 => Just(Rule::on_any_operation()),
+        1 => Just(Rule::on_any_call()),
         1 => any::<u32>().prop_map(|it| Rule::dead_host(Session::from_raw(it))),
         1 => failures().prop_map(|it| Rule::on(Function::Shutdown).fail_in_effect(it)),
     ];
@@ -128,6 +129,10 @@ fn a_rule_is_read_in_the_forms_that_people_write() {
         }),
         ("_DismExportDriver, call 3 only", Rule::on(Function::ExportDriver).nth(3)),
         ("GetOsInfo, no progress", Rule::on(Function::GetOsInfo).progress([])),
+        ("any call, call 3 only, answers 5", Rule::on_any_call().nth(3).answer(5)),
+        ("DismShutdown, answers 0x80070005 in effect, answers 5", {
+            Rule::on(Function::Shutdown).answer(5)
+        }),
         ("DismInitialize, answers DISMAPI_E_LOGGING_DISABLED in effect", {
             Rule::on(Function::Initialize).fail_in_effect(0xC004_0009)
         }),
@@ -144,6 +149,8 @@ fn a_text_that_is_no_rule_is_refused_with_the_part_that_is_wrong() {
         ("", ParseRuleError::Function(String::new())),
         ("AddPackage", ParseRuleError::Function("AddPackage".to_owned())),
         ("any operations", part("s")),
+        ("any calls", part("s")),
+        ("DismOpenSession of online2", part("online2")),
         ("DismAddPackage at once", part("at once")),
         ("DismAddPackage on 2", part("on 2")),
         ("DismAddPackage on session two", ParseRuleError::Number("two".to_owned())),
