@@ -1,8 +1,7 @@
 //! The process of a program that is not a test: what the environment says of it.
 
 use std::ffi::OsString;
-use std::fs;
-use std::path::PathBuf;
+use std::{fs, path, process};
 
 use thiserror::Error;
 
@@ -12,19 +11,23 @@ use crate::emulator::{Builder, Emulator};
 use crate::evidence::Mistake;
 use crate::script::Rule;
 
+/// Where the report of a program is written.
+pub(super) const REPORT: &str = "DISM_EMU_REPORT";
+/// The code with which a program ends that made a mistake.
+pub(super) const EXIT_CODE: &str = "DISM_EMU_EXITCODE";
+
 /// What the variables of the environment say. Without any, the program is not verified.
 #[derive(Debug)]
 pub(super) struct Environment {
     pub(super) builder: Builder,
     pub(super) rules: Vec<Rule>,
     pub(super) report: Option<Destination>,
-    /// The code with which a program ends that made a mistake.
     pub(super) exit_code: Option<i32>,
 }
 
 /// A variable that cannot be read.
 #[derive(Debug, Error)]
-#[error("dism-emu: {name} is {value:?}: {why}")]
+#[error("{name} is {value:?}: {why}")]
 pub(super) struct BadVariable {
     name: &'static str,
     value: OsString,
@@ -70,8 +73,8 @@ impl Environment {
         Ok(Self {
             builder,
             rules: variables.read("DISM_EMU_RULES", rules)?.unwrap_or_default(),
-            report: variables.read("DISM_EMU_REPORT", destination)?,
-            exit_code: variables.read("DISM_EMU_EXITCODE", exit_code)?,
+            report: variables.read(REPORT, destination)?,
+            exit_code: variables.read(EXIT_CODE, exit_code)?,
         })
     }
 }
@@ -148,6 +151,8 @@ fn check_image(path: &str) -> Result<(), String> {
 /// comments.
 fn rules(file: &str) -> Result<Vec<Rule>, String> {
     let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
+    // Editors on Windows begin a file with this mark.
+    let text = text.trim_start_matches('\u{feff}');
     let lines = (1..).zip(text.lines()).map(|(number, line)| (number, line.trim()));
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     lines.map(|(number, line)| line.parse().map_err(|it| format!("line {number}: {it}"))).collect()
@@ -157,7 +162,9 @@ fn destination(text: &str) -> Result<Destination, String> {
     if text == "stderr" {
         return Ok(Destination::Stderr);
     }
-    let file = PathBuf::from(text.replace("%p", &std::process::id().to_string()));
+    let file = text.replace("%p", &process::id().to_string());
+    // The program may go to another folder before it ends.
+    let file = path::absolute(file).map_err(|error| error.to_string())?;
     if file.extension().is_none_or(|extension| extension != "json") {
         return Ok(Destination::Text(file));
     }

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::c_void;
 use std::fmt;
-use std::io::{self, Write};
 use std::mem;
 use std::sync::{Arc, Weak};
 
 use super::environment::Environment;
 use super::exports::linked;
 use super::memory::Block;
-use super::program::Program;
+use super::program::{Program, refuse};
 use crate::call::{Call, Error, Function, Hresult, Memory, ThreadNumber};
 use crate::emulator::{Builder, Dism, Emulator};
 use crate::sync::{Mutex, MutexGuard, lazy_static};
@@ -134,10 +133,8 @@ fn replace(process: Option<Arc<Loaded>>) -> Option<Arc<Loaded>> {
 /// handlers may call DISM. If another thread is faster, its process is the one.
 #[cold]
 fn from_environment() -> Arc<Loaded> {
-    let environment = Environment::read(|name| env::var_os(name)).unwrap_or_else(|bad| {
-        let _ = writeln!(io::stderr(), "{bad}");
-        std::process::exit(2)
-    });
+    let environment = Environment::read(|name| env::var_os(name));
+    let environment = environment.unwrap_or_else(|bad| refuse(&bad));
     let loaded = Loaded::of(Program::new(environment));
     PROCESS.lock().get_or_insert(loaded).clone()
 }

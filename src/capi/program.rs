@@ -1,12 +1,15 @@
 //! A program that is not a test: where its report goes, and how it ends.
 
 use std::ffi::{c_int, c_void};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::{fs, process, thread};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
 
-use super::environment::Environment;
+use super::environment::{BadVariable, EXIT_CODE, Environment, REPORT};
 use super::process::running_program;
 use crate::call::ImagePath;
 use crate::emulator::Emulator;
@@ -27,10 +30,34 @@ pub(super) struct Program {
     emulator: Emulator,
     report: Option<Destination>,
     exit_code: Option<i32>,
-    /// The process that read the environment. One that was forked from it is not the program.
-    pid: u32,
+    /// Locked while a report is made and written, so that an earlier one never replaces a later one.
+    written: Mutex<Written>,
+}
+
+/// What is known of the reports so far.
+#[derive(Default)]
+struct Written {
     /// The report that standard error already shows.
-    shown: Mutex<String>,
+    shown: String,
+    /// Until then, no shutdown writes a report: the last one took long.
+    pause: Option<Instant>,
+    /// Whether the last report is written. The process may end before another one is complete.
+    is_last: bool,
+}
+
+/// A report that takes no longer than this is written after each shutdown. A longer one is paused
+/// for as long as it took, so that all of them take at most half of the time.
+const LONG: Duration = Duration::from_millis(10);
+
+/// How long the end of the process tries to get a lock. A thread in a call has it only for a moment,
+/// but one that is gone has it for ever.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The process that has read its environment, or 0. One that was forked from it is not the program.
+static PROGRAM: AtomicU32 = AtomicU32::new(0);
+
+fn is_program() -> bool {
+    PROGRAM.load(Ordering::Relaxed) == process::id()
 }
 
 impl Program {
@@ -38,13 +65,13 @@ impl Program {
         let Environment { builder, rules, report, exit_code } = environment;
         let emulator = builder.build();
         for rule in rules {
-            emulator.script(rule).keep();
+            emulator.script_foreign(rule);
         }
         if report.is_some() || exit_code.is_some() {
+            PROGRAM.store(process::id(), Ordering::Relaxed);
             register();
         }
-        let shown = Mutex::new(String::new());
-        Self { emulator, report, exit_code, pid: process::id(), shown }
+        Self { emulator, report, exit_code, written: Mutex::new(Written::default()) }
     }
 
     pub(super) fn emulator(&self) -> &Emulator {
@@ -57,20 +84,25 @@ impl Program {
         let file = Path::new(log_file.as_ref());
         if file.is_absolute() {
             // The DLL goes on without its log, too.
-            let _ = fs::OpenOptions::new().append(true).create(true).open(file);
+            let _ = OpenOptions::new().append(true).create(true).open(file);
         }
     }
 
-    /// Writes the report after a shutdown, refused or not: what comes then may end the program
-    /// without a last word.
+    /// Writes the report after a shutdown, refused or not: the program may end without a last one.
     pub(super) fn shut_down(&self) {
-        if let Some(destination) = &self.report {
-            let (Ok(report) | Err(report)) = self.emulator.verify();
-            // A clean report is for the end: a program may shut down many times.
-            if is_failure(&report) || !matches!(destination, Destination::Stderr) {
-                self.write(destination, &report);
-            }
+        let Some(destination) = self.report.as_ref().filter(|_| is_program()) else { return };
+        let mut written = self.written.lock();
+        let begun = Instant::now();
+        if written.is_last || written.pause.is_some_and(|pause| begun < pause) {
+            return;
         }
+        let (Ok(report) | Err(report)) = self.emulator.verify();
+        // Standard error shows what is wrong by now. That a rule has not fired yet is not.
+        if !matches!(destination, Destination::Stderr) || !report.mistakes().is_empty() {
+            written.write(destination, &report, "after DismShutdown");
+        }
+        let took = begun.elapsed();
+        written.pause = (took > LONG).then(|| begun + 2 * took);
     }
 
     /// Writes the report at the end of the process. Returns the code with which it has to end, if
@@ -78,30 +110,30 @@ impl Program {
     ///
     /// Other threads may be in a call, or gone in the middle of one, so no lock is waited for.
     fn end(&self) -> Option<c_int> {
-        if self.pid != process::id() {
-            return None;
-        }
-        let Some(report) = insist(|| self.emulator.try_verify()) else {
-            say("a thread was in a call when the process ended, so there is no report");
+        let ended = insist(|| self.written.try_lock())
+            .and_then(|written| Some((written, insist(|| self.emulator.try_verify())?)));
+        let Some((mut written, Ok(report) | Err(report))) = ended else {
+            say(BUSY);
             return None;
         };
-        let (Ok(report) | Err(report)) = report;
+        written.is_last = true;
         if let Some(destination) = &self.report {
-            self.write(destination, &report);
+            written.write(destination, &report, "at the end of the process");
         }
         self.exit_code.filter(|_| is_failure(&report))
     }
+}
 
-    fn write(&self, destination: &Destination, report: &Report) {
+impl Written {
+    fn write(&mut self, destination: &Destination, report: &Report, when: &str) {
         let written = match destination {
             Destination::Stderr => {
                 let text = report.to_string();
-                let Some(mut shown) = self.shown.try_lock() else { return };
-                if *shown == text {
+                if self.shown == text {
                     return;
                 }
-                let written = io::stderr().write_all(text.as_bytes());
-                *shown = text;
+                let written = to_stderr(&format!("dism-emu, {when}: {text}"));
+                self.shown = text;
                 written.map_err(|error| ("standard error".into(), error))
             }
             Destination::Text(file) => save(file, report.to_string().as_bytes()),
@@ -134,20 +166,47 @@ fn is_failure(report: &Report) -> bool {
     !report.mistakes().is_empty() || !report.remarks().iter().all(is_gap)
 }
 
-/// Writes one line to standard error, the only channel to a program that only calls C functions.
-pub(super) fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "dism-emu: {line}");
+/// Ends the process, since a variable cannot be read. Output that is buffered is flushed.
+pub(super) fn refuse(bad: &BadVariable) -> ! {
+    const CODE: c_int = 2;
+    static IS_REFUSED: AtomicBool = AtomicBool::new(false);
+    // An exit handler of the program may call DISM, and another thread may be here, too.
+    if IS_REFUSED.swap(true, Ordering::Relaxed) {
+        // SAFETY: it ends the process.
+        unsafe { terminate(CODE) }
+    }
+    say(&bad.to_string());
+    // SAFETY: the handlers were registered by others, for this.
+    unsafe { libc::exit(CODE) }
 }
 
-/// Tries something a few times: a thread in a call holds a lock only for a moment.
+const BUSY: &str = "a thread was in a call when the process ended, so there is no report";
+
+/// Writes one line to standard error, the only channel to a program that only calls C functions.
+fn say(line: &str) {
+    let _ = to_stderr(&format!("dism-emu: {line}\n"));
+}
+
+/// Writes to standard error past the lock of the standard library, which a thread that is gone may
+/// hold.
+fn to_stderr(text: &str) -> io::Result<()> {
+    #[cfg(unix)]
+    let stderr = std::os::fd::AsFd::as_fd(&io::stderr()).try_clone_to_owned()?;
+    #[cfg(windows)]
+    let stderr = std::os::windows::io::AsHandle::as_handle(&io::stderr()).try_clone_to_owned()?;
+    File::from(stderr).write_all(text.as_bytes())
+}
+
+/// Tries something until it succeeds, but not for long.
 fn insist<T>(attempt: impl Fn() -> Option<T>) -> Option<T> {
-    (0..1_000).find_map(|_| {
+    let begun = Instant::now();
+    loop {
         let done = attempt();
-        if done.is_none() {
-            thread::yield_now();
+        if done.is_some() || begun.elapsed() > PATIENCE {
+            return done;
         }
-        done
-    })
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Lets [`ended`] run at the end of the process, once.
@@ -164,6 +223,23 @@ fn register() {
         }
     });
 }
+
+/// Registers the handler when the library is loaded. Handlers run in reverse order, so this one runs
+/// after the destructors of a program's globals, which may close sessions and shut DISM down. On
+/// Windows, a library's handlers are the last ones anyway.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+#[used]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+static LOADED: extern "C" fn() = {
+    extern "C" fn loaded() {
+        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+        if is_set(REPORT) || is_set(EXIT_CODE) {
+            register();
+        }
+    }
+    loaded
+};
 
 /// Writes the report. On this platform the handler sees the program's own code, and keeps one that
 /// is not 0. Another `exit` in a handler is well-defined here: the handlers that are left run, and
@@ -194,15 +270,16 @@ extern "C" fn ended() {
     }
 }
 
-#[cfg(not(any(windows, all(target_os = "linux", target_env = "gnu"))))]
-unsafe fn terminate(code: c_int) {
+/// Ends the process at once.
+#[cfg(unix)]
+unsafe fn terminate(code: c_int) -> ! {
     // SAFETY: it ends the process.
     unsafe { libc::_exit(code) }
 }
 
-/// Ends the process at once: the system is already detaching its libraries.
+/// Ends the process at once: the system may be detaching its libraries already.
 #[cfg(windows)]
-unsafe fn terminate(code: c_int) {
+unsafe fn terminate(code: c_int) -> ! {
     #[link(name = "kernel32")]
     unsafe extern "system" {
         fn GetCurrentProcess() -> *mut c_void;
@@ -210,23 +287,33 @@ unsafe fn terminate(code: c_int) {
     }
     // SAFETY: it ends the process.
     unsafe { TerminateProcess(GetCurrentProcess(), code as u32) };
+    process::abort()
 }
 
 /// Ends the program's part at exit. A panic must not leave a handler.
 fn end() -> Option<c_int> {
-    let ended = std::panic::catch_unwind(|| insist(running_program).flatten()?.program()?.end());
+    let ended = std::panic::catch_unwind(|| {
+        if !is_program() {
+            return None;
+        }
+        let Some(running) = insist(running_program) else {
+            say(BUSY);
+            return None;
+        };
+        running?.program()?.end()
+    });
     ended.ok().flatten()
 }
 
 /// Keeps the library loaded until the process ends, since the handler is in it.
 #[cfg(unix)]
 fn pin() {
-    // SAFETY: the address is in this library, or in the program itself, which stays anyway.
+    // SAFETY: the address is in this library, or in the program itself, which stays anyway. The
+    // library is loaded already, so this only counts one more user, who never closes it.
     unsafe {
         let mut info: libc::Dl_info = std::mem::zeroed();
         if libc::dladdr(register as *const c_void, &mut info) != 0 && !info.dli_fname.is_null() {
-            let flags = libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
-            let _ = libc::dlopen(info.dli_fname, flags);
+            let _ = libc::dlopen(info.dli_fname, libc::RTLD_NOW);
         }
     }
 }
@@ -247,6 +334,3 @@ fn pin() {
     // SAFETY: the address is in this library, or in the program itself.
     unsafe { GetModuleHandleExW(PIN | FROM_ADDRESS, register as *const c_void, &mut module) };
 }
-
-#[cfg(not(any(unix, windows)))]
-fn pin() {}
