@@ -181,3 +181,125 @@ fn exit_code(text: &str) -> Result<i32, String> {
         _ => Err("it is not a number from 1 to 255".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::ffi::OsString;
+
+    use super::{BadVariable, Destination, Environment};
+    use crate::call::{DISM_ONLINE_IMAGE, Hresult};
+    use crate::evidence::Mistake;
+    use crate::machine::config::Contract;
+    use crate::machine::{Config, State};
+
+    fn read(variables: &[(&str, &str)]) -> Result<Environment, BadVariable> {
+        let variables: HashMap<_, _> = variables.iter().copied().collect();
+        Environment::read(|name| variables.get(name).map(OsString::from))
+    }
+
+    /// Returns the configuration of a process with these variables.
+    fn config(variables: &[(&str, &str)]) -> Config {
+        read(variables).unwrap().builder.build().journal().config().clone()
+    }
+
+    #[test]
+    fn without_variables_nothing_is_set() {
+        for variables in [&[][..], &[("DISM_EMU_CONTRACT", ""), ("DISM_EMU_RULES", "")]] {
+            let environment = read(variables).unwrap();
+            assert!(environment.report.is_none() && environment.exit_code.is_none());
+            assert!(environment.rules.is_empty());
+            assert_eq!(config(variables), Config::default());
+        }
+    }
+
+    #[test]
+    fn each_setting_of_the_builder_has_a_variable() {
+        let read = config(&[
+            ("DISM_EMU_CONTRACT", "Recorded"),
+            ("DISM_EMU_ELEVATED", "no"),
+            ("DISM_EMU_ALREADY_INITIALIZED", "0x80004005"),
+            ("DISM_EMU_CLOSED_SESSION", "E_INVALIDARG"),
+            ("DISM_EMU_CLOSING_SESSION", "DISMAPI_E_SHUTDOWN_IN_PROGRESS"),
+            ("DISM_EMU_LAST_SESSION", "7"),
+            ("DISM_EMU_NO_MESSAGE", "1"),
+            ("DISM_EMU_SAME_IMAGE", r"C:\mount=D:\junction;a.wim=b.wim"),
+        ]);
+        let mut expected = Config {
+            contract: Contract::Recorded,
+            elevated: false,
+            already_initialized: Hresult::new(0x8000_4005),
+            closed_session: Hresult::E_INVALIDARG,
+            closing_session: Hresult::DISMAPI_E_SHUTDOWN_IN_PROGRESS,
+            last_session: 7,
+            no_message: Hresult::S_FALSE,
+            ..Config::default()
+        };
+        expected.same_image(r"C:\mount", r"D:\junction");
+        expected.same_image("a.wim", "b.wim");
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn a_journal_has_the_limit_and_a_report_no_allowed_mistake() {
+        let variables =
+            [("DISM_EMU_JOURNAL_LIMIT", "1"), ("DISM_EMU_ALLOW", "NeverShutDown, CloseTwice")];
+        let emulator = read(&variables).unwrap().builder.build();
+        emulator.dism().initialize().unwrap();
+        emulator.dism().close_session(crate::call::Session::from_raw(2)).unwrap_err();
+        assert_eq!(emulator.journal().steps().len(), 1);
+        assert!(matches!(emulator.state(), State::Up { .. }));
+        let (Ok(report) | Err(report)) = emulator.verify();
+        assert!(!report.has(Mistake::NeverShutDown), "{report}");
+    }
+
+    #[test]
+    fn a_report_goes_to_standard_error_or_a_file() {
+        let report = |value| read(&[("DISM_EMU_REPORT", value)]).unwrap().report.unwrap();
+        assert!(matches!(report("stderr"), Destination::Stderr));
+        let Destination::Text(file) = report("%p-%p.txt") else { panic!("not a text") };
+        let pid = std::process::id();
+        assert_eq!(file, std::env::current_dir().unwrap().join(format!("{pid}-{pid}.txt")));
+        #[cfg(feature = "json")]
+        assert!(matches!(report("a.json"), Destination::Json(_)));
+    }
+
+    #[test]
+    fn a_bad_value_of_each_variable_is_refused_by_name() {
+        let bad = [
+            ("DISM_EMU_CONTRACT", "real"),
+            ("DISM_EMU_ELEVATED", "maybe"),
+            ("DISM_EMU_ALREADY_INITIALIZED", "0x"),
+            ("DISM_EMU_CLOSED_SESSION", "-1"),
+            ("DISM_EMU_CLOSING_SESSION", "E_NOTHING"),
+            ("DISM_EMU_NO_MESSAGE", "none"),
+            ("DISM_EMU_LAST_SESSION", "4294967296"),
+            ("DISM_EMU_JOURNAL_LIMIT", "-1"),
+            ("DISM_EMU_ALLOW", "CloseTwice, Nothing"),
+            ("DISM_EMU_SAME_IMAGE", r"C:\mount"),
+            ("DISM_EMU_SAME_IMAGE", r"C:\mount="),
+            ("DISM_EMU_SAME_IMAGE", &format!("{DISM_ONLINE_IMAGE}=C:\\")),
+            ("DISM_EMU_RULES", "no such file"),
+            ("DISM_EMU_RULES", "src"),
+            ("DISM_EMU_EXITCODE", "0"),
+            ("DISM_EMU_EXITCODE", "256"),
+            ("DISM_EMU_EXITCODE", "forty-two"),
+        ];
+        for (name, value) in bad {
+            let error = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{name} is {value:?}: ")), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_not_unicode_is_refused() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let report =
+            |name: &str| (name == "DISM_EMU_REPORT").then(|| OsString::from_vec(vec![255]));
+        let error = Environment::read(report).unwrap_err().to_string();
+        assert_eq!(error, r#"DISM_EMU_REPORT is "\xFF": it is not Unicode"#);
+    }
+}

@@ -140,8 +140,8 @@ impl Written {
             #[cfg(feature = "json")]
             Destination::Json(file) => save(file, json(report).as_bytes()),
         };
-        if let Err((place, error)) = written {
-            say(&format!("the report cannot be written to {place}: {error}"));
+        if let Err((target, error)) = written {
+            say(&format!("the report cannot be written to {target}: {error}"));
         }
     }
 }
@@ -169,13 +169,15 @@ fn is_failure(report: &Report) -> bool {
 /// Ends the process, since a variable cannot be read. Output that is buffered is flushed.
 pub(super) fn refuse(bad: &BadVariable) -> ! {
     const CODE: c_int = 2;
-    static IS_REFUSED: AtomicBool = AtomicBool::new(false);
-    // An exit handler of the program may call DISM, and another thread may be here, too.
-    if IS_REFUSED.swap(true, Ordering::Relaxed) {
+    static SAID: Once = Once::new();
+    static IS_ENDING: AtomicBool = AtomicBool::new(false);
+    // Other threads may be here, too. They wait, so that none ends the process before this is said.
+    SAID.call_once(|| say(&bad.to_string()));
+    // An exit handler of the program may call DISM.
+    if IS_ENDING.swap(true, Ordering::Relaxed) {
         // SAFETY: it ends the process.
         unsafe { terminate(CODE) }
     }
-    say(&bad.to_string());
     // SAFETY: the handlers were registered by others, for this.
     unsafe { libc::exit(CODE) }
 }
@@ -333,4 +335,29 @@ fn pin() {
     let mut module = std::ptr::null_mut();
     // SAFETY: the address is in this library, or in the program itself.
     unsafe { GetModuleHandleExW(PIN | FROM_ADDRESS, register as *const c_void, &mut module) };
+}
+
+#[cfg(all(test, not(any(loom, dism_loom, shuttle, dism_shuttle))))]
+mod tests {
+    use super::{Environment, Program};
+
+    fn program() -> Program {
+        let exit_code = |name: &str| (name == "DISM_EMU_EXITCODE").then(|| "42".into());
+        let mut environment = Environment::read(exit_code).unwrap();
+        // This binary is a test, and has its own code.
+        let code = environment.exit_code.take();
+        let program = Program { exit_code: code, ..Program::new(environment) };
+        program.emulator.dism().initialize().unwrap();
+        program
+    }
+
+    #[test]
+    fn the_end_of_a_process_waits_for_no_lock() {
+        let program = program();
+        let written = program.written.lock();
+        assert_eq!(program.end(), None);
+        drop(written);
+        assert_eq!(program.emulator.while_locked(|| program.end()), None);
+        assert_eq!(program.end(), Some(42));
+    }
 }

@@ -54,6 +54,13 @@ impl Emulator {
         Some(self.verify_in(self.shared.core.try_lock()?))
     }
 
+    /// Runs something while this thread holds the lock.
+    #[cfg(all(test, feature = "capi"))]
+    pub(crate) fn while_locked<T>(&self, action: impl FnOnce() -> T) -> T {
+        let _core = self.shared.lock();
+        action()
+    }
+
     fn verify_in(&self, mut core: MutexGuard<'_, Core>) -> Result<Report, Report> {
         core.verified = Some(core.watermark());
         let journal = core.journal.snapshot(core.machine.config().clone());

@@ -27,3 +27,4 @@ mod mounts;
 mod processes;
 mod progress;
 mod same;
+mod verdict;
