@@ -347,7 +347,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "the_first_rule_in_force_answers", "Rules::fire", "iter_mut().find_map",
      "iter_mut().rev().find_map"),
     ("rule-any-function", "P4", "a rule matches every function",
-     "it", "a_rule_matches_only_its_function", "Rule::matches", "query.function == Some(function)",
+     "it", "a_rule_matches_only_its_function", "Rule::matches", "called == function",
      "{ let _ = function; true }"),
     ("rule-guard-keeps", "P4", "a guard that is dropped leaves its rule in force",
      "it", "a_guard_that_is_dropped_takes_its_rule_back", "RuleGuard::drop", "!self.is_kept",
@@ -563,7 +563,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "Emulator::with_handles", "(handles > 0)", "false"),
     ("handle-is-a-mistake", "X1", "a handle that is left fails the verification",
      "it", "a_handle_that_outlives_the_test_is_a_remark_and_no_mistake",
-     "Emulator::verify", "if is_clean { Ok(report)",
+     "Emulator::verify_in", "if is_clean { Ok(report)",
      "if is_clean && report.is_empty() { Ok(report)"),
     ("allowed-is-reported", "", "a mistake that the test allows is reported",
      "it", "a_mistake_that_is_allowed_is_not_reported", "Found::allows",
@@ -621,6 +621,19 @@ MUTATIONS = [Mutation(*row) for row in [
     ("guard-does-not-verify", "", "the end of a test's process does not verify it",
      "capi", "the_end_of_a_process_verifies_it_though_a_handle_is_left", "Process::start",
      "builder.build()", "builder.verify_on_drop(false).build()"),
+    # Programs that are not tests
+    ("program-exit-code-ignored", "", "a program with a mistake ends with its own code",
+     "capi", "a_program_with_a_mistake_is_reported_and_ends_with_the_code", "Program::end",
+     "self.exit_code.filter(|_| is_failure(&report))", "self.exit_code.filter(|_| false)"),
+    ("program-own-code-lost", "", "a code of the program that is not 0 is replaced",
+     "capi", "a_code_of_the_program_is_kept", "ended",
+     "(Some(code), 0) = (end(), status)", "(Some(code), _) = (end(), status)"),
+    ("program-bad-value-accepted", "", "a variable that cannot be read is ignored",
+     "capi", "a_bad_value_is_one_line_and_ends_the_program_with_2", "Variables::read",
+     "Err(BadVariable { name, value, why })", "Ok(None)"),
+    ("program-refused-shutdown-not-reported", "", "a refused shutdown writes no report",
+     "capi", "a_report_is_in_the_file_after_a_refused_shutdown", "DismShutdown",
+     "call.shut_down();", "if code.is_ok() { call.shut_down(); }"),
 ]]
 
 
