@@ -285,7 +285,9 @@ mod tests {
             ("DISM_EMU_EXITCODE", "256"),
             ("DISM_EMU_EXITCODE", "forty-two"),
         ];
+        let page = include_str!("../docs/capi.md");
         for (name, value) in bad {
+            assert!(page.contains(&format!("| `{name}` | ")), "{name} is not on the page");
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{name} is {value:?}: ")), "{error}");
             assert!(!error.contains('\n'), "{error}");

@@ -32,6 +32,8 @@ pub(super) struct Program {
     exit_code: Option<i32>,
     /// Locked while a report is made and written, so that an earlier one never replaces a later one.
     written: Mutex<Written>,
+    /// Whether the process ends: from then on, no shutdown writes a report.
+    is_ending: AtomicBool,
 }
 
 /// What is known of the reports so far.
@@ -41,8 +43,6 @@ struct Written {
     shown: String,
     /// Until then, no shutdown writes a report: the last one took long.
     pause: Option<Instant>,
-    /// Whether the last report is written. The process may end before another one is complete.
-    is_last: bool,
 }
 
 /// A report that takes no longer than this is written after each shutdown. A longer one is paused
@@ -50,8 +50,8 @@ struct Written {
 const LONG: Duration = Duration::from_millis(10);
 
 /// How long the end of the process tries to get a lock. A thread in a call has it only for a moment,
-/// but one that is gone has it for ever.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// or for as long as a report takes, but one that is gone has it for ever.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 5_000 });
 
 /// The process that has read its environment, or 0. One that was forked from it is not the program.
 static PROGRAM: AtomicU32 = AtomicU32::new(0);
@@ -71,7 +71,8 @@ impl Program {
             PROGRAM.store(process::id(), Ordering::Relaxed);
             register();
         }
-        Self { emulator, report, exit_code, written: Mutex::new(Written::default()) }
+        let written = Mutex::new(Written::default());
+        Self { emulator, report, exit_code, written, is_ending: AtomicBool::new(false) }
     }
 
     pub(super) fn emulator(&self) -> &Emulator {
@@ -93,7 +94,8 @@ impl Program {
         let Some(destination) = self.report.as_ref().filter(|_| is_program()) else { return };
         let mut written = self.written.lock();
         let begun = Instant::now();
-        if written.is_last || written.pause.is_some_and(|pause| begun < pause) {
+        let is_paused = written.pause.is_some_and(|pause| begun < pause);
+        if is_paused || self.is_ending.load(Ordering::Relaxed) {
             return;
         }
         let (Ok(report) | Err(report)) = self.emulator.verify();
@@ -110,13 +112,15 @@ impl Program {
     ///
     /// Other threads may be in a call, or gone in the middle of one, so no lock is waited for.
     fn end(&self) -> Option<c_int> {
+        // Threads that shut down again and again do not keep the lock, and the process does not end
+        // in the middle of a report of theirs.
+        self.is_ending.store(true, Ordering::Relaxed);
         let ended = insist(|| self.written.try_lock())
             .and_then(|written| Some((written, insist(|| self.emulator.try_verify())?)));
         let Some((mut written, Ok(report) | Err(report))) = ended else {
             say(BUSY);
             return None;
         };
-        written.is_last = true;
         if let Some(destination) = &self.report {
             written.write(destination, &report, "at the end of the process");
         }

@@ -142,6 +142,20 @@ fn a_rule_is_read_in_the_forms_that_people_write() {
     }
 }
 
+/// The first column of the page's table.
+#[test]
+fn each_rule_of_the_page_is_one() {
+    let page = include_str!("../../../src/docs/capi.md");
+    let (_, section) = page.split_once("| rule | what happens |\n|---|---|\n").unwrap();
+    let rows = section.lines().map_while(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let mut count = 0;
+    for (text, _) in rows {
+        assert!(text.parse::<Rule>().is_ok(), "{text}: {:?}", text.parse::<Rule>());
+        count += 1;
+    }
+    assert_eq!(count, 12);
+}
+
 #[test]
 fn a_text_that_is_no_rule_is_refused_with_the_part_that_is_wrong() {
     let part = |text: &str| ParseRuleError::Part(text.to_owned());
