@@ -29,8 +29,10 @@ class Dism {
         check(DismOpenSession(L"C:\\mount", nullptr, nullptr, &session), "open");
         for (int at = 0; at < count; at++) {
             std::string name = packages[at];
-            std::basic_string<wchar_t> path(name.begin(), name.end());
-            check(DismAddPackage(session, path.c_str(), FALSE, FALSE, nullptr, nullptr, nullptr), name);
+            // The functions of std::wstring are in the library, with characters of another size.
+            std::u16string path(name.begin(), name.end());
+            PCWSTR file = reinterpret_cast<PCWSTR>(path.c_str());
+            check(DismAddPackage(session, file, FALSE, FALSE, nullptr, nullptr, nullptr), name);
         }
         check(DismRestoreImageHealth(session, nullptr, 0, FALSE, nullptr, nullptr, nullptr), "repair");
         // The mistake: an exception skips this.
