@@ -10,7 +10,7 @@ use std::error::Error;
 use std::ffi::c_void;
 use std::ptr::null;
 
-use libloading::{Library, Symbol, library_filename};
+use libloading::{Symbol, library_filename};
 use libloading_client::{DismApi, Hresult};
 
 type ProgressCallback = Option<unsafe extern "system" fn(u32, u32, *mut c_void)>;
