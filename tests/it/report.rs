@@ -35,7 +35,7 @@ fn a_report_is_no_wider_than_100_columns_and_has_every_answer() {
 #[test]
 fn no_path_breaks_a_line_of_a_report() {
     let report = ten_sessions_left_open();
-    assert_eq!(report.matches(r"\n\u{2028}b").count(), 8 + 10, "{report}");
+    assert_eq!(report.matches(r"\u{a}\u{2028}b").count(), 8 + 10, "{report}");
     assert!(!report.contains('\u{2028}'), "{report}");
 }
 
