@@ -101,7 +101,7 @@ impl Program {
         let (Ok(report) | Err(report)) = self.emulator.verify();
         // Standard error shows what is wrong by now. That a rule has not fired yet is not.
         if !matches!(destination, Destination::Stderr) || !report.mistakes().is_empty() {
-            written.write(destination, &report, "after DismShutdown");
+            written.write(destination, &report);
         }
         let took = begun.elapsed();
         written.pause = (took > LONG).then(|| begun + 2 * took);
@@ -122,21 +122,21 @@ impl Program {
             return None;
         };
         if let Some(destination) = &self.report {
-            written.write(destination, &report, "at the end of the process");
+            written.write(destination, &report);
         }
         self.exit_code.filter(|_| is_failure(&report))
     }
 }
 
 impl Written {
-    fn write(&mut self, destination: &Destination, report: &Report, when: &str) {
+    fn write(&mut self, destination: &Destination, report: &Report) {
         let written = match destination {
             Destination::Stderr => {
                 let text = report.to_string();
                 if self.shown == text {
                     return;
                 }
-                let written = to_stderr(&format!("dism-emu, {when}: {text}"));
+                let written = to_stderr(&text);
                 self.shown = text;
                 written.map_err(|error| ("standard error".into(), error))
             }

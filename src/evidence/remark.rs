@@ -201,8 +201,9 @@ impl Remark {
             | Self::LooksOnline { location, .. }
             | Self::UnusedRule { location, .. }
             | Self::RuleCount { location, .. } => *location,
-            Self::UnreachedHold { location, .. }
-            | Self::ExpiredHold { location, .. } => Some(location),
+            Self::UnreachedHold { location, .. } | Self::ExpiredHold { location, .. } => {
+                Some(location)
+            }
             _ => None,
         }
     }

@@ -149,6 +149,9 @@ pub enum ParseRuleError {
          code"
     )]
     NoEffect,
+    /// A call that is cancelled fails, so its code has to be a failure.
+    #[error("a call that is cancelled fails, and the code is a success")]
+    CancelledWith,
 }
 
 /// Splits a text at its commas, except those in quotes.
@@ -233,7 +236,10 @@ fn clause(mut rule: Rule, text: &str) -> Result<Rule, ParseRuleError> {
             rule = rule.progress(steps?);
         }
         ["cancelled", "after", n] => rule = rule.cancel_after(number(n)?),
-        ["cancelled", "with", ref code @ ..] => rule = rule.cancelled_with(self::code(code)?),
+        ["cancelled", "with", ref code @ ..] => match self::code(code)? {
+            code if code.is_failure() => rule = rule.cancelled_with(code),
+            _ => return Err(ParseRuleError::CancelledWith),
+        },
         ["cancellable", "until", n] => rule = rule.cancellable_until(number(n)?),
         ["optional"] => rule = rule.optional(),
         ["expected", n, "times"] => rule = rule.expect(number(n)?),

@@ -77,7 +77,7 @@ fn changes() -> impl Strategy<Value = Change> {
         progress.prop_map(Change::Progress),
         number().prop_map(Change::CancelAfter),
         number().prop_map(Change::CancellableUntil),
-        codes().prop_map(Change::CancelledWith),
+        failures().prop_map(Change::CancelledWith),
         Just(Change::Optional),
         number().prop_map(Change::Expect),
     ]
@@ -180,6 +180,7 @@ fn a_text_that_is_no_rule_is_refused_with_the_part_that_is_wrong() {
         (r#"DismAddPackage named "a"#, ParseRuleError::Quote),
         ("DismShutdown, answers 1 in effect", ParseRuleError::NoEffect),
         ("DismAddPackage, answers 0x80070005 in effect", ParseRuleError::NoEffect),
+        ("DismAddPackage, cancelled with 1", ParseRuleError::CancelledWith),
     ];
     for (text, error) in refused {
         assert_eq!(text.parse::<Rule>(), Err(error), "{text}");
