@@ -32,6 +32,7 @@ mod double;
 mod every_program;
 mod guide;
 mod named;
+mod schedules;
 mod twins;
 
 use std::sync::Arc;
