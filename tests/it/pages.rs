@@ -108,6 +108,21 @@ fn the_page_on_the_c_functions_shows_code_that_is_run() {
     let [shown] = blocks(&page, "```csharp\n")[..] else { panic!("not one block") };
     let shown = shown.strip_suffix("    // …\n}\n").unwrap();
     assert!(csharp.contains(shown), "{shown}");
+
+    let features = text(include_str!("../downstream/extern-block/Cargo.toml"));
+    let declared = text(include_str!("../downstream/extern-block/src/dism.rs"));
+    for line in [
+        "emulated = [\"dep:dism-emu\"]\n",
+        "[[test]]\nname = \"emulated\"\nrequired-features = [\"emulated\"]\n",
+    ] {
+        assert!(page.replace("\n  ", "\n").contains(line) && features.contains(line), "{line}");
+    }
+    for line in [
+        "#[cfg(feature = \"emulated\")]\nuse dism_emu as _;\n",
+        "#[cfg_attr(not(feature = \"emulated\"), link(name = \"DismApi\"))]\nunsafe extern",
+    ] {
+        assert!(page.contains(line) && declared.contains(line), "{line}");
+    }
 }
 
 /// The advice is that of the reports, except where the lines are broken.

@@ -2,6 +2,10 @@
 
 use std::ffi::c_void;
 
+// The emulator has functions of the names below.
+#[cfg(feature = "emulated")]
+use dism_emu as _;
+
 /// `HRESULT`: a failure is negative.
 pub type Hresult = i32;
 
@@ -24,7 +28,7 @@ pub const ONLINE_IMAGE: &str = "DISM_{53BFAE52-B167-4E2F-A258-0A37B57FF845}";
 
 #[allow(non_snake_case, reason = "the header's names")]
 #[allow(missing_docs, reason = "described by Microsoft")]
-#[link(name = "DismApi")]
+#[cfg_attr(not(feature = "emulated"), link(name = "DismApi"))]
 unsafe extern "system" {
     pub fn DismInitialize(
         log_level: i32,

@@ -1,9 +1,9 @@
 //! A small tool that enables features of the running system, by functions of DismApi.dll that it
 //! declares itself.
 //!
-//! It is here as an example of a program that is tested against `dism-emu` as it is, without a
-//! seam: the emulator exports the same names, and a test binary is linked with those. `build.rs`
-//! has what the linker needs for that. The tests are below and in `tests`.
+//! It is here as an example of a program that is tested against `dism-emu` without a seam: the
+//! emulator has functions of the same names, and with the feature `emulated` they are linked
+//! instead of the library (see `dism`). The tests are below and in `tests`.
 
 pub mod dism;
 
@@ -154,7 +154,7 @@ fn last_error_message() -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "emulated"))]
 mod tests {
     use dism_emu::capi::Process;
     use dism_emu::{Emulator, Function, Hresult, Rule};

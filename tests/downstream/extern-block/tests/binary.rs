@@ -1,7 +1,5 @@
-//! The tool's own binary. No emulator is linked into it: it loads the shared library.
-
-// With the empty archives of build.rs it has no functions to call.
-#![cfg(not(feature = "emulated"))]
+//! The tool's own binary. It has the emulator in it, or without the feature `emulated` it loads the
+//! shared library.
 
 use std::process::Command;
 
