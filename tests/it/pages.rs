@@ -95,7 +95,7 @@ fn the_page_of_recipes_shows_code_that_is_run() {
     }
 }
 
-/// `tests/c/run` and `tests/downstream/run` compile, run or test these files.
+/// `tests/downstream/run` and `tests/windows/run` compile, run or test these files.
 #[test]
 fn the_page_on_the_c_functions_shows_code_that_is_run() {
     let page = text(include_str!("../../src/docs/capi.md"));
@@ -108,6 +108,11 @@ fn the_page_on_the_c_functions_shows_code_that_is_run() {
     let [shown] = blocks(&page, "```csharp\n")[..] else { panic!("not one block") };
     let shown = shown.strip_suffix("    // …\n}\n").unwrap();
     assert!(csharp.contains(shown), "{shown}");
+
+    let go = text(include_str!("../downstream/go/main.go"));
+    let [shown] = blocks(&page, "```go\n")[..] else { panic!("not one block") };
+    let shown = shown.strip_suffix("\t// …\n)\n").unwrap();
+    assert!(go.contains(shown), "{shown}");
 
     let features = text(include_str!("../downstream/extern-block/Cargo.toml"));
     let declared = text(include_str!("../downstream/extern-block/src/dism.rs"));
