@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, fs, process, thread};
+use std::{fs, process, thread};
 
-use super::environment::{BadVariable, EXIT_CODE, Environment, REPORT};
+use super::environment::{BadVariable, Environment};
 use super::process::running_program;
 use crate::call::ImagePath;
 use crate::emulator::Emulator;
@@ -239,7 +239,9 @@ fn register() {
 #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
 static LOADED: extern "C" fn() = {
     extern "C" fn loaded() {
-        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+        use super::environment::{EXIT_CODE, REPORT};
+
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         if is_set(REPORT) || is_set(EXIT_CODE) {
             register();
         }
