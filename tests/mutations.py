@@ -139,7 +139,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "o6_declared_files_are_one_file", "Machine::mount_image",
      "aliases.resolve(mount.file.key())", "mount.file.key()"),
     ("o7-refused-but-open", "O7", "a refused open leaves a session behind",
-     "it", "o7_an_open_that_fails_leaves_nothing_behind", "Machine::open_session",
+     "it", "o7_an_open_that_the_api_refuses_leaves_nothing_behind", "Machine::open_session",
      "return Err(InvalidArgument::OnlineImagePlacement.into());",
      "sessions.add(image); return Err(InvalidArgument::OnlineImagePlacement.into());"),
     ("o8-no-end", "O8", "the numbers do not run out at the limit that the test sets",

@@ -279,8 +279,9 @@ fn a_report_that_cannot_be_written_is_said_and_the_code_counts() {
     let folder = Folder::new("unwritable");
     let report = folder.file("missing/report.txt");
     let ran = run("never shuts down", &[("DISM_EMU_REPORT", &report), CODE]);
-    let begin = format!("dism-emu: the report cannot be written to {report}: ");
-    assert!(ran.said.starts_with(&begin), "{}", ran.said);
+    assert!(ran.said.starts_with("dism-emu: the report cannot be written to "), "{}", ran.said);
+    // The platform may spell the path in another way.
+    assert!(ran.said.contains("report.txt: "), "{}", ran.said);
     assert_eq!((ran.said.lines().count(), ran.code), (1, 42));
     let ran = run("good", &[("DISM_EMU_REPORT", &report), CODE]);
     assert_eq!(ran.code, 0);
