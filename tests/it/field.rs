@@ -167,17 +167,6 @@ fn the_host_of_an_offline_image_does_not_come_up() {
     }
 }
 
-/// It is a path like any other (O6).
-#[test]
-fn the_name_of_the_online_image_has_a_letter_wrong() {
-    for contract in Contract::ALL {
-        let dism = up(contract).dism();
-        let wrong = DISM_ONLINE_IMAGE.replace("53BF", "53BE");
-        let session = dism.open_session(wrong).unwrap();
-        assert_ne!(dism.open_session(DISM_ONLINE_IMAGE), Ok(session));
-    }
-}
-
 #[test]
 fn three_features_ask_for_a_reboot() {
     for contract in Contract::ALL {
