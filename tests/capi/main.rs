@@ -27,4 +27,5 @@ mod mounts;
 mod processes;
 mod progress;
 mod same;
+mod sweep;
 mod verdict;

@@ -33,6 +33,7 @@ mod every_program;
 mod guide;
 mod named;
 mod schedules;
+mod sweep;
 mod twins;
 
 use std::sync::Arc;

@@ -39,9 +39,15 @@ pub fn shutdown() -> Hresult {
 
 /// Opens a session on a path.
 pub fn open(path: &str) -> u32 {
+    try_open(path).unwrap()
+}
+
+pub fn try_open(path: &str) -> Result<u32, Hresult> {
     let given = Given::new(0, path);
-    assert_eq!(call(Function::OpenSession, &given), Hresult::S_OK);
-    given.number_at(0)
+    match call(Function::OpenSession, &given) {
+        Hresult::S_OK => Ok(given.number_at(0)),
+        code => Err(code),
+    }
 }
 
 /// Mounts an image of a file of its own at the path.
