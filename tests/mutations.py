@@ -4,6 +4,7 @@
     python3 tests/mutations.py                    # every row, a few minutes
     python3 tests/mutations.py --list
     python3 tests/mutations.py --kind capi
+    python3 tests/mutations.py --shard 1/2       # every second row
     python3 tests/mutations.py --only s2-shutdown-ignores-sessions e3-success-clears-it
     python3 tests/mutations.py --fit              # only checks that every row fits the source
     python3 tests/mutations.py --target-dir target   # uses the dependencies already built there
@@ -811,6 +812,7 @@ def main():
     parser.add_argument("--fit", action="store_true", help="only see whether the rows fit")
     parser.add_argument("--only", nargs="+", metavar="ID", help="only these rows")
     parser.add_argument("--kind", choices=CHECKS, help="only the rows of this check")
+    parser.add_argument("--shard", metavar="K/N", help="only every Nth row, from the Kth on")
     parser.add_argument("--target-dir", type=Path, help="where to build, to be used again")
     options = parser.parse_args()
 
@@ -823,6 +825,9 @@ def main():
     chosen = [it for it in MUTATIONS
               if (not options.only or it.id in options.only)
               and (not options.kind or it.kind == options.kind)]
+    if options.shard:
+        shard, shards = map(int, options.shard.split("/"))
+        chosen = chosen[shard % shards::shards]
     if options.list:
         for it in chosen:
             print(f"{it.id:36} {it.rules:16} {it.kind:5} {it.broken}\n{'':59}{it.test}")
