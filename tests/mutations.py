@@ -327,7 +327,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "a_sweep_names_exactly_the_variants_with_a_bug", "Injection::fire",
      "call != self.calls", "call + 1 != self.calls"),
     ("sweep-ignores-panics", "FaultSweep", "a client that panics has passed",
-     "it", "a_sweep_names_exactly_the_variants_with_a_bug", "Run::is_clean",
+     "it", "a_client_that_panics_is_reported", "Run::is_clean",
      "is_well && matches!(self.ending, Ending::Returned)", "is_well"),
     ("sweep-goes-on-for-ever", "FaultSweep", "a client that does not end is not cut off",
      "it", "a_client_that_does_not_end_is_cut_off", "Injection::cuts_off",

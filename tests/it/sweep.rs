@@ -159,6 +159,21 @@ fn a_client_that_does_not_end_is_cut_off() {
     assert!(report.failed().all(|run| run.journal().steps().len() == 50));
 }
 
+/// It has cleaned up before, so there is no other mistake.
+#[test]
+fn a_client_that_panics_is_reported() {
+    let panics = |dism: &Dism| {
+        let Err(error) = dism.initialize() else {
+            let _ = dism.shutdown();
+            return;
+        };
+        panic!("no API: {error}");
+    };
+    let report = FaultSweep::new().run(panics).unwrap_err();
+    assert_eq!(report.failed().count(), Contract::ALL.len());
+    assert!(report.to_string().contains("panicked: no API"), "{report}");
+}
+
 #[test]
 fn a_rule_of_the_test_stays_in_force_and_its_calls_are_not_made_to_fail() {
     let answered = Cell::new(0);
