@@ -311,9 +311,7 @@ impl<T, F: Fn(&Dism) -> T> Sweep<'_, F> {
             }
         };
         let (reached, is_cut_off) = emulator.injected();
-        let verdict = match emulator.verify() {
-            Ok(report) | Err(report) => report,
-        };
+        let verdict = emulator.verify();
         let ending = match panic {
             _ if is_cut_off => Ending::CutOff,
             Some(panic) => Ending::Panicked(message(&*panic)),

@@ -31,7 +31,8 @@ pub(super) struct Run {
     /// The steps of the calls that were made to fail.
     pub(super) reached: Vec<u64>,
     pub(super) ending: Ending,
-    pub(super) verdict: Report,
+    /// What the verification returns.
+    pub(super) verdict: Result<Report, Report>,
 }
 
 /// How the client ended.
@@ -62,7 +63,7 @@ impl SweepReport {
 
     /// Returns the reports of the runs that failed, for a test that looks at their mistakes.
     pub fn failed(&self) -> impl Iterator<Item = &Report> {
-        self.failed.iter().map(|run| &run.verdict)
+        self.failed.iter().map(Run::report)
     }
 }
 
@@ -105,18 +106,23 @@ impl fmt::Display for SweepReport {
             writeln!(f, "    repeat it with {}", first.line())?;
         }
         match self.failed.first() {
-            Some(run) => write!(f, "\nThe first of these runs:\n\n{}", run.verdict),
+            Some(run) => write!(f, "\nThe first of these runs:\n\n{}", run.report()),
             None => Ok(()),
         }
     }
 }
 
 impl Run {
+    fn report(&self) -> &Report {
+        let (Ok(report) | Err(report)) = &self.verdict;
+        report
+    }
+
     fn is_clean(&self) -> bool {
         // A fault can keep a client from a call that a rule was for. That is not its mistake.
         let is_well = match self.faults.is_empty() {
-            true => self.verdict.is_empty_but_for_handles(),
-            false => self.verdict.mistakes().is_empty(),
+            true => self.verdict.is_ok(),
+            false => self.report().mistakes().is_empty(),
         };
         is_well && matches!(self.ending, Ending::Returned)
     }
@@ -128,7 +134,7 @@ impl Run {
         }
         let faults = self.faults.iter().enumerate().map(|(at, (call, code))| {
             let what = match self.reached.get(at) {
-                Some(step) => self.verdict.call_at(*step as usize),
+                Some(step) => self.report().call_at(*step as usize),
                 None => "which the client does not reach".to_owned(),
             };
             format!("call {call}, {what}, fails with {code}")
@@ -144,7 +150,7 @@ impl Run {
             Ending::Panicked(message) => result.push(format!("panicked: {message}")),
             Ending::CutOff => result.push("did not end, and was cut off".to_owned()),
         }
-        for finding in self.verdict.mistakes() {
+        for finding in self.report().mistakes() {
             let name = finding.mistake.name().to_owned();
             if !result.contains(&name) {
                 result.push(name);
@@ -152,14 +158,14 @@ impl Run {
         }
         result.extend(self.left_open().iter().map(|session| format!("{session} left open")));
         if self.faults.is_empty() {
-            result.extend(self.verdict.remarks().iter().map(ToString::to_string));
+            result.extend(self.report().remarks().iter().map(ToString::to_string));
         }
         result.join("; ")
     }
 
     fn left_open(&self) -> BTreeSet<Session> {
         let mut open = BTreeSet::new();
-        for step in self.verdict.journal().steps() {
+        for step in self.report().journal().steps() {
             match (&step.outcome, step.call.session()) {
                 (Ok(Effect::Opened { session, .. }), _) => drop(open.insert(*session)),
                 (Ok(Effect::Closed { .. }), Some(session)) => drop(open.remove(&session)),
@@ -171,7 +177,7 @@ impl Run {
     }
 
     fn contract(&self) -> crate::Contract {
-        self.verdict.journal().config().contract
+        self.report().journal().config().contract
     }
 
     /// The code that makes this run alone.

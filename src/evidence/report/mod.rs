@@ -74,12 +74,6 @@ impl Report {
         self.mistakes.is_empty() && self.remarks.is_empty()
     }
 
-    /// Returns whether there is nothing to report but that handles are left.
-    pub(crate) fn is_empty_but_for_handles(&self) -> bool {
-        let is_handles = |remark: &Remark| matches!(remark, Remark::HandlesLeft { .. });
-        self.mistakes.is_empty() && self.remarks.iter().all(is_handles)
-    }
-
     /// Returns the call of a step in words, with its location.
     pub(crate) fn call_at(&self, step: usize) -> String {
         let calls = Calls::of(self.journal.steps());
