@@ -1,11 +1,10 @@
 //! What a client does and probably does not mean, although it is no mistake.
 
-use std::collections::BTreeMap;
-use std::collections::hash_map::{Entry, HashMap};
-use std::mem::{Discriminant, discriminant};
+use std::mem::discriminant;
 use std::panic::Location;
 
 use super::paired::Calls;
+use super::table::Table;
 use super::{Journal, Remark};
 use crate::call::{Call, Effect, ImagePath, ThreadNumber};
 use crate::machine::{Step, sets_last_error};
@@ -15,7 +14,7 @@ impl Journal {
     /// another call or thread, or passes a path that looks like that of the online image.
     pub(super) fn doubts(&self) -> Vec<Remark> {
         let calls = Calls::of(self.steps());
-        let mut doubts = Doubts { calls: &calls, remarks: Vec::new(), known: HashMap::new() };
+        let mut doubts = Doubts { calls: &calls, remarks: Vec::new() };
         let mut messages = Messages::default();
         for (at, step) in self.steps().iter().enumerate() {
             messages.step(at, step, &mut doubts);
@@ -46,8 +45,6 @@ type CallLocation = Option<&'static Location<'static>>;
 struct Doubts<'a> {
     calls: &'a Calls<'a>,
     remarks: Vec<Remark>,
-    /// The index of each remark.
-    known: HashMap<(Discriminant<Remark>, CallLocation), usize>,
 }
 
 impl Doubts<'_> {
@@ -59,12 +56,13 @@ impl Doubts<'_> {
         let Some(call) = self.calls.by_step(at) else { return };
         let location = self.calls.first(call).location;
         let remark = remark(call.number, location);
-        match self.known.entry((discriminant(&remark), location)) {
-            Entry::Occupied(known) => self.remarks[*known.get()].count_again(),
-            Entry::Vacant(new) => {
-                new.insert(self.remarks.len());
-                self.remarks.push(remark);
-            }
+        // A program has few locations like that.
+        let is_like = |it: &&mut Remark| {
+            discriminant(*it) == discriminant(&remark) && it.location() == location
+        };
+        match self.remarks.iter_mut().find(is_like) {
+            Some(known) => known.count_again(),
+            None => self.remarks.push(remark),
         }
     }
 }
@@ -85,12 +83,18 @@ impl Doubts<'_> {
 /// ```
 #[derive(Debug, Default)]
 struct Messages {
-    /// For each thread its last call that failed and set a message.
-    failures: BTreeMap<ThreadNumber, usize>,
-    /// The last of these of all threads.
+    threads: Table<ThreadNumber, Failures>,
+    /// The last call of all threads that failed and set a message.
     last_failure: Option<usize>,
-    /// For each thread its last call, if that failed and set no message.
-    silent: BTreeMap<ThreadNumber, usize>,
+}
+
+/// The calls of a thread that failed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Failures {
+    /// The last one that set a message.
+    told: Option<usize>,
+    /// The last call, if it failed and set no message.
+    silent: Option<usize>,
 }
 
 impl Messages {
@@ -106,19 +110,19 @@ impl Messages {
             (Call::GetLastErrorMessage | Call::HandOut { .. } | Call::Delete { .. }, Ok(_))
             | (Call::GetLastErrorMessage, Err(_)) => {}
             (call, Err(_)) if sets_last_error(call) => {
-                self.failures.insert(thread, at);
+                *self.threads.entry(thread) = Failures { told: Some(at), silent: None };
                 self.last_failure = Some(at);
-                self.silent.remove(&thread);
             }
-            (_, Err(_)) => drop(self.silent.insert(thread, at)),
-            (_, Ok(_)) => drop(self.silent.remove(&thread)),
+            (_, Err(_)) => self.threads.entry(thread).silent = Some(at),
+            (_, Ok(_)) => self.threads.entry(thread).silent = None,
         }
     }
 
     fn read(&self, at: usize, thread: ThreadNumber, has_message: bool, doubts: &mut Doubts<'_>) {
-        if let (true, Some(silent)) = (has_message, self.silent.get(&thread)) {
-            let Some(failed) = doubts.number(*silent) else { return };
-            let message_of = self.failures.get(&thread).and_then(|it| doubts.number(*it));
+        let own = self.threads.get(thread).copied().unwrap_or_default();
+        if let (true, Some(silent)) = (has_message, own.silent) {
+            let Some(failed) = doubts.number(silent) else { return };
+            let message_of = own.told.and_then(|it| doubts.number(it));
             doubts.add(at, |call, location| Remark::MessageOfAnotherCall {
                 call,
                 location,
@@ -130,7 +134,7 @@ impl Messages {
             let Some(failed) = doubts.number(failed) else { return };
             // The thread may ask for the message of its shutdown, or the test may have scripted that
             // there is none.
-            if !self.silent.contains_key(&thread) && !self.failures.contains_key(&thread) {
+            if own.silent.is_none() && own.told.is_none() {
                 doubts.add(at, |call, location| Remark::MessageOnAnotherThread {
                     call,
                     location,

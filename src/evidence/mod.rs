@@ -8,6 +8,7 @@ mod mistake;
 mod paired;
 mod remark;
 mod report;
+mod table;
 mod text;
 mod threads;
 mod timeline;

@@ -1,8 +1,7 @@
 //! The calls of a journal, each put together from its one or two steps (rule X1).
 
-use std::collections::BTreeMap;
-
 use super::Journal;
+use super::table::Table;
 use super::threads::Threads;
 use crate::call::{Call, Effect, Error, Hresult, Session, ThreadNumber};
 use crate::machine::Step;
@@ -59,7 +58,7 @@ impl<'a> Calls<'a> {
         let mut calls: Vec<OneCall> = Vec::new();
         let mut of_step = Vec::with_capacity(steps.len());
         // A thread is in one operation, or in one close, on a session at a time (rules C7, P3).
-        let mut running: BTreeMap<(ThreadNumber, Session), usize> = BTreeMap::new();
+        let mut running = Table::<(ThreadNumber, Session), Option<usize>>::default();
         for (at, step) in steps.iter().enumerate() {
             let begun = match (step.call.asked(), &step.outcome) {
                 (
@@ -67,7 +66,7 @@ impl<'a> Calls<'a> {
                     Ok(Effect::Ended { .. } | Effect::ReloadRequired) | Err(Error::Failed { .. }),
                 )
                 | (Call::FinishClose { session }, Ok(Effect::Closed { .. })) => {
-                    running.remove(&(step.thread, *session))
+                    running.entry((step.thread, *session)).take()
                 }
                 _ => None,
             };
@@ -86,7 +85,7 @@ impl<'a> Calls<'a> {
             match (step.call.asked(), &step.outcome) {
                 (Call::BeginOperation { session, .. }, Ok(_))
                 | (Call::CloseSession { session }, Ok(Effect::Closing { .. })) => {
-                    running.insert((step.thread, *session), call);
+                    *running.entry((step.thread, *session)) = Some(call);
                 }
                 _ => {}
             }
@@ -120,6 +119,11 @@ impl<'a> Calls<'a> {
 
     pub(super) fn first(&self, call: OneCall) -> &'a Step {
         &self.steps[call.first]
+    }
+
+    /// Returns the numbers of all threads, as texts and JSON have them.
+    pub(super) fn threads(&self) -> impl Iterator<Item = ThreadNumber> {
+        self.threads.all()
     }
 
     /// Returns the number of the call's thread, as texts and JSON have it.

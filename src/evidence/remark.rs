@@ -1,14 +1,14 @@
 //! Remarks in a report about the test itself.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
 
 use super::Journal;
-use super::paired::Calls;
+use super::paired::{Calls, OneCall};
+use super::table::Table;
 use super::text::{LISTED, Part, WIDTH};
-use crate::call::ImagePath;
+use crate::call::{ImagePath, ThreadNumber};
 use crate::machine::location::Source;
 #[cfg(feature = "serde")]
 use crate::machine::location::location_as_text;
@@ -280,16 +280,19 @@ impl Journal {
     /// Returns the last call of each thread, in words.
     pub(crate) fn last_calls(&self) -> Vec<String> {
         let calls = Calls::of(self.steps());
-        let last: BTreeMap<_, _> =
-            calls.all().iter().map(|call| (calls.thread(*call), *call)).collect();
-        let in_words = |(thread, call)| {
+        let mut last = Table::<ThreadNumber, Option<OneCall>>::default();
+        for call in calls.all() {
+            *last.entry(calls.thread(*call)) = Some(*call);
+        }
+        let in_words = |call: &OneCall| {
+            let (thread, call) = (calls.thread(*call), *call);
             let text = calls.text(call, Part::Whole).within(WIDTH - 20);
             match calls.first(call).location {
                 Some(location) => format!("{thread} {text}, at {}", Source(location)),
                 None => format!("{thread} {text}"),
             }
         };
-        last.into_iter().map(in_words).collect()
+        last.records().iter().flatten().map(in_words).collect()
     }
 
     /// Returns why the journal is incomplete, if it is.

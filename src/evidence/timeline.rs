@@ -1,10 +1,10 @@
 //! The journal as people read it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::audit::groups;
 use super::paired::{Calls, OneCall};
+use super::table::Table;
 use super::text::{LISTED, Part, WIDTH, cut, numbers};
 use super::{Finding, Journal};
 use crate::call::ThreadNumber;
@@ -84,16 +84,16 @@ impl<'a> Timeline<'a> {
         layout.write_head(f)?;
         let shown = self.shown(calls);
         let lines = lines(calls);
-        let mut mistakes: BTreeMap<usize, Vec<&Finding>> = BTreeMap::new();
+        let mut mistakes = Table::<usize, Vec<&Finding>>::default();
         for finding in self.findings {
-            mistakes.entry(finding.call).or_default().push(finding);
+            mistakes.entry(finding.call).push(finding);
         }
         let write_line = |f: &mut _, line: &Line| {
             // The answer makes a call a mistake, so the line with the answer is marked.
-            let found = mistakes.get(&line.call.number).filter(|_| line.part != Part::Begin);
+            let found = mistakes.get(line.call.number).filter(|_| line.part != Part::Begin);
             layout.write_line(f, calls, line, found.map_or(&[], Vec::as_slice))
         };
-        let is_shown = |line: &Line| shown.contains(&line.call.number);
+        let is_shown = |line: &Line| shown[line.call.number - 1];
         let indent = layout.indent;
         for run in lines.chunk_by(|a, b| is_shown(a) == is_shown(b)) {
             // A note about one hidden line would need a line itself.
@@ -110,20 +110,19 @@ impl<'a> Timeline<'a> {
         Ok(())
     }
 
-    /// Returns the numbers of the calls that are not folded.
-    fn shown(&self, calls: &Calls<'_>) -> BTreeSet<usize> {
+    /// Returns for each call whether it is not folded.
+    fn shown(&self, calls: &Calls<'_>) -> Vec<bool> {
         let count = calls.all().len();
-        if count <= UNFOLDED {
-            return (1..=count).collect();
-        }
-        let mut shown: BTreeSet<usize> = (count - LAST + 1..=count).collect();
+        let mut shown = vec![count <= UNFOLDED; count];
+        shown[count.saturating_sub(LAST)..].fill(true);
         // The first rounds of a loop show what it does again and again.
         let rounds =
             groups(calls, self.findings).into_iter().flat_map(|it| it.into_iter().take(LISTED));
         for finding in rounds {
             for number in finding.collides_with.iter().chain([&finding.call]) {
                 let last = number.saturating_add(CONTEXT).min(count);
-                shown.extend(number.saturating_sub(CONTEXT)..=last);
+                let first = number.saturating_sub(CONTEXT + 1).min(last);
+                shown[first..last].fill(true);
             }
         }
         shown
@@ -139,24 +138,23 @@ impl fmt::Display for Timeline<'_> {
 #[derive(Debug)]
 struct Line {
     call: OneCall,
-    step: usize,
     part: Part,
 }
 
 /// Returns all lines, in the order of the steps.
 fn lines(calls: &Calls<'_>) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
-    for &call in calls.all() {
-        match call.second {
-            Some(second) if second > call.first + 1 => {
-                lines.push(Line { call, step: call.first, part: Part::Begin });
-                lines.push(Line { call, step: second, part: Part::End });
-            }
-            _ => lines.push(Line { call, step: call.first, part: Part::Whole }),
-        }
-    }
-    lines.sort_unstable_by_key(|line| line.step);
-    lines
+    let line = |step| {
+        let call = calls.by_step(step)?;
+        let is_apart = call.second.is_some_and(|second| second > call.first + 1);
+        let part = match (step == call.first, is_apart) {
+            (true, false) => Part::Whole,
+            (true, true) => Part::Begin,
+            (false, true) => Part::End,
+            (false, false) => return None,
+        };
+        Some(Line { call, part })
+    };
+    (0..calls.steps().len()).filter_map(line).collect()
 }
 
 /// Where the threads' columns are.
@@ -175,9 +173,7 @@ struct Layout {
 
 impl Layout {
     fn of(calls: &Calls<'_>) -> Self {
-        let mut threads: Vec<_> = calls.all().iter().map(|call| calls.thread(*call)).collect();
-        threads.sort_unstable();
-        threads.dedup();
+        let threads: Vec<_> = calls.threads().collect();
         let digits = calls.all().len().to_string().len();
         let indent = 2 + digits + 2;
         let gaps = threads.len().saturating_sub(1).max(1);

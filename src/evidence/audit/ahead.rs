@@ -1,21 +1,20 @@
 //! What each thread does after a step.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{is_about_message, is_initialize};
-use crate::call::{Call, Error, Session};
+use crate::call::{Call, Error, Session, ThreadNumber};
 use crate::evidence::paired::Calls;
+use crate::evidence::table::Table;
 use crate::machine::Step;
 
 /// What each thread does after a step, if that decides whether the step is a mistake.
 ///
-/// A pass from the last step to the first finds it before the audit begins.
+/// A pass from the last step to the first finds it before the audit begins. So the lists descend.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     /// Calls that found the API not initialized, and after which their thread initializes.
-    lazy: BTreeSet<usize>,
+    lazy: Vec<usize>,
     /// Closes of handle 0 after which their thread only cleans up.
-    clean_up: BTreeSet<usize>,
+    clean_up: Vec<usize>,
 }
 
 /// What a thread does from some step on.
@@ -30,11 +29,9 @@ struct Rest {
 impl Ahead {
     pub(super) fn of(calls: &Calls<'_>) -> Self {
         let mut ahead = Self::default();
-        let mut rests = BTreeMap::new();
+        let mut rests = Table::<ThreadNumber, Rest>::default();
         for (at, step) in calls.steps().iter().enumerate().rev() {
-            let rest = rests
-                .entry(step.thread)
-                .or_insert(Rest { is_initialize: false, is_clean_up: true });
+            let rest = rests.entry(step.thread);
             ahead.note(at, step, *rest);
             rest.begin_with(step);
         }
@@ -45,10 +42,10 @@ impl Ahead {
         let is_close = matches!(step.call.asked(), Call::CloseSession { .. });
         let is_down = step.outcome == Err(Error::NotInitialized);
         if is_down && !is_close && rest.is_initialize {
-            self.lazy.insert(at);
+            self.lazy.push(at);
         }
         if is_close && step.call.session() == Some(Session::DEFAULT) && rest.is_clean_up {
-            self.clean_up.insert(at);
+            self.clean_up.push(at);
         }
     }
 
@@ -64,7 +61,7 @@ impl Ahead {
     /// t1  ! close 5: not initialized   initialize                                             (13)
     /// ```
     pub(super) fn is_lazy(&self, at: usize) -> bool {
-        self.lazy.contains(&at)
+        has(&self.lazy, at)
     }
 
     /// Returns whether the step is a close of handle 0, and its thread only cleans up afterwards.
@@ -75,7 +72,19 @@ impl Ahead {
     /// t1  initialize   open: busy   ! close 0   get features on 0                            (10)
     /// ```
     pub(super) fn is_clean_up(&self, at: usize) -> bool {
-        self.clean_up.contains(&at)
+        has(&self.clean_up, at)
+    }
+}
+
+/// Returns whether the step is in the list.
+fn has(descending: &[usize], at: usize) -> bool {
+    descending.binary_search_by(|other| at.cmp(other)).is_ok()
+}
+
+/// A thread that makes no more calls.
+impl Default for Rest {
+    fn default() -> Self {
+        Self { is_initialize: false, is_clean_up: true }
     }
 }
 

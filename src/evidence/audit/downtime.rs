@@ -1,17 +1,14 @@
 //! Calls while the API is not initialized.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{Found, Moment};
 use crate::call::ThreadNumber;
 use crate::evidence::Mistake;
+use crate::evidence::table::Table;
 
 /// Why the API is not initialized, for mistakes 7 and 13.
 #[derive(Debug, Default)]
 pub(super) struct Downtime {
-    /// For each thread its last initialize, if that failed and no call of the thread has succeeded
-    /// since.
-    failed: BTreeMap<ThreadNumber, usize>,
+    threads: Table<ThreadNumber, Client>,
     /// The last initialize of all threads that failed, if the API has been down ever since.
     last_failed: Option<usize>,
     /// Whether a mistake 7 is reported since the API is down.
@@ -22,8 +19,14 @@ pub(super) struct Downtime {
     changed: Option<usize>,
     /// Whether the journal has the beginning of a period.
     has_beginning: bool,
-    /// The threads that are reported for a mistake 13 since the API is down.
-    callers: BTreeSet<ThreadNumber>,
+}
+
+#[derive(Debug, Default)]
+struct Client {
+    /// The thread's last initialize, if that failed and no call of the thread has succeeded since.
+    failed: Option<usize>,
+    /// The thread's last call that nothing explains.
+    called: Option<usize>,
 }
 
 impl Downtime {
@@ -44,17 +47,16 @@ impl Downtime {
         self.changed = Some(now.at);
         self.last_failed = None;
         self.is_reported = false;
-        self.callers.clear();
     }
 
     pub(super) fn initialize_failed(&mut self, now: Moment) {
-        self.failed.insert(now.thread, now.at);
+        self.threads.entry(now.thread).failed = Some(now.at);
         self.last_failed = Some(now.at);
     }
 
     /// Forgets that the last initialize of the thread failed.
     pub(super) fn forget(&mut self, thread: ThreadNumber) {
-        self.failed.remove(&thread);
+        self.threads.entry(thread).failed = None;
     }
 
     /// Returns the failed initialize that explains why the API is not initialized for the thread: its
@@ -66,7 +68,7 @@ impl Downtime {
     /// t2                     initialize   shutdown   initialize: busy
     /// ```
     fn failed_for(&self, thread: ThreadNumber) -> Option<usize> {
-        let own = self.failed.get(&thread).copied();
+        let own = self.threads.get(thread).and_then(|it| it.failed);
         own.filter(|own| Some(*own) > self.changed).or(self.last_failed).or(own)
     }
 
@@ -123,7 +125,9 @@ impl Downtime {
     /// If the journal lacks the beginning of the period before, another mistake may explain the
     /// call.
     pub(super) fn called(&mut self, now: Moment, found: &mut Found<'_>) {
-        if self.callers.insert(now.thread) && (self.has_beginning || found.is_complete()) {
+        let before = self.threads.entry(now.thread).called.replace(now.at);
+        let is_first = before.is_none() || before < self.changed;
+        if is_first && (self.has_beginning || found.is_complete()) {
             found.add(Mistake::CalledWhileDown, now.at, self.shutdown);
         }
     }

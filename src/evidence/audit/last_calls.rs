@@ -1,34 +1,35 @@
 //! What each thread did last.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{Moment, is_open};
 use crate::call::{Call, Error, Hresult, ThreadNumber};
 use crate::evidence::Mistake;
 use crate::evidence::paired::Calls;
+use crate::evidence::table::Table;
 use crate::machine::Step;
 
 /// What each thread did last. If a thread left an initialization behind, its last call tells why:
 /// mistakes 5, 6, 8.
 #[derive(Debug, Default)]
-pub(super) struct LastCalls {
-    /// The last call of each thread that shows what the thread intended.
-    last: BTreeMap<ThreadNumber, usize>,
-    /// Threads that have closed a session since that call.
-    has_closed_since: BTreeSet<ThreadNumber>,
+pub(super) struct LastCalls(Table<ThreadNumber, LastCall>);
+
+#[derive(Debug, Default)]
+struct LastCall {
+    /// The thread's last call that shows what the thread intended.
+    at: Option<usize>,
+    /// Whether the thread has closed a session since that call.
+    has_closed_since: bool,
 }
 
 impl LastCalls {
     pub(super) fn of(&self, thread: ThreadNumber) -> Option<usize> {
-        self.last.get(&thread).copied()
+        self.0.get(thread)?.at
     }
 
     pub(super) fn step(&mut self, now: Moment, step: &Step, calls: &Calls<'_>) {
         if is_deliberate(now.at, step, calls) {
-            self.last.insert(now.thread, now.at);
-            self.has_closed_since.remove(&now.thread);
+            *self.0.entry(now.thread) = LastCall { at: Some(now.at), has_closed_since: false };
         } else if matches!(step.call.asked(), Call::CloseSession { .. }) {
-            self.has_closed_since.insert(now.thread);
+            self.0.entry(now.thread).has_closed_since = true;
         }
     }
 
@@ -56,7 +57,7 @@ impl LastCalls {
             //   t2                      ! initialize = S_FALSE                leaves   (6)
             //   t2                      ! initialize = S_FALSE   close        leaves   (2)
             (Call::Initialize(_), Ok(_), Some(Hresult::S_FALSE))
-                if !self.has_closed_since.contains(&first.thread) =>
+                if !self.0.get(first.thread).is_some_and(|it| it.has_closed_since) =>
             {
                 Mistake::SFalseTakenForFailure
             }

@@ -1,15 +1,14 @@
 //! Memory that was handed out, and what became of it.
 
-use std::collections::BTreeMap;
-
 use super::{Found, Moment};
 use crate::call::{Error, Memory};
 use crate::evidence::Mistake;
+use crate::evidence::table::Table;
 
 /// Memory that functions handed out, for mistake 11.
 #[derive(Debug, Default)]
 pub(super) struct Allocations {
-    known: BTreeMap<Memory, Allocation>,
+    known: Table<Memory, Allocation>,
     /// The shutdowns that ended the periods so far.
     shutdowns: Vec<usize>,
 }
@@ -25,7 +24,7 @@ pub(super) struct Allocations {
 /// Excused                  Deleted          Excused    Excused
 /// Deleted                  Deleted          Deleted    ! Reported        ! Reported
 /// Reported                 Reported         Reported   Reported          Reported
-/// unknown                  Deleted          unknown    ! Reported        ! unknown
+/// Unknown                  Deleted          Unknown    ! Reported        ! Unknown
 /// ```
 ///
 /// If the journal's beginning is missing, a late delete of unknown memory may be excused there, and
@@ -42,7 +41,7 @@ pub(super) struct Allocations {
 /// t1  initialize   ! hand out                           shutdown     initialize   delete
 /// t1  initialize   ! hand out                           shutdown
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 enum Allocation {
     Held {
         /// The step that handed it out.
@@ -57,11 +56,15 @@ enum Allocation {
     Deleted(usize),
     /// Each piece of memory is reported once.
     Reported,
+    /// The journal does not have the call that handed it out, or there was none.
+    #[default]
+    Unknown,
 }
 
 impl Allocations {
     pub(super) fn handed_out(&mut self, now: Moment, memory: Memory) {
-        self.known.insert(memory, Allocation::Held { at: now.at, period: self.shutdowns.len() });
+        let held = Allocation::Held { at: now.at, period: self.shutdowns.len() };
+        *self.known.entry(memory) = held;
     }
 
     pub(super) fn shut_down(&mut self, now: Moment, count: u32) {
@@ -76,22 +79,26 @@ impl Allocations {
     }
 
     pub(super) fn deleted(&mut self, now: Moment, memory: Memory, found: &mut Found<'_>) {
-        match self.known.insert(memory, Allocation::Deleted(now.at)) {
+        let is_reported = match *self.known.entry(memory) {
             // Only another initialize made this delete possible. The mistake is that the memory was
             // kept across the shutdown.
-            Some(Allocation::Held { at, period }) => {
-                let Some(shutdown) = self.end_of(period) else { return };
-                found.add(Mistake::MemoryMishandled, at, [shutdown]);
+            Allocation::Held { at, period } => {
+                let shutdown = self.end_of(period);
+                if shutdown.is_some() {
+                    found.add(Mistake::MemoryMishandled, at, shutdown);
+                }
+                shutdown.is_some()
             }
-            Some(Allocation::Reported) => {}
-            _ => return,
-        }
-        self.known.insert(memory, Allocation::Reported);
+            Allocation::Reported => true,
+            _ => false,
+        };
+        *self.known.entry(memory) =
+            if is_reported { Allocation::Reported } else { Allocation::Deleted(now.at) };
     }
 
     /// Records a delete that the test scripted to fail.
     pub(super) fn excuse(&mut self, memory: Memory) {
-        if let Some(allocation @ Allocation::Held { .. }) = self.known.get_mut(&memory) {
+        if let allocation @ Allocation::Held { .. } = self.known.entry(memory) {
             *allocation = Allocation::Excused;
         }
     }
@@ -104,14 +111,15 @@ impl Allocations {
         found: &mut Found<'_>,
     ) {
         let is_down = error == Error::NotInitialized;
-        let before = match self.known.get(&memory) {
-            Some(Allocation::Excused | Allocation::Reported) => return,
-            Some(Allocation::Held { at, .. } | Allocation::Deleted(at)) => Some(*at),
-            None if is_down && !found.is_complete() => return,
-            None => None,
+        let known = self.known.entry(memory);
+        let before = match *known {
+            Allocation::Excused | Allocation::Reported => return,
+            Allocation::Held { at, .. } | Allocation::Deleted(at) => Some(at),
+            Allocation::Unknown if is_down && !found.is_complete() => return,
+            Allocation::Unknown => None,
         };
         if before.is_some() || is_down {
-            self.known.insert(memory, Allocation::Reported);
+            *known = Allocation::Reported;
         }
         let shutdown = self.shutdowns.last().copied().filter(|_| is_down);
         found.add(Mistake::MemoryMishandled, now.at, before.into_iter().chain(shutdown));
@@ -119,7 +127,7 @@ impl Allocations {
 
     /// Reports what was never deleted.
     pub(super) fn finish(&self, found: &mut Found<'_>) {
-        for allocation in self.known.values() {
+        for allocation in self.known.records() {
             if let Allocation::Held { at, period } = *allocation {
                 found.add(Mistake::MemoryMishandled, at, self.end_of(period));
             }

@@ -21,7 +21,7 @@ mod periods;
 mod sessions;
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use self::ahead::Ahead;
 use self::downtime::Downtime;
@@ -151,15 +151,18 @@ impl Found<'_> {
             return;
         }
         let with = with.into_iter().map(|step| self.calls.first_of(step));
-        let with = BTreeSet::from_iter(with);
+        let mut with: Vec<_> = with.collect();
+        with.sort_unstable();
+        with.dedup();
         self.add_listed(mistake, at, with.iter().copied(), with.len());
     }
 
-    /// Adds a mistake that collides with all steps of a set but its own: many findings share one set.
-    fn add_one_of(&mut self, mistake: Mistake, at: usize, set: &BTreeSet<usize>) {
-        let own = usize::from(set.contains(&at));
-        let others = set.iter().copied().filter(|other| *other != at);
-        self.add_listed(mistake, at, others, set.len() - own);
+    /// Adds a mistake that collides with all steps of an ascending list but its own: many findings
+    /// share one list.
+    fn add_one_of(&mut self, mistake: Mistake, at: usize, list: &[usize]) {
+        let own = usize::from(list.binary_search(&at).is_ok());
+        let others = list.iter().copied().filter(|other| *other != at);
+        self.add_listed(mistake, at, others, list.len() - own);
     }
 
     fn add_listed(

@@ -1,7 +1,6 @@
 //! What threads have taken and have to give back.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
+use std::collections::BTreeSet;
 
 use super::Moment;
 use crate::call::ThreadNumber;
@@ -9,13 +8,12 @@ use crate::call::ThreadNumber;
 /// What threads have taken and have to give back: initializations, or the references to a session.
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
-    /// Those whose taking the journal has, by the step.
-    known: BTreeMap<usize, Obligation>,
-    /// Which of these are not excused.
-    unexcused: BTreeSet<usize>,
-    /// The same by thread: the thread, whether the obligation is not excused, and the step.
-    by_thread: BTreeSet<(ThreadNumber, bool, usize)>,
-    /// How many others there are, which were taken before the journal's beginning.
+    /// All that were ever taken and that the journal has, in the order of the steps.
+    taken: Vec<Obligation>,
+    /// Those of them that are left, by thread, and under `None` once more those of all threads:
+    /// whether the obligation is not excused, and its index in `taken`.
+    left: BTreeSet<(Option<ThreadNumber>, bool, usize)>,
+    /// How many others are left, which were taken before the journal's beginning.
     unknown: usize,
 }
 
@@ -31,44 +29,58 @@ pub(super) struct Obligation {
 impl Outstanding {
     /// Records that one more was taken, which makes `count`.
     pub(super) fn take(&mut self, by: Moment, count: u32) {
-        self.known.insert(by.at, Obligation { by, until: None });
-        self.unexcused.insert(by.at);
-        self.by_thread.insert((by.thread, true, by.at));
+        self.insert(by.thread, true, self.taken.len());
+        self.taken.push(Obligation { by, until: None });
         self.set_count(count);
     }
 
     /// Records that one was given back, and `count` are left.
     pub(super) fn release(&mut self, thread: ThreadNumber, count: u32) {
         self.set_count(count.saturating_add(1));
-        let Some(Moment { thread: owner, at }) = self.next_release(thread) else {
-            self.unknown = self.unknown.saturating_sub(1);
-            return;
-        };
-        self.known.remove(&at);
-        let is_unexcused = self.unexcused.remove(&at);
-        self.by_thread.remove(&(owner, is_unexcused, at));
+        match self.next_release(thread) {
+            Some((index, is_unexcused)) => self.remove(index, is_unexcused),
+            None => self.unknown = self.unknown.saturating_sub(1),
+        }
     }
 
     /// Records a call that would have given one back, but which the test scripted to fail. The client
     /// has done its part. It may try again, but need not.
     pub(super) fn excuse(&mut self, thread: ThreadNumber) {
-        let Some(Moment { thread: owner, at }) = self.next_release(thread) else { return };
-        if self.unexcused.remove(&at) {
-            self.by_thread.remove(&(owner, true, at));
-            self.by_thread.insert((owner, false, at));
+        if let Some((index, true)) = self.next_release(thread) {
+            self.remove(index, true);
+            self.insert(self.taken[index].by.thread, false, index);
         }
+    }
+
+    fn insert(&mut self, owner: ThreadNumber, is_unexcused: bool, index: usize) {
+        self.left.insert((Some(owner), is_unexcused, index));
+        self.left.insert((None, is_unexcused, index));
+    }
+
+    fn remove(&mut self, index: usize, is_unexcused: bool) {
+        let owner = self.taken[index].by.thread;
+        self.left.remove(&(Some(owner), is_unexcused, index));
+        self.left.remove(&(None, is_unexcused, index));
+    }
+
+    /// Returns the indexes of those that are left, of one thread or of all, in the order of the steps.
+    fn left(
+        &self,
+        thread: Option<ThreadNumber>,
+        is_unexcused: bool,
+    ) -> impl DoubleEndedIterator<Item = usize> {
+        let all = (thread, is_unexcused, 0)..=(thread, is_unexcused, usize::MAX);
+        self.left.range(all).map(|(.., index)| *index)
     }
 
     /// Records that the thread takes another one, after this last call.
     pub(super) fn take_again(&mut self, thread: ThreadNumber, last: Option<usize>) {
         for is_unexcused in [true, false] {
-            for (_, _, at) in self.by_thread.range(of_thread(thread, is_unexcused)).rev() {
-                let Some(own) = self.known.get_mut(at) else { continue };
-                // Those before it were there at the last time, too.
-                if own.until.is_some() {
-                    break;
-                }
-                own.until = last;
+            // Those before one that has it were there at the last time, too.
+            let is_new = |index: &usize| self.taken[*index].until.is_none();
+            let own = self.left(Some(thread), is_unexcused).rev();
+            for index in own.take_while(is_new).collect::<Vec<_>>() {
+                self.taken[index].until = last;
             }
         }
     }
@@ -76,21 +88,24 @@ impl Outstanding {
     /// Every answer has the count. Those that the journal does not explain are older than its
     /// beginning.
     fn set_count(&mut self, count: u32) {
-        self.unknown = (count as usize).saturating_sub(self.known.len());
+        self.unknown = (count as usize).saturating_sub(self.known());
     }
 
-    /// Returns the one that the thread most likely gives back next. No call says which.
-    fn next_release(&self, thread: ThreadNumber) -> Option<Moment> {
+    /// Returns how many are left of those that the journal has.
+    fn known(&self) -> usize {
+        self.left.len() / 2
+    }
+
+    /// Returns the one that the thread most likely gives back next, and whether it is not excused. No
+    /// call says which.
+    fn next_release(&self, thread: ThreadNumber) -> Option<(usize, bool)> {
         // A thread gives back its own ones, the latest first, since pairs are nested. An excused one
         // comes last, since the client may never try it again:
         //
         //   t1  take A   take B                       give back B
         //   t1  take A   take B   give back: busy     give back A
-        let latest_own = |is_unexcused| {
-            let (thread, _, at) =
-                *self.by_thread.range(of_thread(thread, is_unexcused)).next_back()?;
-            Some(Moment { thread, at })
-        };
+        let latest_own =
+            |is_unexcused| Some((self.left(Some(thread), is_unexcused).next_back()?, is_unexcused));
         if let Some(own) = latest_own(true).or_else(|| latest_own(false)) {
             return Some(own);
         }
@@ -108,41 +123,36 @@ impl Outstanding {
         //   t1 (take A, give back A: busy)  |
         //   t2                              |   take B
         //   t3                              |            give back B
-        let oldest = self.unexcused.first().and_then(|at| self.known.get(at));
-        oldest.or_else(|| self.known.values().next()).map(|it| it.by)
+        let oldest = |is_unexcused| Some((self.left(None, is_unexcused).next()?, is_unexcused));
+        oldest(true).or_else(|| oldest(false))
     }
 
     /// Returns how many there are.
     pub(super) fn count(&self) -> usize {
-        self.known.len() + self.unknown
+        self.known() + self.unknown
     }
 
     /// Returns the thread that took the latest one, and the step.
     pub(super) fn latest(&self) -> Option<Moment> {
-        self.known.values().next_back().map(|it| it.by)
+        let latest = |is_unexcused| self.left(None, is_unexcused).next_back();
+        let index = latest(true).max(latest(false))?;
+        Some(self.taken[index].by)
     }
 
-    /// Returns the steps that took those that are known.
+    /// Returns the steps that took those that are left.
     pub(super) fn steps(&self) -> impl Iterator<Item = usize> {
-        self.known.keys().copied()
+        let all = self.left(None, true).chain(self.left(None, false));
+        all.map(|index| self.taken[index].by.at)
     }
 
-    /// Returns those that are not excused: the client left them behind.
+    /// Returns those that are left and not excused: the client left them behind.
     pub(super) fn unexcused(&self) -> impl Iterator<Item = &Obligation> {
-        self.unexcused.iter().filter_map(|at| self.known.get(at))
+        self.left(None, true).map(|index| &self.taken[index])
     }
 
     /// Returns whether all that is left may be excused: without the test's failures nothing would
     /// be. What the journal does not have may be excused there.
     pub(super) fn is_excused(&self) -> bool {
-        self.unexcused.is_empty()
+        self.left(None, true).next().is_none()
     }
-}
-
-/// The obligations of a thread in [`Outstanding::by_thread`].
-fn of_thread(
-    thread: ThreadNumber,
-    is_unexcused: bool,
-) -> RangeInclusive<(ThreadNumber, bool, usize)> {
-    (thread, is_unexcused, 0)..=(thread, is_unexcused, usize::MAX)
 }

@@ -1,10 +1,9 @@
 //! Pairs of initialize and shutdown that overlap.
 
-use std::collections::BTreeMap;
-
 use super::{Found, Moment};
 use crate::call::ThreadNumber;
 use crate::evidence::Mistake;
+use crate::evidence::table::Table;
 
 /// Initializes that were refused because an initialization was in force, for mistake 4.
 ///
@@ -22,7 +21,7 @@ pub(super) struct Overlap {
     /// The initialize that is in force, or was until the end of the period.
     owner: Moment,
     /// For each thread that was refused, the first and the last of its initializes that were.
-    refused: BTreeMap<ThreadNumber, (usize, usize)>,
+    refused: Table<ThreadNumber, Option<(usize, usize)>>,
     /// The shutdown that ended the period.
     ended: Option<Moment>,
     /// Whether the overlap is reported already.
@@ -30,18 +29,18 @@ pub(super) struct Overlap {
 }
 
 impl Overlap {
-    pub(super) const fn new(owner: Moment) -> Self {
-        Self { owner, refused: BTreeMap::new(), ended: None, is_reported: false }
+    pub(super) fn new(owner: Moment) -> Self {
+        Self { owner, refused: Table::default(), ended: None, is_reported: false }
     }
 
     pub(super) fn refuse(&mut self, by: Moment) {
-        self.refused.entry(by.thread).or_insert((by.at, by.at)).1 = by.at;
+        self.refused.entry(by.thread).get_or_insert((by.at, by.at)).1 = by.at;
     }
 
     /// Forgets that the thread was refused. Its next initialize failed for another reason, so it
     /// relies on no initialization.
     pub(super) fn forget(&mut self, thread: ThreadNumber) {
-        self.refused.remove(&thread);
+        *self.refused.entry(thread) = None;
     }
 
     pub(super) fn end(&mut self, by: Moment) {
@@ -50,7 +49,7 @@ impl Overlap {
 
     /// Returns the thread's last initialize that was refused.
     fn refused(&self, thread: ThreadNumber) -> Option<usize> {
-        self.refused.get(&thread).map(|(_, last)| *last)
+        self.refused.get(thread)?.map(|(_, last)| last)
     }
 
     /// Returns whether the thread's shutdown, which found the API not initialized, is one too many
@@ -114,10 +113,8 @@ impl Overlap {
             return true;
         }
         let (own, others) = (self.refused(now.thread), self.refused(end.thread));
-        let Some(refused) = own.or(others).or_else(|| self.refused.values().map(|it| it.0).min())
-        else {
-            return false;
-        };
+        let first = || self.refused.records().iter().flatten().map(|(first, _)| *first).min();
+        let Some(refused) = own.or(others).or_else(first) else { return false };
         // The mistake is the shutdown of a thread that was refused. If the owner or a third thread
         // ended the period, the mistake is the call that relied on it.
         let (mistake, by) = match end.thread != now.thread && others.is_some() {

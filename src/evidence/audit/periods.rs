@@ -1,13 +1,12 @@
 //! Initializations, shutdowns, and the periods between them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::last_calls::LastCalls;
 use super::outstanding::{Obligation, Outstanding};
 use super::overlap::Overlap;
 use super::{Found, Moment};
 use crate::call::ThreadNumber;
 use crate::evidence::Mistake;
+use crate::evidence::table::Table;
 
 /// The periods between a first initialize and a final shutdown, for mistakes 1, 2 and 4. If a thread
 /// left an initialization behind, its last call may make that mistake 5, 6 or 8.
@@ -115,23 +114,26 @@ impl Periods {
     pub(super) fn finish(
         &self,
         last_calls: &LastCalls,
-        mut left_open: BTreeSet<usize>,
+        mut left_open: Vec<usize>,
         found: &mut Found<'_>,
     ) {
         // A client that never shuts down by design does so whatever its last call was.
         if found.allows(Mistake::NeverShutDown) {
             return;
         }
-        let mut by_thread: BTreeMap<ThreadNumber, Vec<&Obligation>> = BTreeMap::new();
+        let mut by_thread = Table::<ThreadNumber, Vec<&Obligation>>::default();
         for obligation in self.initializations.unexcused() {
-            by_thread.entry(obligation.by.thread).or_default().push(obligation);
-            left_open.insert(obligation.by.at);
+            by_thread.entry(obligation.by.thread).push(obligation);
+            left_open.push(obligation.by.at);
         }
-        for (thread, own) in by_thread {
-            if self.left_by_mistake(thread, &own, last_calls, found) || self.refused.is_some() {
+        left_open.sort_unstable();
+        for own in by_thread.records() {
+            let [first, ..] = **own else { continue };
+            if self.left_by_mistake(first.by.thread, own, last_calls, found)
+                || self.refused.is_some()
+            {
                 continue;
             }
-            let [first, ..] = *own else { continue };
             found.add_one_of(Mistake::NeverShutDown, first.by.at, &left_open);
         }
     }

@@ -1,36 +1,40 @@
 //! Handles and their uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use super::outstanding::Outstanding;
 use super::{Found, Moment};
 use crate::call::{Hresult, Session, ThreadNumber};
 use crate::evidence::Mistake;
+use crate::evidence::table::Table;
 
 /// What became of each handle, for mistakes 3, 8, 9, 10 and 12.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    /// The sessions that are open or closing. A period does not end before they are gone (rule S2).
-    live: BTreeMap<Session, Live>,
-    /// The step that last closed each number, in this period or in one before. Each period numbers
-    /// its handles anew.
-    closed: BTreeMap<Session, usize>,
+    handles: Table<Session, Handle>,
+    threads: Table<ThreadNumber, Client>,
     /// The step at which each thread began the operation that it is inside, by session.
-    performing: BTreeMap<(ThreadNumber, Session), usize>,
+    performing: Table<(ThreadNumber, Session), Option<usize>>,
     /// The initialize with which the period began.
     beginning: usize,
-    /// The last open of each thread that failed.
-    failed_opens: BTreeMap<ThreadNumber, FailedOpen>,
-    /// The threads that had an initialize or an open fail. Their variables for a handle are 0.
-    expecting_0: BTreeSet<ThreadNumber>,
     /// The last open of all threads that failed.
     last_failed_open: Option<usize>,
-    /// The closed handles that an open which failed left in a variable, and whose use is reported.
-    left_over: BTreeSet<Session>,
-    /// The operations that asked for a reload of their session.
-    reloads: BTreeMap<Session, Reload>,
-    /// The live sessions that not only failures of the test's script keep open.
-    unexcused: BTreeSet<Session>,
+    /// How many sessions are live, and not only because of failures of the test's script.
+    unexcused: usize,
+}
+
+/// A number that is or was a handle, or is taken for one.
+#[derive(Debug, Default)]
+struct Handle {
+    /// The session, if it is open or closing. A period does not end before it is gone (rule S2).
+    live: Option<Live>,
+    /// The step that last closed it, in this period or in one before. Each period numbers its
+    /// handles anew.
+    closed: Option<usize>,
+    /// Whether an open that failed left the closed handle in a variable, and its use is reported.
+    is_left_over: bool,
+    /// The operation that asked for a reload of the session.
+    reload: Option<Reload>,
 }
 
 #[derive(Debug)]
@@ -41,11 +45,15 @@ enum Live {
     Closing(usize),
 }
 
-#[derive(Debug)]
-struct FailedOpen {
-    at: usize,
-    /// The call on handle 0 that is reported, if there is one.
+/// What a thread has in its variables.
+#[derive(Debug, Default)]
+struct Client {
+    /// The thread's last open that failed.
+    failed_open: Option<usize>,
+    /// The call on handle 0 since that is reported, if there is one.
     reported: Option<usize>,
+    /// Whether an initialize or an open failed. The thread's variables for a handle are 0.
+    expects_0: bool,
 }
 
 /// A reload that an operation asked for.
@@ -59,6 +67,17 @@ struct Reload {
     is_settled: bool,
 }
 
+impl Handle {
+    /// Returns whether the client keeps the session open.
+    fn is_unexcused(&self) -> bool {
+        match &self.live {
+            Some(Live::Open(opens)) => !opens.is_excused(),
+            Some(Live::Closing(_)) => true,
+            None => false,
+        }
+    }
+}
+
 impl Sessions {
     pub(super) fn initialized(&mut self, now: Moment, count: u32) {
         if count == 1 {
@@ -67,26 +86,27 @@ impl Sessions {
     }
 
     pub(super) fn opened(&mut self, now: Moment, session: Session, references: u32) {
-        let live = self.live.entry(session);
-        if let Live::Open(opens) = live.or_insert_with(|| Live::Open(Outstanding::default())) {
-            opens.take(now, references);
-        }
-        self.left_over.remove(&session);
-        // A new session may have the number of one of the period before.
-        if references == 1 {
-            self.reloads.remove(&session);
-        }
-        self.update(session);
+        self.change(session, |handle| {
+            let live = handle.live.get_or_insert_with(|| Live::Open(Outstanding::default()));
+            if let Live::Open(opens) = live {
+                opens.take(now, references);
+            }
+            handle.is_left_over = false;
+            // A new session may have the number of one of the period before.
+            if references == 1 {
+                handle.reload = None;
+            }
+        });
     }
 
     pub(super) fn open_failed(&mut self, now: Moment) {
-        self.failed_opens.insert(now.thread, FailedOpen { at: now.at, reported: None });
+        *self.threads.entry(now.thread) =
+            Client { failed_open: Some(now.at), reported: None, expects_0: true };
         self.last_failed_open = Some(now.at);
-        self.expecting_0.insert(now.thread);
     }
 
     pub(super) fn initialize_failed(&mut self, now: Moment) {
-        self.expecting_0.insert(now.thread);
+        self.threads.entry(now.thread).expects_0 = true;
     }
 
     /// Records an operation that arrived, and reports it if the session has to be reloaded before:
@@ -111,8 +131,9 @@ impl Sessions {
     /// t2                        begin on A                     end on A
     /// ```
     pub(super) fn begun(&mut self, now: Moment, session: Session, found: &mut Found<'_>) {
-        self.performing.insert((now.thread, session), now.at);
-        if let Some(reload) = self.reloads.get_mut(&session).filter(|it| !it.is_settled) {
+        *self.performing.entry((now.thread, session)) = Some(now.at);
+        let reload = self.handles.entry(session).reload.as_mut();
+        if let Some(reload) = reload.filter(|it| !it.is_settled) {
             reload.is_settled = true;
             let with = [reload.asked].into_iter().chain(reload.released);
             found.add(Mistake::ReloadIgnored, now.at, with);
@@ -120,59 +141,55 @@ impl Sessions {
     }
 
     pub(super) fn ended(&mut self, now: Moment, session: Session) {
-        self.performing.remove(&(now.thread, session));
+        *self.performing.entry((now.thread, session)) = None;
     }
 
     /// Records an operation that asked for a reload of its session.
     pub(super) fn reload_required(&mut self, now: Moment, session: Session) {
         let reload = Reload { asked: now.at, released: None, is_settled: false };
-        self.reloads.entry(session).or_insert(reload);
+        self.handles.entry(session).reload.get_or_insert(reload);
     }
 
     pub(super) fn released(&mut self, now: Moment, session: Session, references: u32) {
-        if let Some(Live::Open(opens)) = self.live.get_mut(&session) {
-            opens.release(now.thread, references);
-        }
-        if let Some(reload) = self.reloads.get_mut(&session) {
-            reload.released = Some(now.at);
-        }
-        self.update(session);
+        self.change(session, |handle| {
+            if let Some(Live::Open(opens)) = &mut handle.live {
+                opens.release(now.thread, references);
+            }
+            if let Some(reload) = &mut handle.reload {
+                reload.released = Some(now.at);
+            }
+        });
     }
 
     /// Records a close that the test scripted to fail.
     pub(super) fn excuse(&mut self, now: Moment, session: Session) {
-        if let Some(Live::Open(opens)) = self.live.get_mut(&session) {
-            opens.excuse(now.thread);
-        }
-        if let Some(reload) = self.reloads.get_mut(&session) {
-            reload.is_settled = true;
-        }
-        self.update(session);
+        self.change(session, |handle| {
+            if let Some(Live::Open(opens)) = &mut handle.live {
+                opens.excuse(now.thread);
+            }
+            if let Some(reload) = &mut handle.reload {
+                reload.is_settled = true;
+            }
+        });
     }
 
     pub(super) fn closing(&mut self, now: Moment, session: Session) {
-        self.live.insert(session, Live::Closing(now.at));
-        self.update(session);
+        self.change(session, |handle| handle.live = Some(Live::Closing(now.at)));
     }
 
     pub(super) fn closed(&mut self, now: Moment, session: Session) {
-        self.live.remove(&session);
-        self.update(session);
-        self.closed.insert(session, now.at);
+        self.change(session, |handle| {
+            handle.live = None;
+            handle.closed = Some(now.at);
+        });
     }
 
-    /// Says again whether the client keeps the session open, after a change.
-    fn update(&mut self, session: Session) {
-        let is_unexcused = match self.live.get(&session) {
-            Some(Live::Open(opens)) => !opens.is_excused(),
-            Some(Live::Closing(_)) => true,
-            None => false,
-        };
-        if is_unexcused {
-            self.unexcused.insert(session);
-        } else {
-            self.unexcused.remove(&session);
-        }
+    /// Changes what is known of a handle, and counts anew.
+    fn change(&mut self, session: Session, change: impl FnOnce(&mut Handle)) {
+        let handle = self.handles.entry(session);
+        self.unexcused -= usize::from(handle.is_unexcused());
+        change(handle);
+        self.unexcused += usize::from(handle.is_unexcused());
     }
 
     /// Returns whether only failures that the test scripted may keep a shutdown from succeeding. The
@@ -185,20 +202,21 @@ impl Sessions {
     /// t1                                                   | shutdown: open session handles (excused)
     /// ```
     pub(super) fn are_excused(&self) -> bool {
-        self.unexcused.is_empty()
+        self.unexcused == 0
     }
 
     /// Returns what keeps a shutdown from succeeding: the opens of the sessions that are open, and
     /// the closes of those that are closing. Returns nothing if they are excused.
-    pub(super) fn left_open(&self) -> BTreeSet<usize> {
-        let mut left = BTreeSet::new();
-        if self.unexcused.is_empty() {
+    pub(super) fn left_open(&self) -> Vec<usize> {
+        let mut left = Vec::new();
+        if self.are_excused() {
             return left;
         }
-        for session in self.live.values() {
-            match session {
-                Live::Open(opens) => left.extend(opens.steps()),
-                Live::Closing(by) => drop(left.insert(*by)),
+        for handle in self.handles.records() {
+            match &handle.live {
+                Some(Live::Open(opens)) => left.extend(opens.steps()),
+                Some(Live::Closing(by)) => left.push(*by),
+                None => {}
             }
         }
         left
@@ -206,10 +224,11 @@ impl Sessions {
 
     /// Returns the last close of the handle, if the handle is not open.
     fn close_of(&self, session: Session) -> Option<usize> {
-        match self.live.get(&session) {
+        let handle = self.handles.get(session)?;
+        match handle.live {
             Some(Live::Open(_)) => None,
-            Some(Live::Closing(by)) => Some(*by),
-            None => self.closed.get(&session).copied(),
+            Some(Live::Closing(by)) => Some(by),
+            None => handle.closed,
         }
     }
 
@@ -237,7 +256,8 @@ impl Sessions {
             return true;
         }
         // A close that still waits has not answered yet.
-        let code = if self.live.contains_key(&session) { None } else { found.calls.code_of(first) };
+        let is_closing = self.handles.get(session).is_some_and(|it| it.live.is_some());
+        let code = if is_closing { None } else { found.calls.code_of(first) };
         let mistake = match code {
             Some(Hresult::ERROR_SUCCESS_REBOOT_REQUIRED) => Mistake::RebootTakenForFailure,
             // The test scripted the first close to fail in effect, so the client tries again.
@@ -251,7 +271,7 @@ impl Sessions {
     /// Returns whether an initialize or an open of the thread failed, so that it may have to clean
     /// up a handle that is 0.
     pub(super) fn expects_0(&self, thread: ThreadNumber) -> bool {
-        self.expecting_0.contains(&thread)
+        self.threads.get(thread).is_some_and(|it| it.expects_0)
     }
 
     /// Returns whether the handle is what a failed open left in a variable and its use is reported
@@ -267,15 +287,17 @@ impl Sessions {
     /// A new period begins with new variables.
     fn is_left_over(&mut self, now: Moment, session: Session) -> bool {
         if session == Session::DEFAULT {
-            let Some(failed) = self.failed_opens.get_mut(&now.thread) else { return false };
-            let is_reported = failed.reported.is_some_and(|reported| reported >= self.beginning);
-            if !is_reported {
-                failed.reported = Some(now.at);
+            let client = self.threads.entry(now.thread);
+            let is_reported = client.reported.is_some_and(|reported| reported >= self.beginning);
+            if client.failed_open.is_some() && !is_reported {
+                client.reported = Some(now.at);
             }
             return is_reported;
         }
         let closed = self.close_of(session);
-        closed.is_some() && self.last_failed_open > closed && !self.left_over.insert(session)
+        closed.is_some()
+            && self.last_failed_open > closed
+            && mem::replace(&mut self.handles.entry(session).is_left_over, true)
     }
 
     /// Reports an operation, or a close without one before it, that failed because the handle is
@@ -294,7 +316,7 @@ impl Sessions {
         let with = match self.close_of(session) {
             // A failed open leaves the variable for its handle as it was, which is mostly 0.
             None if session == Session::DEFAULT => {
-                self.failed_opens.get(&now.thread).map(|failed| failed.at)
+                self.threads.get(now.thread).and_then(|it| it.failed_open)
             }
             close => close,
         };
@@ -311,7 +333,7 @@ impl Sessions {
     /// t2                 close A, which waits ................. closed
     /// ```
     pub(super) fn inside_operation(&self, now: Moment, session: Session, found: &mut Found<'_>) {
-        let begun = self.performing.get(&(now.thread, session)).copied();
+        let begun = self.performing.get((now.thread, session)).copied().flatten();
         found.add(Mistake::CallInsideOperation, now.at, begun);
     }
 }
