@@ -1,6 +1,5 @@
 //! What a sweep found.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::call::{Effect, Hresult, Session};
@@ -90,13 +89,11 @@ impl fmt::Display for SweepReport {
             writeln!(f, "there are more runs than allowed: see `FaultSweep::max_runs`")?;
         }
         // Most failures look the same with every code and under both contracts.
-        let mut groups: BTreeMap<(Vec<u32>, String), Vec<&Run>> = BTreeMap::new();
-        for run in &self.failed {
-            let calls = run.faults.iter().map(|(call, _)| *call).collect();
-            groups.entry((calls, run.result())).or_default().push(run);
-        }
-        for ((_, result), runs) in &groups {
-            let [first, others @ ..] = &**runs else { continue };
+        let mut runs: Vec<_> =
+            self.failed.iter().map(|run| (run.calls(), run.result(), run)).collect();
+        runs.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+        for alike in runs.chunk_by(|a, b| (&a.0, &a.1) == (&b.0, &b.1)) {
+            let [(_, result, first), others @ ..] = alike else { continue };
             writeln!(f, "\n{}:\n    {result}", first.when())?;
             match others.len() {
                 0 => {}
@@ -163,12 +160,17 @@ impl Run {
         result.join("; ")
     }
 
-    fn left_open(&self) -> BTreeSet<Session> {
-        let mut open = BTreeSet::new();
+    /// The calls that were made to fail, by their numbers.
+    fn calls(&self) -> Vec<u32> {
+        self.faults.iter().map(|(call, _)| *call).collect()
+    }
+
+    fn left_open(&self) -> Vec<Session> {
+        let mut open = Vec::new();
         for step in self.report().journal().steps() {
             match (&step.outcome, step.call.session()) {
-                (Ok(Effect::Opened { session, .. }), _) => drop(open.insert(*session)),
-                (Ok(Effect::Closed { .. }), Some(session)) => drop(open.remove(&session)),
+                (Ok(Effect::Opened { session, references: 1 }), _) => open.push(*session),
+                (Ok(Effect::Closed { .. }), Some(session)) => open.retain(|it| *it != session),
                 (Ok(Effect::ShutDown { count: 0 }), _) => open.clear(),
                 _ => {}
             }
