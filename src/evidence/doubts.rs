@@ -100,6 +100,7 @@ struct Failures {
 impl Messages {
     fn step(&mut self, at: usize, step: &Step, doubts: &mut Doubts<'_>) {
         let thread = step.thread;
+        let has_failed = step.outcome.is_err() || step.has_failed_in_effect();
         match (step.call.asked(), &step.outcome) {
             (Call::GetLastErrorMessage, Ok(Effect::LastError(_))) => {
                 self.read(at, thread, true, doubts);
@@ -109,12 +110,11 @@ impl Messages {
             }
             (Call::GetLastErrorMessage | Call::HandOut { .. } | Call::Delete { .. }, Ok(_))
             | (Call::GetLastErrorMessage, Err(_)) => {}
-            (call, Err(_)) if sets_last_error(call) => {
+            (call, _) if has_failed && sets_last_error(call) => {
                 *self.threads.entry(thread) = Failures { told: Some(at), silent: None };
                 self.last_failure = Some(at);
             }
-            (_, Err(_)) => self.threads.entry(thread).silent = Some(at),
-            (_, Ok(_)) => self.threads.entry(thread).silent = None,
+            _ => self.threads.entry(thread).silent = has_failed.then_some(at),
         }
     }
 

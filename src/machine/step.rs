@@ -7,7 +7,7 @@ use thiserror::Error;
 
 #[cfg(feature = "serde")]
 use super::location::location_as_text;
-use crate::call::{Call, Effect, Hresult, Outcome, ThreadNumber};
+use crate::call::{Call, Effect, Hresult, Outcome, Scripted, ThreadNumber};
 
 /// One entry of a [`Journal`](crate::Journal): which thread took which step, what the outcome was,
 /// and the location of the call in the caller's source.
@@ -45,6 +45,11 @@ impl Step {
             Ok(effect) => self.call.answer().map_or(effect.code(), |answer| answer.code),
             Err(error) => error.code(),
         }
+    }
+
+    /// Returns whether the call has taken effect although the test scripted it to fail.
+    pub(crate) fn has_failed_in_effect(&self) -> bool {
+        self.outcome.is_ok() && self.call.answer().and_then(Scripted::fails_in_effect).is_some()
     }
 }
 

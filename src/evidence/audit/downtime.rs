@@ -17,6 +17,9 @@ pub(super) struct Downtime {
     shutdown: Option<usize>,
     /// The step at which the API came up or went down.
     changed: Option<usize>,
+    /// Whether the test scripted a shutdown to fail that took effect, in this period or in the one
+    /// before if none has begun since.
+    is_excused: bool,
     /// Whether the journal has the beginning of a period.
     has_beginning: bool,
 }
@@ -32,6 +35,7 @@ struct Client {
 impl Downtime {
     pub(super) fn initialized(&mut self, now: Moment, count: u32) {
         self.has_beginning |= count == 1;
+        self.is_excused &= count > 1;
         self.change(now);
     }
 
@@ -40,6 +44,15 @@ impl Downtime {
             self.shutdown = Some(now.at);
             self.change(now);
         }
+    }
+
+    pub(super) fn excuse(&mut self) {
+        self.is_excused = true;
+    }
+
+    /// Returns whether clients may not know that the API is down.
+    pub(super) fn is_excused(&self) -> bool {
+        self.is_excused
     }
 
     /// Records that the API is up or down for another reason than before.

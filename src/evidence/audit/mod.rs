@@ -227,6 +227,9 @@ impl<'a> Audit<'a> {
             Err(Error::NotInitialized) => self.called_while_down(now, step.call.asked()),
             Err(error) => self.failed(now, step.call.asked(), error),
         }
+        if step.has_failed_in_effect() {
+            self.failed_in_effect(now, step.call.asked());
+        }
         self.last_calls.step(now, step, self.found.calls);
     }
 
@@ -312,6 +315,23 @@ impl<'a> Audit<'a> {
         }
     }
 
+    /// Records a call that has taken effect although the test scripted it to fail. So the client does
+    /// not know what it has done:
+    ///
+    /// ```text
+    /// t1  initialize: busy, in effect     close 0     shutdown
+    /// t1  open A    close A: busy, in effect    get features on A    close A
+    /// t1  shutdown: busy, in effect    open: not initialized    delete: not initialized    shutdown
+    /// ```
+    fn failed_in_effect(&mut self, now: Moment, call: &Call) {
+        match call {
+            Call::Initialize(_) => self.sessions.initialize_failed(now),
+            Call::CloseSession { session } => self.sessions.close_failed_in_effect(*session),
+            Call::Shutdown => self.downtime.excuse(),
+            _ => {}
+        }
+    }
+
     /// Records a call on a handle that is not open, and reports it by the first explanation.
     fn used_what_is_not_open(&mut self, now: Moment, call: &Call, session: Session) {
         let Self { found, ahead, sessions, .. } = self;
@@ -337,10 +357,11 @@ impl<'a> Audit<'a> {
         let closed = match call {
             Call::Shutdown => return periods.shutdown_while_down(now, found),
             Call::Delete { memory: Memory::NULL } => return, // rule D2
+            Call::Delete { memory: it } if downtime.is_excused() => return memory.excuse(*it),
             Call::Delete { memory: it } => {
                 return memory.delete_failed(now, *it, Error::NotInitialized, found);
             }
-            call if is_about_message(call) => return,
+            call if is_about_message(call) || downtime.is_excused() => return,
             Call::EndOperation { .. } | Call::FinishClose { .. } => return,
             Call::CloseSession { session } => Some(*session),
             _ => None,

@@ -391,6 +391,93 @@ fn a_close_and_a_shutdown_that_fail_in_effect_are_tried_again() {
     }
 }
 
+/// After a failure that took effect the client does not know what the process knows, and what it
+/// does then is no mistake (I6, S2, C2, P6, D4). Nor is it told of another call's message (E1).
+#[test]
+fn a_client_is_not_to_blame_for_a_failure_in_effect() {
+    const FAILED: u32 = 0x8007_0005;
+    type Client = fn(&Emulator, &Dism);
+    let fails_in_effect = |emulator: &Emulator, function| {
+        emulator.script(Rule::on(function).nth(1).fail_in_effect(FAILED)).keep();
+    };
+    let clients: &[(Function, Client)] = &[
+        (Function::Initialize, |_, dism| {
+            dism.initialize().unwrap_err();
+            dism.close_session(Session::DEFAULT).unwrap_err();
+            dism.shutdown().unwrap();
+        }),
+        (Function::CloseSession, |emulator, dism| {
+            asks_for_reload(emulator);
+            dism.initialize().unwrap();
+            let session = dism.open_session("image").unwrap();
+            dism.open_session("image").unwrap();
+            dism.perform(session, Function::EnableFeature).unwrap();
+            dism.close_session(session).unwrap_err();
+            dism.perform(session, Function::GetFeatures).unwrap();
+            // It repeats the close that failed, and then makes its second one.
+            dism.close_session(session).unwrap();
+            dism.close_session(session).unwrap_err();
+            dism.shutdown().unwrap();
+        }),
+        (Function::CloseSession, |_, dism| {
+            dism.initialize().unwrap();
+            let session = dism.open_session("image").unwrap();
+            dism.close_session(session).unwrap_err();
+            dism.perform(session, Function::GetFeatures).unwrap_err();
+            dism.close_session(session).unwrap_err();
+            dism.shutdown().unwrap();
+        }),
+        (Function::Shutdown, |_, dism| {
+            dism.initialize().unwrap();
+            let memory = dism.hand_out(Function::GetMountedImageInfo).unwrap();
+            dism.shutdown().unwrap_err();
+            dism.open_session("image").unwrap_err();
+            dism.delete(memory).unwrap_err();
+            dism.shutdown().unwrap_err();
+        }),
+        (Function::MountImage, |_, dism| {
+            dism.initialize().unwrap();
+            let session = dism.open_session("image").unwrap();
+            dism.perform(Session::DEFAULT, Function::CommitImage).unwrap_err();
+            dism.mount_image(MountImage::new("other", "install.wim")).unwrap_err();
+            dism.shutdown().unwrap_err();
+            dism.close_session(session).unwrap();
+            assert_eq!(dism.last_error(), Ok(Some(Hresult::new(FAILED))));
+            dism.shutdown().unwrap();
+        }),
+    ];
+    for contract in Contract::ALL {
+        for (at, (function, client)) in clients.iter().enumerate() {
+            let emulator = unverified().contract(contract).build();
+            fails_in_effect(&emulator, *function);
+            client(&emulator, &emulator.dism());
+            let expected: &[u32] = if *function == Function::MountImage { &[10] } else { &[] };
+            assert_eq!(numbers(&emulator), expected, "{at}\n{}", emulator.journal());
+            let (Ok(report) | Err(report)) = emulator.verify();
+            let is_of_another = |it: &Remark| matches!(it, Remark::MessageOfAnotherCall { .. });
+            assert!(!report.remarks().iter().any(is_of_another), "{report}");
+        }
+    }
+}
+
+/// Each excuse is for one close, and for one period: the next is the client's own (C2, O1).
+#[test]
+fn a_failure_in_effect_excuses_once() {
+    makes(&[(3, 5, &[2]), (13, 9, &[8])], |emulator, dism| {
+        emulator.script(Rule::on(Function::CloseSession).nth(1).fail_in_effect(0x8007_0005)).keep();
+        dism.initialize().unwrap();
+        let session = dism.open_session("image").unwrap();
+        dism.close_session(session).unwrap_err();
+        dism.close_session(session).unwrap_err();
+        dism.close_session(session).unwrap_err();
+        emulator.script(Rule::on(Function::Shutdown).nth(1).fail_in_effect(0x8007_0005)).keep();
+        dism.shutdown().unwrap_err();
+        dism.initialize().unwrap();
+        dism.shutdown().unwrap();
+        dism.open_session("image").unwrap_err();
+    });
+}
+
 /// Returns the numbers of the mistakes.
 fn numbers(emulator: &Emulator) -> Vec<u32> {
     emulator.journal().mistakes().iter().map(|found| found.mistake.number()).collect()
