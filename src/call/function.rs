@@ -121,6 +121,26 @@ functions! {
     Stage "Stage"
 }
 
+impl Function {
+    /// Returns whether the function has a progress callback and a cancel event in C.
+    pub(crate) const fn is_cancellable(self) -> bool {
+        matches!(
+            self,
+            Self::AddCapability
+                | Self::AddPackage
+                | Self::CheckImageHealth
+                | Self::CommitImage
+                | Self::DisableFeature
+                | Self::EnableFeature
+                | Self::MountImage
+                | Self::RemoveCapability
+                | Self::RemovePackage
+                | Self::RestoreImageHealth
+                | Self::UnmountImage
+        )
+    }
+}
+
 /// Writes the [`name`](Function::name).
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

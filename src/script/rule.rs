@@ -353,8 +353,8 @@ impl Rule {
     ///
     /// The call fails with [`Hresult::WIN32_REQUEST_ABORTED`], or with the code of
     /// [`cancelled_with`](Self::cancelled_with), whatever else the rule answers. This needs no
-    /// callback. A mount or an unmount changes nothing then (rule P7). A call that
-    /// ends after fewer reports is not cancelled.
+    /// callback. A mount or an unmount changes nothing then (rule P7). A call that ends after fewer
+    /// reports is not cancelled, nor is one of a function that has no cancel event in C.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -474,11 +474,12 @@ impl Rule {
     }
 
     /// Returns the answer with this code, unless the rule itself cancels the call.
-    fn answer_with(&self, code: Hresult) -> Answer {
+    fn answer_with(&self, code: Hresult, function: Option<Function>) -> Answer {
         let Self { progress, cancel, .. } = self;
         let answer = |scripted, progress| Answer { scripted, progress, cancel: *cancel };
         let reports = progress.as_deref().unwrap_or(Progress::unscripted(code));
-        let cancelled = cancel.after.filter(|after| cancel.is_in_time(*after));
+        let is_cancellable = function.is_some_and(Function::is_cancellable);
+        let cancelled = cancel.after.filter(|after| is_cancellable && cancel.is_in_time(*after));
         match cancelled.and_then(|after| reports.get(..after as usize)) {
             Some(reports) => answer(cancel.code.into(), Some(reports.into())),
             None => answer(self.scripted(code), progress.clone()),
@@ -703,7 +704,7 @@ impl Rules {
             .iter_mut()
             .find_map(|active| if active.takes(query) { Some(active) } else { None })?;
         let code = rule.later.filter(|_| *fired > 1).unwrap_or(rule.answer);
-        Some(rule.answer_with(code))
+        Some(rule.answer_with(code, query.function))
     }
 
     pub(crate) fn fired(&self, id: u64) -> u64 {

@@ -235,6 +235,41 @@ fn p7_a_call_with_fewer_reports_is_not_cancelled() {
     }
 }
 
+/// Only the functions of the list take a cancel event.
+#[test]
+fn p7_a_rule_cancels_no_call_that_cannot_be_cancelled() {
+    for contract in Contract::ALL {
+        let emulator = up(contract);
+        let dism = emulator.dism();
+        let _rule = emulator.script(Rule::on_any_call().cancel_after(2));
+        assert_eq!(dism.last_error(), Ok(None));
+        let session = dism.open_session(IMAGE).unwrap();
+        let cancelled: Vec<_> = Function::ALL
+            .iter()
+            .filter(|function| function.is_operation() && **function != Function::CommitImage)
+            .filter(|function| dism.perform(session, **function) == ABORTED)
+            .map(|function| function.name())
+            .collect();
+        assert_eq!(
+            cancelled,
+            [
+                "DismAddCapability",
+                "DismAddPackage",
+                "DismCheckImageHealth",
+                "DismDisableFeature",
+                "DismEnableFeature",
+                "DismRemoveCapability",
+                "DismRemovePackage",
+                "DismRestoreImageHealth",
+            ]
+        );
+        dism.close_session(session).unwrap();
+        assert_eq!(dism.mount_image(MountImage::new(IMAGE, "install.wim")), ABORTED);
+        dism.shutdown().unwrap();
+        replays(&emulator);
+    }
+}
+
 #[test]
 fn p7_a_rule_cancels_a_call_without_a_callback() {
     for contract in Contract::ALL {

@@ -80,6 +80,13 @@ impl Decision {
     }
 }
 
+/// P7, and the arguments of each function in the header.
+fn has_cancel_event(function: Function) -> bool {
+    const NAMES: &str = "AddCapability RemoveCapability AddPackage RemovePackage EnableFeature \
+        DisableFeature CheckImageHealth RestoreImageHealth MountImage CommitImage UnmountImage";
+    NAMES.split_whitespace().any(|name| function.name().strip_prefix("Dism") == Some(name))
+}
+
 /// What a rule is matched against: a call that the contract allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
@@ -126,7 +133,9 @@ impl Rules {
                 rule.seen += 1;
                 if rule.spec.which.includes(rule.seen) {
                     rule.fired += 1;
-                    return Some(Decision::new(rule.spec.answer, rule.spec.cancel));
+                    let mut cancel = rule.spec.cancel;
+                    cancel.after = cancel.after.filter(|_| has_cancel_event(query.function));
+                    return Some(Decision::new(rule.spec.answer, cancel));
                 }
             }
         }
