@@ -8,6 +8,7 @@ mod function;
 mod handle;
 mod hresult;
 pub(crate) mod image;
+pub(crate) mod location;
 mod text;
 #[cfg(feature = "capi")]
 mod wide;

@@ -8,10 +8,10 @@ use super::Journal;
 use super::paired::{Calls, OneCall};
 use super::table::Table;
 use super::text::{LISTED, Part, WIDTH};
-use crate::call::{ImagePath, ThreadNumber};
-use crate::machine::location::Source;
+use crate::call::location::Source;
 #[cfg(feature = "serde")]
-use crate::machine::location::location_as_text;
+use crate::call::location::location_as_text;
+use crate::call::{ImagePath, ThreadNumber};
 
 /// A remark about the test or the client, not a mistake: the test may prove less than it seems to,
 /// or the client may not do what it means to.

@@ -6,7 +6,6 @@
 
 mod aliases;
 pub(crate) mod config;
-pub(crate) mod location;
 mod mounts;
 pub(crate) mod request;
 mod sessions;

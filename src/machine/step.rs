@@ -6,7 +6,7 @@ use std::panic::Location;
 use thiserror::Error;
 
 #[cfg(feature = "serde")]
-use super::location::location_as_text;
+use crate::call::location::location_as_text;
 use crate::call::{Call, Effect, Hresult, Outcome, Scripted, ThreadNumber};
 
 /// One entry of a [`Journal`](crate::Journal): which thread took which step, what the outcome was,

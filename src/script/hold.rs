@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::call::location::Source;
 use crate::call::{Function, Session, ThreadNumber};
 use crate::evidence::Remark;
-use crate::machine::location::Source;
 
 /// A point at which the next call of a function stops, so that a test can force an interleaving
 /// that would otherwise be a matter of luck.

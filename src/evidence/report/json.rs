@@ -6,6 +6,7 @@ use std::panic::Location;
 use serde::{Serialize, Serializer};
 
 use super::Report;
+use crate::call::location::location_as_text;
 use crate::call::{Effect, Function, Hresult, Session, ThreadNumber};
 use crate::evidence::audit::groups;
 use crate::evidence::paired::{Calls, OneCall};
@@ -13,7 +14,6 @@ use crate::evidence::text::{LISTED, Part};
 use crate::evidence::{Finding, Mistake, Remark};
 use crate::machine::Step;
 use crate::machine::config::Contract;
-use crate::machine::location::location_as_text;
 
 #[derive(Serialize)]
 struct Flat<'a> {

@@ -9,7 +9,7 @@ use super::audit::groups;
 use super::paired::{Calls, OneCall};
 use super::text::{Part, WIDTH, numbers};
 use super::{Finding, Journal, Mistake, Remark, Timeline};
-use crate::machine::location::Source;
+use crate::call::location::Source;
 
 /// The report of what is wrong after a test: the client's mistakes, remarks about the test itself,
 /// and the journal that shows both.
