@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Breaks one safety property at a time on purpose, and shows that its test fails.
 
-    python3 tests/mutations.py                    # every row, a few minutes
+    python3 tests/mutations.py                    # every row, a quarter of an hour
     python3 tests/mutations.py --list
     python3 tests/mutations.py --kind capi
     python3 tests/mutations.py --shard 1/2       # every second row

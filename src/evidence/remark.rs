@@ -1,4 +1,4 @@
-//! Remarks in a report about the test itself.
+//! Remarks in a report about the test or the client.
 
 use std::error::Error;
 use std::fmt;
@@ -82,7 +82,8 @@ pub enum Remark {
         location: Option<&'static Location<'static>>,
         /// The number of the call that failed before.
         failed: usize,
-        /// The number of the call to which the message belongs; `None` if the journal lost it.
+        /// The number of the call to which the message belongs; `None` if the journal does not
+        /// have it.
         message_of: Option<usize>,
         /// How many more calls did so at this location.
         more: usize,

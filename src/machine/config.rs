@@ -75,7 +75,7 @@ pub struct ParseContractError;
 /// [`Builder::config`](crate::Builder::config). A [`Machine`](super::Machine) takes them all at
 /// once.
 ///
-/// A code may be any number, and is returned unchanged. The call returns `Err`, and the number is
+/// A code may be any number, and is returned unchanged. The code of an error is in an `Err`, and is
 /// the thread's last error, even if it has the sign of a success.
 ///
 /// ```

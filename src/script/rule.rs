@@ -206,8 +206,8 @@ impl Rule {
         self
     }
 
-    /// Matches only calls on this image, however its path is spelled (rule O6): its opens, mounts,
-    /// unmounts and remounts, the operations on its session and the closes of it, and
+    /// Matches only calls on this image, however its path is spelled (rule O6): its opens, the mounts,
+    /// unmounts and remounts at this path, the operations on its session and the closes of it, and
     /// [`image_info`](crate::Dism::image_info) of this file.
     pub fn image(mut self, path: impl AsRef<OsStr>) -> Self {
         self.image = Some(ImagePath::new(path));

@@ -51,7 +51,7 @@ impl Ahead {
 
     /// Returns whether the step found the API not initialized, and its thread initializes next: the
     /// client does so on demand. It is right even if that fails, since the test may have scripted
-    /// the failure, or another thread was faster. A client that does not look at the answer goes on
+    /// the failure, or denied the process its rights, or another thread was faster. A client that does not look at the answer goes on
     /// after it. Nor is a close a demand, since it closes what cannot have been opened:
     ///
     /// ```text

@@ -11,8 +11,8 @@ use super::text::{Part, WIDTH, numbers};
 use super::{Finding, Journal, Mistake, Remark, Timeline};
 use crate::call::location::Source;
 
-/// The report of what is wrong after a test: the client's mistakes, remarks about the test itself,
-/// and the journal that shows both.
+/// The report of what is wrong after a test: the client's mistakes, remarks about the test or
+/// the client, and the journal that shows both.
 ///
 /// [`Display`](fmt::Display) writes all of it in human-readable form, with a [`Timeline`] at the
 /// end. [`Debug`](fmt::Debug) writes the same, since an `unwrap` prints it. With the feature
@@ -97,7 +97,7 @@ impl Report {
         self.mistakes.iter().any(|finding| finding.mistake == mistake)
     }
 
-    /// Returns the remarks about the test itself.
+    /// Returns the remarks about the test or the client.
     #[must_use]
     pub fn remarks(&self) -> &[Remark] {
         &self.remarks
