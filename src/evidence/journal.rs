@@ -169,7 +169,8 @@ impl Recorder {
     pub(crate) fn push(&mut self, caller: Caller, call: impl FnOnce() -> Call, outcome: Outcome) {
         self.taken += 1;
         if self.limit > 0 {
-            self.write(caller, call(), outcome);
+            let Caller { thread, location } = caller;
+            self.write(Step { thread, call: call(), outcome, location });
         }
     }
 
@@ -178,11 +179,11 @@ impl Recorder {
     }
 
     #[inline(never)]
-    fn write(&mut self, Caller { thread, location }: Caller, call: Call, outcome: Outcome) {
+    fn write(&mut self, step: Step) {
         if self.steps.len() == self.limit {
             self.steps.pop_front();
         }
-        self.steps.push_back(Step { thread, call, outcome, location });
+        self.steps.push_back(step);
     }
 
     /// Returns a copy of what was kept.
