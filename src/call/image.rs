@@ -247,33 +247,43 @@ fn simple_upper_case(character: char) -> char {
 ///
 /// Different paths may have the same hash, as `[` and `{` do. [`ImageKey::matches`] decides.
 fn hash(path: &[u8]) -> u32 {
-    if path.is_ascii() {
-        hash_words(path)
-    } else {
-        hash_words(&folded(path).collect::<SmallVec<[u8; 128]>>())
-    }
+    let (hash, is_ascii) = hash_words(path);
+    if is_ascii { hash } else { hash_folded(path) }
 }
 
-/// Hashes eight bytes at a time. It ignores the case of ASCII letters, and the difference between
-/// `/` and `\`.
-fn hash_words(path: &[u8]) -> u32 {
+/// Hashes a path as it is compared.
+#[cold]
+fn hash_folded(path: &[u8]) -> u32 {
+    hash_words(&folded(path).collect::<SmallVec<[u8; 128]>>()).0
+}
+
+/// Hashes eight bytes at a time, and returns also whether all are ASCII. It ignores the case of
+/// ASCII letters, and the difference between `/` and `\`.
+fn hash_words(path: &[u8]) -> (u32, bool) {
     const K: u64 = 0x9E37_79B9_7F4A_7C15;
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
-    let add = |hash: u64, word: u64| {
+    let (mut hash, mut bits) = (path.len() as u64, 0);
+    let mut add = |word: u64| {
+        bits |= word;
         // The sum leaves the top bit of a byte clear if the other bits are those of `/`, and cannot
         // carry into the next byte.
         let slashes = !(((word ^ (ONES * u64::from(b'/'))) & !HIGH) + !HIGH) & HIGH;
         let word = word ^ ((slashes >> 7) * u64::from(b'/' ^ b'\\'));
         let word = word | (ONES * u64::from(b'a' ^ b'A'));
-        (hash.rotate_left(23) ^ word).wrapping_mul(K)
+        hash = (hash.rotate_left(23) ^ word).wrapping_mul(K);
     };
-    let mut hash = 0;
     let mut rest = path;
     while let Some((word, behind)) = rest.split_first_chunk() {
-        hash = add(hash, u64::from_le_bytes(*word));
+        add(u64::from_le_bytes(*word));
         rest = behind;
     }
-    hash = add(hash, rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
-    ((hash ^ (hash >> 32)).wrapping_mul(K) >> 32) as u32
+    if !rest.is_empty() {
+        // The last eight bytes, some of them for the second time, are read at once.
+        add(match path.last_chunk() {
+            Some(word) => u64::from_le_bytes(*word),
+            None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        });
+    }
+    (((hash ^ (hash >> 32)).wrapping_mul(K) >> 32) as u32, bits & HIGH == 0)
 }
