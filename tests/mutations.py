@@ -72,11 +72,13 @@ MUTATIONS = [Mutation(*row) for row in [
      "Hresult::S_FALSE", "Hresult::S_OK"),
     ("i4-handles-go-on", "I4", "a new period goes on with the numbers of the one before",
      "it", "i4_after_a_complete_shutdown_everything_starts_afresh", "Sessions::new",
-     "const fn new() -> Self { Self { entries: Slab::new(), by_handle: HashTable::new(), "
-     "by_image: HashTable::new(), closing: Vec::new(), next: FIRST as u64,",
+     "const fn new() -> Self { Self { entries: Vec::new(), vacant: Vec::new(), "
+     "by_handle: HashTable::new(), by_image: HashTable::new(), closing: Vec::new(), "
+     "next: FIRST as u64,",
      "fn new() -> Self { use std::sync::atomic::*; static NEXT: AtomicU64 = AtomicU64::new(2); "
-     "Self { entries: Slab::new(), by_handle: HashTable::new(), by_image: HashTable::new(), "
-     "closing: Vec::new(), next: NEXT.fetch_add(1, Ordering::Relaxed),"),
+     "Self { entries: Vec::new(), vacant: Vec::new(), by_handle: HashTable::new(), "
+     "by_image: HashTable::new(), closing: Vec::new(), "
+     "next: NEXT.fetch_add(1, Ordering::Relaxed),"),
     ("i6-not-in-effect", "I6", "an initialize that is to fail in effect takes none",
      "it", "i6_an_initialize_can_fail_and_bring_the_api_up", "Scripted::prevents",
      "!self.takes_effect", "true"),
@@ -118,8 +120,8 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "o2_handles_count_from_2_and_are_never_reused", "FIRST", "= 2;", "= 1;"),
     ("o2-handle-reused", "O2", "a closed number is given out again",
      "it", "o2_handles_count_from_2_and_are_never_reused", "Sessions::remove",
-     "self.entries.remove(slot.key());",
-     "self.entries.remove(slot.key()); self.next = self.next.min(handle.raw().into());"),
+     "self.vacant.push(slot);",
+     "self.next = self.next.min(entry.handle.raw().into()); self.vacant.push(slot);"),
     ("o3-new-handle", "O3", "an open image gets a new handle",
      "it", "o3_an_open_of_an_open_image_returns_its_handle_and_adds_a_reference",
      "Machine::open_session", "sessions.find_image(image)",

@@ -171,7 +171,7 @@ impl<'a> ImageKey<'a> {
 }
 
 /// A key that owns its path. Most paths are so short that they need no allocation of their own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct OwnedImageKey {
     path: SmallVec<[u8; 24]>,
     hash: u32,

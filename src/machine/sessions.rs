@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hashbrown::HashTable;
-use slab::Slab;
 
 use super::spread;
 use crate::call::image::{ImageKey, OwnedImageKey};
@@ -12,12 +11,14 @@ use crate::call::{Session, ThreadNumber};
 /// Handle 1 belongs to the DLL itself (rule O2).
 const FIRST: u32 = 2;
 
-/// The table of sessions: entries in a slab, found by handle and by image.
+/// The table of sessions: entries, found by handle and by image.
 ///
 /// Few threads wait. Their queues are apart, so a session that no thread waits for pays nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Sessions {
-    entries: Slab<Entry>,
+    entries: Vec<Entry>,
+    /// The slots of closed sessions, which the next ones take.
+    vacant: Vec<Slot>,
     by_handle: HashTable<Slot>,
     /// The sessions that are not closing: the image of a closing one can be opened anew (rule C9).
     by_image: HashTable<Slot>,
@@ -60,7 +61,7 @@ impl Queues {
     }
 }
 
-/// A session that is open, or closing.
+/// A session that is open or closing, or what is left of one that is closed.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     /// The image, with its path as it was first written.
@@ -109,7 +110,7 @@ impl Entry {
     }
 }
 
-/// The index of a session in the slab, valid until the session is removed.
+/// The index of a session's entry, valid until the session is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot(u32);
 
@@ -122,7 +123,8 @@ impl Slot {
 impl Sessions {
     pub(super) const fn new() -> Self {
         Self {
-            entries: Slab::new(),
+            entries: Vec::new(),
+            vacant: Vec::new(),
             by_handle: HashTable::new(),
             by_image: HashTable::new(),
             closing: Vec::new(),
@@ -139,7 +141,7 @@ impl Sessions {
     /// Returns how many sessions are open, including closing ones.
     #[inline]
     pub(super) fn count(&self) -> usize {
-        self.entries.len()
+        self.entries.len() - self.vacant.len()
     }
 
     #[inline]
@@ -191,21 +193,26 @@ impl Sessions {
     pub(super) fn add(&mut self, image: ImageKey<'_>) -> Session {
         let handle = Session::from_raw(self.next as u32);
         self.next += 1;
-        let key = self.entries.insert(Entry {
+        // Built before the indexes change: a processor waits to copy what it has just written.
+        let entry = Entry {
             image: image.to_owned(),
             handle,
             references: 1,
             holder: None,
             has_queue: false,
             reboot: false,
-        });
+        };
         // There are fewer than `u32::MAX` handles.
-        let slot = Slot(key as u32);
+        let slot = self.vacant.pop().unwrap_or(Slot(self.entries.len() as u32));
         let Self { entries, by_handle, by_image, .. } = self;
         by_handle.insert_unique(hash_of(handle), slot, |slot| hash_of(entries[slot.key()].handle));
         by_image.insert_unique(spread(image.hash()), slot, |slot| {
             spread(entries[slot.key()].image().hash())
         });
+        match entries.get_mut(slot.key()) {
+            Some(vacant) => *vacant = entry,
+            None => entries.push(entry),
+        }
         handle
     }
 
@@ -223,12 +230,14 @@ impl Sessions {
     /// Removes a closing session.
     #[inline]
     pub(super) fn remove(&mut self, slot: Slot) {
-        let handle = self.entry(slot).handle;
-        take_out(&mut self.by_handle, hash_of(handle), slot);
+        let entry = &mut self.entries[slot.key()];
+        take_out(&mut self.by_handle, hash_of(entry.handle), slot);
         if let Some(at) = self.closing.iter().rposition(|closing| *closing == slot) {
             self.closing.swap_remove(at);
         }
-        self.entries.remove(slot.key());
+        // A closed session does not keep the allocation of a long path.
+        entry.image = OwnedImageKey::default();
+        self.vacant.push(slot);
     }
 
     /// Takes the turn for the thread and returns `true`, or puts the thread behind those that
