@@ -73,12 +73,10 @@ MUTATIONS = [Mutation(*row) for row in [
     ("i4-handles-go-on", "I4", "a new period goes on with the numbers of the one before",
      "it", "i4_after_a_complete_shutdown_everything_starts_afresh", "Sessions::new",
      "const fn new() -> Self { Self { entries: Vec::new(), vacant: Vec::new(), "
-     "by_handle: HashTable::new(), by_image: HashTable::new(), closing: Vec::new(), "
-     "next: FIRST as u64,",
+     "by_handle: HashTable::new(), by_image: HashTable::new(), next: FIRST as u64,",
      "fn new() -> Self { use std::sync::atomic::*; static NEXT: AtomicU64 = AtomicU64::new(2); "
      "Self { entries: Vec::new(), vacant: Vec::new(), by_handle: HashTable::new(), "
-     "by_image: HashTable::new(), closing: Vec::new(), "
-     "next: NEXT.fetch_add(1, Ordering::Relaxed),"),
+     "by_image: HashTable::new(), next: NEXT.fetch_add(1, Ordering::Relaxed),"),
     ("i6-not-in-effect", "I6", "an initialize that is to fail in effect takes none",
      "it", "i6_an_initialize_can_fail_and_bring_the_api_up", "Scripted::prevents",
      "!self.takes_effect", "true"),
@@ -200,8 +198,8 @@ MUTATIONS = [Mutation(*row) for row in [
      "it", "c8_a_close_does_not_unmount_the_image", "Machine::finish_close",
      "sessions.remove(slot);", "sessions.remove(slot); self.lasting.mounts = Mounts::new();"),
     ("c9-old-handle", "C9", "an open while the image's session closes gets the old handle",
-     "it", "c9_an_open_while_the_image_closes_gets_a_new_handle", "Sessions::start_closing",
-     "take_out(&mut self.by_image, spread(entry.image().hash()), slot);", ""),
+     "it", "c9_an_open_while_the_image_closes_gets_a_new_handle", "Sessions::find_image",
+     "!entry.is_closing()", "true"),
     # Operations
     ("p1-commit-code", "P1", "a commit on an invalid session gets the code of any function",
      "it", "p1_commit_has_a_code_of_its_own", "Machine::begin_operation",

@@ -20,10 +20,8 @@ pub(super) struct Sessions {
     /// The slots of closed sessions, which the next ones take.
     vacant: Vec<Slot>,
     by_handle: HashTable<Slot>,
-    /// The sessions that are not closing: the image of a closing one can be opened anew (rule C9).
+    /// An image may have closing sessions beside the open one (rule C9).
     by_image: HashTable<Slot>,
-    /// The closing sessions: as many as threads that close, so a few.
-    closing: Vec<Slot>,
     /// The next handle to give out. It is beyond `u32` after the last one.
     next: u64,
     /// `None` until a thread waits, so that a process in which none does pays nothing.
@@ -127,7 +125,6 @@ impl Sessions {
             vacant: Vec::new(),
             by_handle: HashTable::new(),
             by_image: HashTable::new(),
-            closing: Vec::new(),
             next: FIRST as u64,
             queues: None,
         }
@@ -163,15 +160,22 @@ impl Sessions {
     /// Returns the open session of an image.
     #[inline]
     pub(super) fn find_image(&self, image: ImageKey<'_>) -> Option<Slot> {
-        // The index compares only a few bits of a hash, and folding a path takes longer than a call.
-        let is_same = |slot: &Slot| image.is_same(self.entry(*slot).image());
-        self.by_image.find(spread(image.hash()), is_same).copied()
+        self.find_on(image, |entry| !entry.is_closing())
     }
 
     /// Returns whether a session is on the image, including one that is closing.
     pub(super) fn is_on(&self, image: ImageKey<'_>) -> bool {
-        self.find_image(image).is_some()
-            || self.closing.iter().any(|slot| image.is_same(self.entry(*slot).image()))
+        self.find_on(image, |_| true).is_some()
+    }
+
+    #[inline]
+    fn find_on(&self, image: ImageKey<'_>, wanted: impl Fn(&Entry) -> bool) -> Option<Slot> {
+        // The index compares only a few bits of a hash, and folding a path takes longer than a call.
+        let matches = |slot: &Slot| {
+            let entry = self.entry(*slot);
+            wanted(entry) && image.is_same(entry.image())
+        };
+        self.by_image.find(spread(image.hash()), matches).copied()
     }
 
     /// Returns whether a handle up to `last` is left.
@@ -222,8 +226,6 @@ impl Sessions {
     pub(super) fn start_closing(&mut self, slot: Slot, thread: ThreadNumber) -> bool {
         let entry = &mut self.entries[slot.key()];
         entry.references = 0;
-        take_out(&mut self.by_image, spread(entry.image().hash()), slot);
-        self.closing.push(slot);
         entry.take_turn(thread, &mut self.queues)
     }
 
@@ -232,9 +234,7 @@ impl Sessions {
     pub(super) fn remove(&mut self, slot: Slot) {
         let entry = &mut self.entries[slot.key()];
         take_out(&mut self.by_handle, hash_of(entry.handle), slot);
-        if let Some(at) = self.closing.iter().rposition(|closing| *closing == slot) {
-            self.closing.swap_remove(at);
-        }
+        take_out(&mut self.by_image, spread(entry.image().hash()), slot);
         // A closed session does not keep the allocation of a long path.
         entry.image = OwnedImageKey::default();
         self.vacant.push(slot);
