@@ -19,6 +19,8 @@ pub(super) struct Sessions {
     entries: Vec<Entry>,
     /// The slots of closed sessions, which the next ones take.
     vacant: Vec<Slot>,
+    /// The session that was opened or used last, unless one was removed since. Most calls are on it.
+    recent: Option<Slot>,
     by_handle: HashTable<Slot>,
     /// An image may have closing sessions beside the open one (rule C9).
     by_image: HashTable<Slot>,
@@ -123,6 +125,7 @@ impl Sessions {
         Self {
             entries: Vec::new(),
             vacant: Vec::new(),
+            recent: None,
             by_handle: HashTable::new(),
             by_image: HashTable::new(),
             next: FIRST as u64,
@@ -144,7 +147,8 @@ impl Sessions {
     #[inline]
     pub(super) fn find(&self, session: Session) -> Option<Slot> {
         let is_open = |slot: &Slot| self.entry(*slot).handle == session;
-        self.by_handle.find(hash_of(session), is_open).copied()
+        let find = || self.by_handle.find(hash_of(session), is_open).copied();
+        self.recent.filter(is_open).or_else(find)
     }
 
     #[inline]
@@ -217,6 +221,7 @@ impl Sessions {
             Some(vacant) => *vacant = entry,
             None => entries.push(entry),
         }
+        self.recent = Some(slot);
         handle
     }
 
@@ -224,6 +229,7 @@ impl Sessions {
     /// open. Takes the turn for the closing thread, as for an operation.
     #[inline]
     pub(super) fn start_closing(&mut self, slot: Slot, thread: ThreadNumber) -> bool {
+        self.recent = Some(slot);
         let entry = &mut self.entries[slot.key()];
         entry.references = 0;
         entry.take_turn(thread, &mut self.queues)
@@ -238,12 +244,14 @@ impl Sessions {
         // A closed session does not keep the allocation of a long path.
         entry.image = OwnedImageKey::default();
         self.vacant.push(slot);
+        self.recent = None;
     }
 
     /// Takes the turn for the thread and returns `true`, or puts the thread behind those that
     /// arrived before it and returns `false`.
     #[inline]
     pub(super) fn take_turn(&mut self, slot: Slot, thread: ThreadNumber) -> bool {
+        self.recent = Some(slot);
         self.entries[slot.key()].take_turn(thread, &mut self.queues)
     }
 
