@@ -272,8 +272,9 @@ impl Sessions {
     #[inline]
     pub(super) fn is_busy(&self, slot: Slot, thread: ThreadNumber) -> bool {
         let entry = self.entry(slot);
+        let queues = self.queues.as_ref().filter(|_| entry.has_queue);
         entry.is_held_by(thread)
-            || self.queues.as_ref().is_some_and(|it| it.all.contains(&(entry.handle, thread)))
+            || queues.is_some_and(|it| it.all.contains(&(entry.handle, thread)))
     }
 
     /// Returns whether it is the closer's turn: no thread waits behind a closer.
