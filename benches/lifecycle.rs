@@ -2,10 +2,10 @@
 //!
 //!     cargo bench --bench lifecycle
 //!
-//! `goals` compares the emulator with what it is built on, in one run, so its ratios hold on any
-//! machine. This compares one version of the emulator with another on the same machine: criterion
-//! keeps the times of the last run, and says which differ by more than noise. To compare with a
-//! certain version, use `--save-baseline` there and `--baseline` here.
+//! `goals` compares the emulator with other code, in one run. This compares one version of the
+//! emulator with another on the same machine: criterion keeps the times of the last run, and says
+//! which differ by more than noise. To compare with a certain version, use `--save-baseline` there
+//! and `--baseline` here.
 
 #![allow(missing_docs, reason = "criterion's macros write a public function")]
 
