@@ -72,10 +72,10 @@ MUTATIONS = [Mutation(*row) for row in [
      "Hresult::S_FALSE", "Hresult::S_OK"),
     ("i4-handles-go-on", "I4", "a new period goes on with the numbers of the one before",
      "it", "i4_after_a_complete_shutdown_everything_starts_afresh", "Sessions::new",
-     "const fn new() -> Self { Self { entries: Vec::new(), vacant: Vec::new(), "
+     "const fn new() -> Self { Self { entries: Vec::new(), vacant: Vec::new(), recent: None, "
      "by_handle: HashTable::new(), by_image: HashTable::new(), next: FIRST as u64,",
      "fn new() -> Self { use std::sync::atomic::*; static NEXT: AtomicU64 = AtomicU64::new(2); "
-     "Self { entries: Vec::new(), vacant: Vec::new(), by_handle: HashTable::new(), "
+     "Self { entries: Vec::new(), vacant: Vec::new(), recent: None, by_handle: HashTable::new(), "
      "by_image: HashTable::new(), next: NEXT.fetch_add(1, Ordering::Relaxed),"),
     ("i6-not-in-effect", "I6", "an initialize that is to fail in effect takes none",
      "it", "i6_an_initialize_can_fail_and_bring_the_api_up", "Scripted::prevents",
@@ -402,6 +402,9 @@ MUTATIONS = [Mutation(*row) for row in [
     ("p7-cancelled-after-its-end", "P7", "a rule cancels a call that has ended",
      "it", "p7_a_call_with_fewer_reports_is_not_cancelled", "Rule::answer_with",
      "reports.get(..after as usize)", "Some(&reports[..reports.len().min(after as usize)])"),
+    ("p7-anything-is-cancelled", "P7", "a rule cancels a call without a cancel event",
+     "it", "p7_a_rule_cancels_no_call_that_cannot_be_cancelled", "Rule::answer_with",
+     "is_cancellable && ", "{ let _ = is_cancellable; true } && "),
     ("p7-failure-reports-100", "P7", "an operation that is going to fail reports 100",
      "it", "p7_an_operation_that_fails_reports_no_100", "Progress::unscripted", "{ 4 }", "{ 5 }"),
     ("p7-cancelled-mount-mounts", "P7", "a mount that is cancelled mounts",
@@ -535,6 +538,13 @@ MUTATIONS = [Mutation(*row) for row in [
     ("excuse-no-close", "C2, S2", "a close that was scripted to fail counts as never made",
      "it", "a_correct_client_is_not_to_blame_for_the_script", "Sessions::excuse",
      "opens.excuse(now.thread);", "let _ = opens;"),
+    ("excuse-no-failure-in-effect", "I6, S2, C2",
+     "a client knows that a call which failed has taken effect",
+     "it", "a_client_is_not_to_blame_for_a_failure_in_effect", "Audit::step",
+     "if step.has_failed_in_effect()", "if false"),
+    ("excuse-of-a-close-for-ever", "C2", "a close that failed in effect excuses every other",
+     "it", "a_failure_in_effect_excuses_once", "Sessions::closes_again",
+     "handle.failed_in_effect -= 1;", ""),
     ("lost-initializations", "S3",
      "a shutdown of a thread without an initialize is for one that the journal lost",
      "it", "without_its_beginning_a_shutdown_may_be_for_another_thread",
