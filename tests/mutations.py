@@ -325,7 +325,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "check_scripted(answer)?;"),
     ("sweep-passes-a-call-over", "FaultSweep", "a sweep never lets the last call fail",
      "it", "a_sweep_names_exactly_the_variants_with_a_bug", "Injection::fire",
-     "call != self.calls", "call + 1 != self.calls"),
+     "fault.call == self.calls", "fault.call + 1 == self.calls"),
     ("sweep-ignores-panics", "FaultSweep", "a client that panics has passed",
      "it", "a_client_that_panics_is_reported", "Run::is_clean",
      "is_well && matches!(self.ending, Ending::Returned)", "is_well"),

@@ -6,12 +6,10 @@ use std::ops::ControlFlow;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe, resume_unwind};
 use std::sync::Arc;
 
-#[cfg(feature = "capi")]
-use crate::call::Call;
 use crate::call::image::ImageKey;
-use crate::call::{
-    Effect, Error, Function, Hresult, Memory, Outcome, Scripted, Session, ThreadNumber,
-};
+#[cfg(feature = "capi")]
+use crate::call::{Call, Scripted};
+use crate::call::{Effect, Error, Function, Hresult, Memory, Outcome, Session, ThreadNumber};
 use crate::evidence::{Caller, Recorder, Remark};
 use crate::machine::Machine;
 use crate::machine::request::{BeginOperation, CloseSession, EndOperation, FinishClose, Request};
@@ -139,6 +137,16 @@ impl Core {
         asked
     }
 
+    /// Corrects the step of a mount or an unmount that a sweep makes fail: calls of its callback, or
+    /// of other threads, have taken the one at which it was asked.
+    #[cfg(feature = "capi")]
+    fn postpone(&mut self, answer: Option<&Answer>) {
+        let injection = self.script.as_mut().and_then(|script| script.injection.as_mut());
+        if let (Some(injection), Some(fault)) = (injection, answer.and_then(|it| it.fault)) {
+            injection.postpone(fault, self.journal.taken());
+        }
+    }
+
     pub(super) fn add_rule(
         &mut self,
         rule: Rule,
@@ -171,7 +179,7 @@ fn fire(
     // The arguments of most calls are copied only for a rule that asks for them.
     let call = script.rules.ask_for_arguments().then(|| request.call());
     let answer = script.rules.fire(Query { function, session, image, call: call.as_ref() });
-    let injected = || Some(Scripted::from(script.injection.as_mut()?.fire(step)?).into());
+    let injected = || script.injection.as_mut()?.fire(step).map(Answer::from);
     answer.or_else(injected).map(Box::new)
 }
 
@@ -226,11 +234,13 @@ impl Shared {
         let mut answer = None;
         if let Some(asked) = core.ask(caller.thread, &call) {
             drop(core);
-            answer = match Answer::run(asked.as_deref(), report) {
+            let cancelled = Answer::run(asked.as_deref(), report);
+            core = self.lock();
+            core.postpone(asked.as_deref());
+            answer = match cancelled {
                 Some(cancelled) => Some(Box::new(Answer::from(Scripted::from(cancelled)))),
                 None => asked,
             };
-            core = self.lock();
         }
         let taken = core.step_answered(caller, &call, |_, _| answer);
         drop(self.reach(core, Point::Returning, caller.thread, &call));

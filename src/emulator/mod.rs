@@ -113,12 +113,9 @@ impl Emulator {
         self.shared.with_script(|script| script.injection = Some(injection));
     }
 
-    /// Returns the steps of the calls that were made to fail, and whether the client was cut off.
-    pub(crate) fn injected(&self) -> (Vec<u64>, bool) {
-        self.shared.with_script(|script| {
-            let injection = script.injection.as_ref();
-            injection.map_or((Vec::new(), false), |it| (it.injected().to_vec(), it.is_cut_off()))
-        })
+    /// Returns the faults so far. The client may go on.
+    pub(crate) fn injected(&self) -> Injection {
+        self.shared.with_script(|script| script.injection.clone().unwrap_or_default())
     }
 
     /// Sets a hold until the guard is released or dropped: the next thread that reaches its point

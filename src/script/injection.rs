@@ -2,35 +2,46 @@
 
 use crate::call::Hresult;
 
+/// A call that fails.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    /// Its number among the calls that the contract has allowed and no rule has answered, from 1.
+    pub(crate) call: u32,
+    pub(crate) code: Hresult,
+    /// The step of the call, once the client has made it.
+    pub(crate) step: Option<u64>,
+}
+
 /// The calls that a [`FaultSweep`](crate::FaultSweep) makes fail in one run of its client, and the
 /// bound on that run.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Injection {
-    /// Which calls fail, counted from 1, and with what. The numbers ascend.
-    faults: Vec<(u32, Hresult)>,
+    pub(crate) faults: Vec<Fault>,
     /// How many calls the contract has allowed and no rule has answered.
     calls: u32,
-    /// The steps of the calls that were made to fail.
-    injected: Vec<u64>,
     /// The most steps that the client may take.
     max_steps: u64,
     is_cut_off: bool,
 }
 
 impl Injection {
-    pub(crate) fn new(faults: Vec<(u32, Hresult)>, max_steps: u64) -> Self {
-        Self { faults, calls: 0, injected: Vec::new(), max_steps, is_cut_off: false }
+    pub(crate) fn new(faults: Vec<Fault>, max_steps: u64) -> Self {
+        Self { faults, max_steps, ..Self::default() }
     }
 
-    /// Counts an allowed call, which takes this step. Returns the code with which it has to fail.
-    pub(crate) fn fire(&mut self, step: u64) -> Option<Hresult> {
+    /// Counts an allowed call, which takes this step. Returns the fault, if it has to fail.
+    pub(crate) fn fire(&mut self, step: u64) -> Option<&Fault> {
         self.calls = self.calls.saturating_add(1);
-        let (call, code) = *self.faults.get(self.injected.len())?;
-        if call != self.calls {
-            return None;
-        }
-        self.injected.push(step);
-        Some(code)
+        let fault = self.faults.iter_mut().find(|fault| fault.call == self.calls)?;
+        fault.step = Some(step);
+        Some(fault)
+    }
+
+    /// Corrects the step of a call that was made to fail: other calls have come first.
+    #[cfg(feature = "capi")]
+    pub(crate) fn postpone(&mut self, call: u32, step: u64) {
+        let fault = self.faults.iter_mut().find(|fault| fault.call == call);
+        fault.into_iter().for_each(|fault| fault.step = Some(step));
     }
 
     /// Returns whether the client has to be cut off: it has taken all its steps.
@@ -41,10 +52,5 @@ impl Injection {
 
     pub(crate) fn is_cut_off(&self) -> bool {
         self.is_cut_off
-    }
-
-    /// Returns the steps of the calls that were made to fail.
-    pub(crate) fn injected(&self) -> &[u64] {
-        &self.injected
     }
 }

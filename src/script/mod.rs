@@ -14,7 +14,7 @@ use crate::machine::config::Aliases;
 
 pub use self::hold::Hold;
 pub(crate) use self::hold::{HoldError, Point};
-pub(crate) use self::injection::Injection;
+pub(crate) use self::injection::{Fault, Injection};
 pub use self::notation::ParseRuleError;
 pub(crate) use self::rule::{Answer, Query};
 pub use self::rule::{Progress, Rule};

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::panic::Location;
 use std::{fmt, iter};
 
+use super::Fault;
 use crate::call::image::{ImageKey, OwnedImageKey};
 use crate::call::{Call, Error, Function, Hresult, ImagePath, Scripted, Session};
 use crate::evidence::Remark;
@@ -476,7 +477,8 @@ impl Rule {
     /// Returns the answer with this code, unless the rule itself cancels the call.
     fn answer_with(&self, code: Hresult, function: Option<Function>) -> Answer {
         let Self { progress, cancel, .. } = self;
-        let answer = |scripted, progress| Answer { scripted, progress, cancel: *cancel };
+        let answer =
+            |scripted, progress| Answer { scripted, progress, cancel: *cancel, fault: None };
         let reports = progress.as_deref().unwrap_or(Progress::unscripted(code));
         let is_cancellable = function.is_some_and(Function::is_cancellable);
         let cancelled = cancel.after.filter(|after| is_cancellable && cancel.is_in_time(*after));
@@ -580,12 +582,22 @@ pub(crate) struct Answer {
     pub(crate) scripted: Scripted,
     progress: Option<Box<[Progress]>>,
     cancel: CancelPolicy,
+    /// The number of the call, if a sweep makes it fail.
+    #[cfg_attr(not(feature = "capi"), expect(dead_code, reason = "only C calls are postponed"))]
+    pub(crate) fault: Option<u32>,
+}
+
+/// The answer of a sweep.
+impl From<&Fault> for Answer {
+    fn from(fault: &Fault) -> Self {
+        Self { fault: Some(fault.call), ..Self::from(Scripted::from(fault.code)) }
+    }
 }
 
 /// The answer that a caller has chosen.
 impl From<Scripted> for Answer {
     fn from(scripted: Scripted) -> Self {
-        Self { scripted, progress: None, cancel: CancelPolicy::UNSCRIPTED }
+        Self { scripted, progress: None, cancel: CancelPolicy::UNSCRIPTED, fault: None }
     }
 }
 

@@ -8,14 +8,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 pub use self::report::SweepReport;
-use self::report::{Ending, Fault, Run};
+use self::report::{Ending, Run};
 use crate::MODEL_CHECKED;
 use crate::call::Hresult;
 #[cfg(feature = "capi")]
 use crate::capi::Process;
 use crate::emulator::{Builder, Dism, Emulator};
 use crate::machine::config::Contract;
-use crate::script::{Injection, Rule};
+use crate::script::{Fault, Injection, Rule};
 
 /// Runs a client again and again, each time with another of its calls failing, and checks what each
 /// failure leaves behind.
@@ -149,9 +149,9 @@ impl FaultSweep {
         process: usize,
         faults: impl IntoIterator<Item = (u32, C)>,
     ) -> Self {
-        let mut faults: Vec<Fault> =
-            faults.into_iter().map(|(call, code)| (call, code.into())).collect();
-        faults.sort_unstable_by_key(|(call, _)| *call);
+        let fault = |(call, code): (_, C)| Fault { call, code: code.into(), step: None };
+        let mut faults: Vec<Fault> = faults.into_iter().map(fault).collect();
+        faults.sort_unstable_by_key(|fault| fault.call);
         self.only = Some((process, faults));
         self
     }
@@ -240,11 +240,11 @@ impl<T, F: Fn(&Dism) -> T> Sweep<'_, F> {
     /// Lets one call after the other fail in addition to `faults`, until a run does not reach the
     /// call that should fail.
     fn each_call(&mut self, process: usize, faults: &[Fault]) {
-        let first = faults.last().map_or(1, |(call, _)| call + 1);
+        let first = faults.last().map_or(1, |fault| fault.call + 1);
         for call in first.. {
             let mut is_reached = false;
             for code in &self.plan.codes {
-                let faults = [faults, &[(call, *code)]].concat();
+                let faults = [faults, &[Fault { call, code: *code, step: None }]].concat();
                 if !self.take(process, faults.clone()) {
                     continue;
                 }
@@ -267,7 +267,7 @@ impl<T, F: Fn(&Dism) -> T> Sweep<'_, F> {
         }
         self.show();
         let run = self.run(process, faults);
-        let is_reached = run.reached.len() == run.faults.len();
+        let is_reached = run.faults.iter().all(|fault| fault.step.is_some());
         // A run that did not reach its last fault has shown nothing that an earlier one had not.
         if is_reached || self.plan.only.is_some() {
             self.report.add(run);
@@ -278,22 +278,16 @@ impl<T, F: Fn(&Dism) -> T> Sweep<'_, F> {
     fn run(&self, process: usize, faults: Vec<Fault>) -> Run {
         let builder = self.plan.builders.get(process.wrapping_sub(1)).cloned().unwrap_or_default();
         let builder = builder.verify_on_drop(false).journal_limit(usize::MAX);
-        let injection = Injection::new(faults.clone(), self.plan.max_steps);
+        let injection = Injection::new(faults, self.plan.max_steps);
         #[cfg(feature = "capi")]
         if self.plan.through_c {
             let started = Process::start(builder);
-            return self.run_in(started.emulator(), process, injection, faults);
+            return self.run_in(started.emulator(), process, injection);
         }
-        self.run_in(&builder.build(), process, injection, faults)
+        self.run_in(&builder.build(), process, injection)
     }
 
-    fn run_in(
-        &self,
-        emulator: &Emulator,
-        process: usize,
-        injection: Injection,
-        faults: Vec<Fault>,
-    ) -> Run {
+    fn run_in(&self, emulator: &Emulator, process: usize, injection: Injection) -> Run {
         for rule in &self.plan.rules {
             emulator.script(rule.clone()).keep();
         }
@@ -310,14 +304,14 @@ impl<T, F: Fn(&Dism) -> T> Sweep<'_, F> {
                 false => catch_unwind(AssertUnwindSafe(run)).err(),
             }
         };
-        let (reached, is_cut_off) = emulator.injected();
+        let injection = emulator.injected();
         let verdict = emulator.verify();
         let ending = match panic {
-            _ if is_cut_off => Ending::CutOff,
+            _ if injection.is_cut_off() => Ending::CutOff,
             Some(panic) => Ending::Panicked(message(&*panic)),
             None => Ending::Returned,
         };
-        Run { process, faults, reached, ending, verdict }
+        Run { process, faults: injection.faults, ending, verdict }
     }
 
     /// Shows how far a long sweep is, if somebody may be looking.

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use crate::call::{Effect, Hresult, Session};
+use crate::call::{Effect, Session};
 use crate::evidence::Report;
-
-/// A call that fails, by its number among the calls that can fail, and with what.
-pub(super) type Fault = (u32, Hresult);
+use crate::script::Fault;
 
 /// The report of a [`FaultSweep`](crate::FaultSweep): the runs in which the client made a mistake,
 /// panicked or did not end.
@@ -27,8 +25,6 @@ pub(super) struct Run {
     /// The number of the process, from 1.
     pub(super) process: usize,
     pub(super) faults: Vec<Fault>,
-    /// The steps of the calls that were made to fail.
-    pub(super) reached: Vec<u64>,
     pub(super) ending: Ending,
     /// What the verification returns.
     pub(super) verdict: Result<Report, Report>,
@@ -129,8 +125,8 @@ impl Run {
         if self.faults.is_empty() {
             return format!("without a fault under the contract {}", self.contract());
         }
-        let faults = self.faults.iter().enumerate().map(|(at, (call, code))| {
-            let what = match self.reached.get(at) {
+        let faults = self.faults.iter().map(|Fault { call, code, step }| {
+            let what = match step {
                 Some(step) => self.report().call_at(*step as usize),
                 None => "which the client does not reach".to_owned(),
             };
@@ -162,7 +158,7 @@ impl Run {
 
     /// The calls that were made to fail, by their numbers.
     fn calls(&self) -> Vec<u32> {
-        self.faults.iter().map(|(call, _)| *call).collect()
+        self.faults.iter().map(|fault| fault.call).collect()
     }
 
     fn left_open(&self) -> Vec<Session> {
@@ -184,7 +180,8 @@ impl Run {
 
     /// The code that makes this run alone.
     fn line(&self) -> String {
-        let faults = self.faults.iter().map(|(call, code)| format!("({call}, {code})"));
+        let faults = self.faults.iter();
+        let faults = faults.map(|Fault { call, code, .. }| format!("({call}, {code})"));
         let faults = faults.collect::<Vec<_>>().join(", ");
         format!("`.only({}, [{faults}])`, under the contract {}", self.process, self.contract())
     }
