@@ -50,7 +50,8 @@ impl SweepReport {
         self.failed.is_empty() && !self.is_incomplete
     }
 
-    /// Returns how many runs there were.
+    /// Returns how many runs there were, including those that only showed that the client makes no
+    /// further call.
     #[must_use]
     pub const fn runs(&self) -> usize {
         self.runs
@@ -183,6 +184,9 @@ impl Run {
         let faults = self.faults.iter();
         let faults = faults.map(|Fault { call, code, .. }| format!("({call}, {code})"));
         let faults = faults.collect::<Vec<_>>().join(", ");
-        format!("`.only({}, [{faults}])`, under the contract {}", self.process, self.contract())
+        // The compiler cannot infer the type of a code if there is none.
+        let codes = if faults.is_empty() { "::<u32>" } else { "" };
+        let (process, contract) = (self.process, self.contract());
+        format!("`.only{codes}({process}, [{faults}])`, under the contract {contract}")
     }
 }

@@ -118,15 +118,16 @@ fn the_report_names_the_call_the_mistake_and_the_line_that_repeats_the_run() {
     assert_eq!((alone.runs(), alone.failed().count()), (1, 1));
 }
 
-/// Each call, with each code, in each process, and one run without a fault in each process.
+/// Each call, with each code, in each process, and in each process one run without a fault and one
+/// that does not reach its fault.
 #[test]
 fn every_call_fails_with_every_code_in_every_process() {
     let sweep = FaultSweep::new().codes([0x8007_0005, 0x800F_0902, 0x8007_000E]);
     let report = sweep.run(|dism| client(dism, Bug::None)).unwrap();
     let calls = ["initialize", "open", "list", "enable", "delete", "close", "shutdown"];
-    assert_eq!(report.runs(), 2 * (1 + calls.len() * 3));
+    assert_eq!(report.runs(), 2 * (1 + calls.len() * 3 + 1));
     let one = FaultSweep::new().builders([Emulator::builder()]);
-    assert_eq!(one.run(|dism| client(dism, Bug::None)).unwrap().runs(), 1 + calls.len());
+    assert_eq!(one.run(|dism| client(dism, Bug::None)).unwrap().runs(), 1 + calls.len() + 1);
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn a_call_that_the_contract_refuses_does_not_count() {
         }
     });
     // Closing 0 is a mistake, so every run in which the client gets so far fails.
-    assert_eq!(report.unwrap_err().runs(), 1 + 2);
+    assert_eq!(report.unwrap_err().runs(), 1 + 2 + 1);
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn a_rule_of_the_test_stays_in_force_and_its_calls_are_not_made_to_fail() {
         let _ = dism.shutdown();
     });
     // Initialize, open, close and shutdown can fail.
-    assert_eq!(report.unwrap().runs(), 2 * (1 + 4));
+    assert_eq!(report.unwrap().runs(), 2 * (1 + 4 + 1));
     // In the run without a fault, in two of these, and in the run that ends the sweep.
     assert_eq!(answered.get(), 2 * (1 + 2 + 1));
 }
@@ -226,15 +227,53 @@ fn more_runs_than_allowed_are_an_error() {
 }
 
 #[test]
-#[should_panic(expected = "never shut down")]
-fn assert_panics_with_the_report() {
-    FaultSweep::new().assert(|dism| client(dism, Bug::LeaksInitialization));
+fn every_run_counts_and_as_many_as_allowed_are_enough() {
+    let runs = Cell::new(0);
+    let counted = |dism: &Dism| {
+        runs.set(runs.get() + 1);
+        client(dism, Bug::None)
+    };
+    let sweep = FaultSweep::new().codes([0x8007_0005, 0x800F_0902, 0x8007_000E]).pairs();
+    let report = sweep.run(counted).unwrap();
+    assert_eq!(report.runs(), runs.get());
+    assert_eq!(sweep.clone().max_runs(runs.get()).run(counted).unwrap().runs(), report.runs());
+    sweep.max_runs(report.runs() - 1).run(counted).unwrap_err();
+}
+
+/// A client does not behave the same in every run, if it has several threads or keeps something.
+#[test]
+fn a_run_that_does_not_reach_its_fault_is_verified_too() {
+    let bugs: [(&str, fn(&Dism)); 2] = [
+        ("panicked: lost", |dism| {
+            let _ = dism.shutdown();
+            panic!("lost")
+        }),
+        ("never shut down", |_| ()),
+    ];
+    for (name, bug) in bugs {
+        // Without a fault, initialize and shutdown failing, and none that fails.
+        let runs = Cell::new(0);
+        let client = |dism: &Dism| {
+            runs.set(runs.get() + 1);
+            match dism.initialize() {
+                Ok(_) if runs.get() == 4 => bug(dism),
+                Ok(_) => drop(dism.shutdown()),
+                Err(_) => {}
+            }
+        };
+        let sweep = FaultSweep::new().builders([Emulator::builder()]);
+        let text = sweep.run(client).unwrap_err().to_string();
+        assert_eq!(runs.get(), 4);
+        let result = format!("without a fault under the contract Documented:\n    {name}");
+        assert!(text.contains(&result), "{text}");
+        assert!(text.contains("repeat it with `.only::<u32>(1, [])`"), "{text}");
+    }
 }
 
 #[test]
-#[should_panic(expected = "0x00000005 is a success")]
-fn a_code_that_is_a_success_is_refused() {
-    let _sweep = FaultSweep::new().codes([5]);
+#[should_panic(expected = "never shut down")]
+fn assert_panics_with_the_report() {
+    FaultSweep::new().assert(|dism| client(dism, Bug::LeaksInitialization));
 }
 
 /// The bar of the design: a client with 20 calls, three codes, both contracts. Wine is slower.
@@ -255,7 +294,7 @@ fn a_sweep_of_20_calls_takes_less_than_50_milliseconds() {
     // Other tests run at the same time, so the best of a few counts.
     let fastest = (0..20).map(|_| {
         let start = std::time::Instant::now();
-        assert_eq!(sweep.run(client).unwrap().runs(), 2 * (1 + 20 * 3));
+        assert_eq!(sweep.run(client).unwrap().runs(), 2 * (1 + 20 * 3 + 1));
         start.elapsed()
     });
     let fastest = fastest.min().unwrap();
