@@ -90,8 +90,8 @@ impl fmt::Display for SweepReport {
             self.failed.iter().map(|run| (run.calls(), run.result(), run)).collect();
         runs.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
         for alike in runs.chunk_by(|a, b| (&a.0, &a.1) == (&b.0, &b.1)) {
-            let [(_, result, first), others @ ..] = alike else { continue };
-            writeln!(f, "\n{}:\n    {result}", first.when())?;
+            let [(calls, result, first), others @ ..] = alike else { continue };
+            writeln!(f, "\n{}:\n    {result}", first.when(calls))?;
             match others.len() {
                 0 => {}
                 1 => writeln!(f, "    the same in 1 more run")?,
@@ -122,15 +122,11 @@ impl Run {
     }
 
     /// `when call 4, DismAddPackage "kb2.cab" on session 2 at src/tool.rs:52:9, fails with 0x800F0902`.
-    fn when(&self) -> String {
-        if self.faults.is_empty() {
+    fn when(&self, calls: &[(u32, String)]) -> String {
+        if calls.is_empty() {
             return format!("without a fault under the contract {}", self.contract());
         }
-        let faults = self.faults.iter().map(|Fault { call, code, step }| {
-            let what = match step {
-                Some(step) => self.report().call_at(*step as usize),
-                None => "which the client does not reach".to_owned(),
-            };
+        let faults = calls.iter().zip(&self.faults).map(|((call, what), Fault { code, .. })| {
             format!("call {call}, {what}, fails with {code}")
         });
         format!("when {}", faults.collect::<Vec<_>>().join(", and "))
@@ -157,9 +153,12 @@ impl Run {
         result.join("; ")
     }
 
-    /// The calls that were made to fail, by their numbers.
-    fn calls(&self) -> Vec<u32> {
-        self.faults.iter().map(|fault| fault.call).collect()
+    /// The calls that were made to fail, by their numbers and in words: under another contract, the
+    /// same number can be that of another call.
+    fn calls(&self) -> Vec<(u32, String)> {
+        let reached = self.faults.iter().filter_map(|fault| Some((fault.call, fault.step?)));
+        let in_words = |(call, step)| (call, self.report().call_at(step as usize));
+        reached.map(in_words).collect()
     }
 
     fn left_open(&self) -> Vec<Session> {

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use dism_emu::{
-    Contract, Dism, Emulator, Error, FaultSweep, Function, Hresult, Memory, Mistake, Rule, Session,
+    Builder, Contract, Dism, Emulator, Error, FaultSweep, Function, Hresult, Memory, Mistake, Rule,
+    Session,
 };
 
 /// What a variant does wrong, on an error path that no usual test reaches.
@@ -268,6 +269,28 @@ fn a_run_that_does_not_reach_its_fault_is_verified_too() {
         assert!(text.contains(&result), "{text}");
         assert!(text.contains("repeat it with `.only::<u32>(1, [])`"), "{text}");
     }
+}
+
+/// The second initialize is a call of its own only under one contract, and another call there.
+#[test]
+fn failures_of_different_calls_are_different_though_they_have_the_same_number() {
+    let client = |dism: &Dism| {
+        if dism.initialize().is_err() || matches!(dism.initialize(), Err(Error::Failed { .. })) {
+            return;
+        }
+        if dism.image_info("a.wim").is_err() {
+            return;
+        }
+        while dism.shutdown().is_ok() {}
+    };
+    let allowed = |contract| {
+        let others = Mistake::ALL.iter().filter(|it| **it != Mistake::NeverShutDown);
+        others.copied().fold(Emulator::builder().contract(contract), Builder::allow)
+    };
+    let text = FaultSweep::new().builders(Contract::ALL.map(allowed)).run(client).unwrap_err();
+    let text = text.to_string();
+    assert!(text.contains("when call 2, initialize at "), "{text}");
+    assert!(text.contains("repeat it with `.only(2, [(2, 0x80070005)])`"), "{text}");
 }
 
 #[test]
