@@ -16,7 +16,7 @@ pub use self::hold::Hold;
 pub(crate) use self::hold::{HoldError, Point};
 pub(crate) use self::injection::{Fault, Injection};
 pub use self::notation::ParseRuleError;
-pub(crate) use self::rule::{Answer, Query};
+pub(crate) use self::rule::{Answer, Query, failure};
 pub use self::rule::{Progress, Rule};
 
 /// The rules and holds of one process.

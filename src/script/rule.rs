@@ -503,7 +503,7 @@ impl Rule {
 
 /// Returns the code, which has to be a failure.
 #[track_caller]
-fn failure(code: Hresult) -> Hresult {
+pub(crate) fn failure(code: Hresult) -> Hresult {
     assert!(
         code.is_failure(),
         "{code:?} is a success: a failing HRESULT has its top bit set \

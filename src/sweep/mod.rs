@@ -15,7 +15,7 @@ use crate::call::Hresult;
 use crate::capi::Process;
 use crate::emulator::{Builder, Dism, Emulator};
 use crate::machine::config::Contract;
-use crate::script::{Fault, Injection, Rule};
+use crate::script::{Fault, Injection, Rule, failure};
 
 /// Runs a client again and again, each time with another of its calls failing, and checks what each
 /// failure leaves behind.
@@ -97,8 +97,14 @@ impl FaultSweep {
 
     /// Sets the processes in which the client runs, in place of one under each contract. How many
     /// steps a journal keeps and whether it is verified on drop is the sweep's to set.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    #[track_caller]
     pub fn builders(mut self, builders: impl IntoIterator<Item = Builder>) -> Self {
         self.builders = builders.into_iter().collect();
+        assert!(!self.builders.is_empty(), "there is no process in which the client could run");
         self
     }
 
@@ -106,13 +112,14 @@ impl FaultSweep {
     ///
     /// # Panics
     ///
-    /// If a code is a success.
+    /// If a code is a success, or if there is none.
     #[track_caller]
     pub fn codes<C: Into<Hresult>>(mut self, codes: impl IntoIterator<Item = C>) -> Self {
-        self.codes = codes.into_iter().map(Into::into).collect();
-        for code in &self.codes {
-            assert!(code.is_failure(), "{code:?} is a success, and a fault has to fail");
+        self.codes.clear();
+        for code in codes {
+            self.codes.push(failure(code.into()));
         }
+        assert!(!self.codes.is_empty(), "there is no code with which a call could fail");
         self
     }
 
@@ -129,11 +136,16 @@ impl FaultSweep {
         self
     }
 
-    /// Makes one run only: in the process with this number, from 1, with these calls failing. The
-    /// report prints the line to copy.
+    /// Makes one run only: in the process with this number, from 1, with these calls failing, which
+    /// are counted from 1, too. The report prints the line to copy. If the client does not reach one
+    /// of the calls, the report says so, and is an error.
     ///
     /// Under a model checker this is the only way to run: call it inside the model, which then
-    /// explores the one run.
+    /// explores the one run. A schedule that does not reach a call is no error.
+    ///
+    /// # Panics
+    ///
+    /// If a call is the 0th or is there twice, or if a code is a success.
     ///
     /// ```
     /// use dism_emu::FaultSweep;
@@ -144,15 +156,20 @@ impl FaultSweep {
     ///     }
     /// });
     /// ```
+    #[track_caller]
     pub fn only<C: Into<Hresult>>(
         mut self,
         process: usize,
         faults: impl IntoIterator<Item = (u32, C)>,
     ) -> Self {
-        let fault = |(call, code): (_, C)| Fault { call, code: code.into(), step: None };
-        let mut faults: Vec<Fault> = faults.into_iter().map(fault).collect();
-        faults.sort_unstable_by_key(|fault| fault.call);
-        self.only = Some((process, faults));
+        let mut only = Vec::<Fault>::new();
+        for (call, code) in faults {
+            assert!(call > 0, "there is no call 0: the first one is 1");
+            assert!(only.iter().all(|fault| fault.call != call), "call {call} fails twice");
+            only.push(Fault { call, code: failure(code.into()), step: None });
+        }
+        only.sort_unstable_by_key(|fault| fault.call);
+        self.only = Some((process, only));
         self
     }
 
@@ -199,13 +216,21 @@ impl FaultSweep {
     ///
     /// # Panics
     ///
-    /// If the build is [`MODEL_CHECKED`] and the sweep is not for [one run](Self::only).
+    /// If the build is [`MODEL_CHECKED`] and the sweep is not for [one run](Self::only), or if that
+    /// is in a process that the sweep does not have.
     #[track_caller]
     pub fn run<T>(&self, client: impl Fn(&Dism) -> T) -> Result<SweepReport, SweepReport> {
         assert!(
             !MODEL_CHECKED || self.only.is_some(),
             "under a model checker a sweep makes one run in each model: use `FaultSweep::only`"
         );
+        if let Some((process, _)) = self.only {
+            let last = self.builders.len();
+            assert!(
+                (1..=last).contains(&process),
+                "there is no process {process}, only 1 to {last}"
+            );
+        }
         let mut sweep = Sweep::new(self, client);
         match &self.only {
             Some((process, faults)) => drop(sweep.take(*process, faults.clone())),
@@ -262,16 +287,17 @@ impl<T, F: Fn(&Dism) -> T> Sweep<'_, F> {
         }
         self.show();
         let mut run = self.run(process, faults);
-        let planned = run.faults.len();
+        let is_reached = run.unreached().next().is_none();
         // The run that ends the sweep is one without the call that should fail.
-        run.faults.retain(|fault| fault.step.is_some());
-        let is_reached = run.faults.len() == planned;
+        if self.plan.only.is_none() || MODEL_CHECKED {
+            run.faults.retain(|fault| fault.step.is_some());
+        }
         self.report.add(run);
         is_reached
     }
 
     fn run(&self, process: usize, faults: Vec<Fault>) -> Run {
-        let builder = self.plan.builders.get(process.wrapping_sub(1)).cloned().unwrap_or_default();
+        let builder = self.plan.builders[process - 1].clone();
         let builder = builder.verify_on_drop(false).journal_limit(usize::MAX);
         let injection = Injection::new(faults, self.plan.max_steps);
         #[cfg(feature = "capi")]

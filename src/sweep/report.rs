@@ -112,13 +112,18 @@ impl Run {
         report
     }
 
+    /// Returns the calls that should fail and that the client does not make. They come last.
+    pub(super) fn unreached(&self) -> impl Iterator<Item = &Fault> {
+        self.faults.iter().filter(|fault| fault.step.is_none())
+    }
+
     fn is_clean(&self) -> bool {
         // A fault can keep a client from a call that a rule was for. That is not its mistake.
         let is_well = match self.faults.is_empty() {
             true => self.verdict.is_ok(),
             false => self.report().mistakes().is_empty(),
         };
-        is_well && matches!(self.ending, Ending::Returned)
+        is_well && matches!(self.ending, Ending::Returned) && self.unreached().next().is_none()
     }
 
     /// `when call 4, DismAddPackage "kb2.cab" on session 2 at src/tool.rs:52:9, fails with 0x800F0902`.
@@ -147,6 +152,8 @@ impl Run {
             }
         }
         result.extend(self.left_open().iter().map(|session| format!("{session} left open")));
+        let unreached = self.unreached().map(|fault| format!("call {} is not reached", fault.call));
+        result.extend(unreached);
         if self.faults.is_empty() {
             result.extend(self.report().remarks().iter().map(ToString::to_string));
         }

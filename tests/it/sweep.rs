@@ -7,6 +7,8 @@ use dism_emu::{
     Session,
 };
 
+use crate::support::{failing, line_of_panic};
+
 /// What a variant does wrong, on an error path that no usual test reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bug {
@@ -244,22 +246,15 @@ fn every_run_counts_and_as_many_as_allowed_are_enough() {
 /// A client does not behave the same in every run, if it has several threads or keeps something.
 #[test]
 fn a_run_that_does_not_reach_its_fault_is_verified_too() {
-    let bugs: [(&str, fn(&Dism)); 2] = [
-        ("panicked: lost", |dism| {
-            let _ = dism.shutdown();
-            panic!("lost")
-        }),
-        ("never shut down", |_| ()),
-    ];
-    for (name, bug) in bugs {
+    for (panics, name) in [(true, "panicked: lost"), (false, "never shut down")] {
         // Without a fault, initialize and shutdown failing, and none that fails.
         let runs = Cell::new(0);
         let client = |dism: &Dism| {
             runs.set(runs.get() + 1);
-            match dism.initialize() {
-                Ok(_) if runs.get() == 4 => bug(dism),
-                Ok(_) => drop(dism.shutdown()),
-                Err(_) => {}
+            let is_last = runs.get() == 4;
+            if dism.initialize().is_ok() && (panics || !is_last) {
+                let _ = dism.shutdown();
+                assert!(!is_last, "lost");
             }
         };
         let sweep = FaultSweep::new().builders([Emulator::builder()]);
@@ -297,6 +292,44 @@ fn failures_of_different_calls_are_different_though_they_have_the_same_number() 
 #[should_panic(expected = "never shut down")]
 fn assert_panics_with_the_report() {
     FaultSweep::new().assert(|dism| client(dism, Bug::LeaksInitialization));
+}
+
+/// Each at the line of the test that asks for it.
+#[test]
+fn what_would_test_nothing_is_refused() {
+    let (new, c) = (FaultSweep::new, 0x8007_0005);
+    let refused: [(&str, u32, &dyn Fn()); 8] = [
+        ("no process", line!(), &|| drop(new().builders([]))),
+        ("no code", line!(), &|| drop(new().codes([0; 0]))),
+        ("0x00000005 is a success", line!(), &|| drop(new().codes([5]))),
+        ("0x00000000 (S_OK) is a success", line!(), &|| drop(new().only(1, [(1, 0)]))),
+        ("no call 0", line!(), &|| drop(new().only(1, [(0, c)]))),
+        ("call 1 fails twice", line!(), &|| drop(new().only(1, [(1, c), (2, c), (1, c)]))),
+        ("no process 0", line!(), &|| new().only(0, [(1, c)]).assert(|_| ())),
+        ("no process 3", line!(), &|| drop(new().only(3, [(1, c)]).run(|_| ()))),
+    ];
+    for (why, line, refused) in refused {
+        assert_eq!(line_of_panic(refused), line, "{why}");
+        let message = failing(refused);
+        assert!(message.contains(why), "{message}");
+    }
+}
+
+#[test]
+fn faults_of_one_run_are_in_any_order() {
+    let client = |dism: &Dism| while dism.initialize().is_err() {};
+    let faults = [3, 1, 2].map(|call| (call, 0x8007_0005));
+    let report = FaultSweep::new().only(1, faults).run(client).unwrap_err();
+    let steps = report.failed().flat_map(|run| run.journal().steps());
+    assert_eq!(steps.filter(|step| step.outcome.is_err()).count(), 3);
+}
+
+/// Otherwise a line that was copied from a report would pass for ever, once the client has changed.
+#[test]
+fn a_fault_of_one_run_has_to_be_reached() {
+    let sweep = FaultSweep::new().only(1, [(1, 0x8007_0005), (99, 0x8007_0005)]);
+    let text = sweep.run(|dism| client(dism, Bug::None)).unwrap_err().to_string();
+    assert!(text.contains("\n    call 99 is not reached\n"), "{text}");
 }
 
 /// The bar of the design: a client with 20 calls, three codes, both contracts. Wine is slower.
