@@ -1,10 +1,12 @@
 //! The one path of a call: past the holds and the rules, through the machine, into the journal.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 #[cfg(feature = "capi")]
 use std::ops::ControlFlow;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe, resume_unwind};
 use std::sync::Arc;
+use std::{io, process};
 
 use crate::call::image::ImageKey;
 #[cfg(feature = "capi")]
@@ -12,10 +14,11 @@ use crate::call::{Call, Scripted};
 use crate::call::{Effect, Error, Function, Hresult, Memory, Outcome, Session, ThreadNumber};
 use crate::evidence::{Caller, Recorder, Remark};
 use crate::machine::Machine;
+use crate::machine::config::Contract;
 use crate::machine::request::{BeginOperation, CloseSession, EndOperation, FinishClose, Request};
 #[cfg(feature = "capi")]
 use crate::script::Progress;
-use crate::script::{Answer, HoldError, Point, Query, Rule, Script};
+use crate::script::{Answer, HoldError, Injection, Point, Query, Rule, Script};
 use crate::sync::{Condvar, Deadline, Mutex, MutexGuard};
 
 /// The state that an emulator and its handles share.
@@ -181,6 +184,19 @@ fn fire(
     let answer = script.rules.fire(Query { function, session, image, call: call.as_ref() });
     let injected = || script.injection.as_mut()?.fire(step).map(Answer::from);
     answer.or_else(injected).map(Box::new)
+}
+
+/// Ends the program, since a client that is cut off goes on: no panic passes a C function, and a
+/// client can catch one.
+#[cold]
+fn abort(run: &Injection, contract: Contract) -> ! {
+    // A test harness would capture what `eprintln` writes, and never show it.
+    let _ = writeln!(
+        io::stderr(),
+        "dism-emu: a client of a fault sweep goes on although it was cut off: see \
+         `FaultSweep::max_steps`\nrepeat it with `{run}`, under the contract {contract}"
+    );
+    process::abort()
 }
 
 impl Shared {
@@ -354,10 +370,15 @@ impl Shared {
         session: Option<Session>,
     ) -> MutexGuard<'a, Core> {
         let steps = core.journal.taken();
+        let contract = core.machine.config().contract;
         let Some(script) = &mut core.script else { return core };
         if let (Point::Before, Some(injection)) = (point, &mut script.injection) {
+            let is_late = injection.cuts_off(steps);
+            if injection.is_ignored() {
+                abort(injection, contract);
+            }
             // A second panic would abort the process.
-            if injection.cuts_off(steps) && !std::thread::panicking() {
+            if is_late && !std::thread::panicking() {
                 drop(core);
                 // The sweep knows why, so no panic hook is called.
                 resume_unwind(Box::new("cut off by the fault sweep"));

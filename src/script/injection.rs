@@ -1,5 +1,7 @@
 //! The faults of one run of a sweep.
 
+use std::fmt;
+
 use crate::call::Hresult;
 
 /// A call that fails.
@@ -16,17 +18,20 @@ pub(crate) struct Fault {
 /// bound on that run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Injection {
+    /// The number of the process, from 1.
+    process: usize,
     pub(crate) faults: Vec<Fault>,
     /// How many calls the contract has allowed and no rule has answered.
     calls: u32,
     /// The most steps that the client may take.
     max_steps: u64,
-    is_cut_off: bool,
+    /// How many calls it has made after that.
+    late_calls: u64,
 }
 
 impl Injection {
-    pub(crate) fn new(faults: Vec<Fault>, max_steps: u64) -> Self {
-        Self { faults, max_steps, ..Self::default() }
+    pub(crate) fn new(process: usize, faults: Vec<Fault>, max_steps: u64) -> Self {
+        Self { process, faults, max_steps, ..Self::default() }
     }
 
     /// Counts an allowed call, which takes this step. Returns the fault, if it has to fail.
@@ -44,13 +49,32 @@ impl Injection {
         fault.into_iter().for_each(|fault| fault.step = Some(step));
     }
 
-    /// Returns whether the client has to be cut off: it has taken all its steps.
+    /// Returns whether a call after so many steps is too late, and counts it if so: the client has
+    /// taken all its steps, and is cut off.
     pub(crate) fn cuts_off(&mut self, steps: u64) -> bool {
-        self.is_cut_off |= steps >= self.max_steps;
-        self.is_cut_off
+        let is_late = steps >= self.max_steps;
+        self.late_calls += u64::from(is_late);
+        is_late
     }
 
     pub(crate) fn is_cut_off(&self) -> bool {
-        self.is_cut_off
+        self.late_calls > 0
+    }
+
+    /// Returns whether the client goes on although it was cut off.
+    pub(crate) fn is_ignored(&self) -> bool {
+        self.late_calls > self.max_steps
+    }
+}
+
+/// Writes what makes this run alone: `.only(1, [(4, 0x80070005)])`.
+impl fmt::Display for Injection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults = self.faults.iter();
+        let faults = faults.map(|Fault { call, code, .. }| format!("({call}, {code})"));
+        let faults = faults.collect::<Vec<_>>().join(", ");
+        // The compiler cannot infer the type of a code if there is none.
+        let codes = if faults.is_empty() { "::<u32>" } else { "" };
+        write!(f, ".only{codes}({}, [{faults}])", self.process)
     }
 }

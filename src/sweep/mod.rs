@@ -54,8 +54,10 @@ use crate::script::{Fault, Injection, Rule, failure};
 ///   fault.
 /// - A panic of the client ends the run and is reported.
 /// - A client that takes too many [steps](Self::max_steps), for example since it tries again without a
-///   limit, is cut off: its next call panics. A client that catches that panic and goes on is not cut
-///   off.
+///   limit, is cut off and reported: its next call panics. A C function cannot panic, so it returns
+///   [`Hresult::E_UNEXPECTED`]. A client that goes on nevertheless, and then makes more calls than it
+///   had steps, cannot be stopped. So the program is aborted, and standard error has the line that
+///   repeats the run.
 /// - A client with one thread behaves the same in every run. If a client has several threads, another
 ///   call may be the failing one when a run is repeated: the report says which call it was.
 #[derive(Clone, Debug)]
@@ -290,7 +292,7 @@ impl<T, F: Fn(&Dism) -> T> Sweep<'_, F> {
         let is_reached = run.unreached().next().is_none();
         // The run that ends the sweep is one without the call that should fail.
         if self.plan.only.is_none() || MODEL_CHECKED {
-            run.faults.retain(|fault| fault.step.is_some());
+            run.injection.faults.retain(|fault| fault.step.is_some());
         }
         self.report.add(run);
         is_reached
@@ -299,16 +301,16 @@ impl<T, F: Fn(&Dism) -> T> Sweep<'_, F> {
     fn run(&self, process: usize, faults: Vec<Fault>) -> Run {
         let builder = self.plan.builders[process - 1].clone();
         let builder = builder.verify_on_drop(false).journal_limit(usize::MAX);
-        let injection = Injection::new(faults, self.plan.max_steps);
+        let injection = Injection::new(process, faults, self.plan.max_steps);
         #[cfg(feature = "capi")]
         if self.plan.through_c {
             let started = Process::start(builder);
-            return self.run_in(started.emulator(), process, injection);
+            return self.run_in(started.emulator(), injection);
         }
-        self.run_in(&builder.build(), process, injection)
+        self.run_in(&builder.build(), injection)
     }
 
-    fn run_in(&self, emulator: &Emulator, process: usize, injection: Injection) -> Run {
+    fn run_in(&self, emulator: &Emulator, injection: Injection) -> Run {
         for rule in &self.plan.rules {
             emulator.script(rule.clone()).keep();
         }
@@ -332,7 +334,7 @@ impl<T, F: Fn(&Dism) -> T> Sweep<'_, F> {
             Some(panic) => Ending::Panicked(message(&*panic)),
             None => Ending::Returned,
         };
-        Run { process, faults: injection.faults, ending, verdict }
+        Run { injection, ending, verdict }
     }
 
     /// Shows how far a long sweep is, if somebody may be looking.

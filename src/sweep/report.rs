@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::call::{Effect, Session};
 use crate::evidence::Report;
-use crate::script::Fault;
+use crate::script::{Fault, Injection};
 
 /// The report of a [`FaultSweep`](crate::FaultSweep): the runs in which the client made a mistake,
 /// panicked or did not end.
@@ -22,9 +22,7 @@ pub struct SweepReport {
 /// One run of the client.
 #[derive(Clone)]
 pub(super) struct Run {
-    /// The number of the process, from 1.
-    pub(super) process: usize,
-    pub(super) faults: Vec<Fault>,
+    pub(super) injection: Injection,
     pub(super) ending: Ending,
     /// What the verification returns.
     pub(super) verdict: Result<Report, Report>,
@@ -114,12 +112,12 @@ impl Run {
 
     /// Returns the calls that should fail and that the client does not make. They come last.
     pub(super) fn unreached(&self) -> impl Iterator<Item = &Fault> {
-        self.faults.iter().filter(|fault| fault.step.is_none())
+        self.injection.faults.iter().filter(|fault| fault.step.is_none())
     }
 
     fn is_clean(&self) -> bool {
         // A fault can keep a client from a call that a rule was for. That is not its mistake.
-        let is_well = match self.faults.is_empty() {
+        let is_well = match self.injection.faults.is_empty() {
             true => self.verdict.is_ok(),
             false => self.report().mistakes().is_empty(),
         };
@@ -131,9 +129,10 @@ impl Run {
         if calls.is_empty() {
             return format!("without a fault under the contract {}", self.contract());
         }
-        let faults = calls.iter().zip(&self.faults).map(|((call, what), Fault { code, .. })| {
-            format!("call {call}, {what}, fails with {code}")
-        });
+        let faults =
+            calls.iter().zip(&self.injection.faults).map(|((call, what), Fault { code, .. })| {
+                format!("call {call}, {what}, fails with {code}")
+            });
         format!("when {}", faults.collect::<Vec<_>>().join(", and "))
     }
 
@@ -154,7 +153,7 @@ impl Run {
         result.extend(self.left_open().iter().map(|session| format!("{session} left open")));
         let unreached = self.unreached().map(|fault| format!("call {} is not reached", fault.call));
         result.extend(unreached);
-        if self.faults.is_empty() {
+        if self.injection.faults.is_empty() {
             result.extend(self.report().remarks().iter().map(ToString::to_string));
         }
         result.join("; ")
@@ -163,7 +162,8 @@ impl Run {
     /// The calls that were made to fail, by their numbers and in words: under another contract, the
     /// same number can be that of another call.
     fn calls(&self) -> Vec<(u32, String)> {
-        let reached = self.faults.iter().filter_map(|fault| Some((fault.call, fault.step?)));
+        let reached =
+            self.injection.faults.iter().filter_map(|fault| Some((fault.call, fault.step?)));
         let in_words = |(call, step)| (call, self.report().call_at(step as usize));
         reached.map(in_words).collect()
     }
@@ -187,12 +187,6 @@ impl Run {
 
     /// The code that makes this run alone.
     fn line(&self) -> String {
-        let faults = self.faults.iter();
-        let faults = faults.map(|Fault { call, code, .. }| format!("({call}, {code})"));
-        let faults = faults.collect::<Vec<_>>().join(", ");
-        // The compiler cannot infer the type of a code if there is none.
-        let codes = if faults.is_empty() { "::<u32>" } else { "" };
-        let (process, contract) = (self.process, self.contract());
-        format!("`.only{codes}({process}, [{faults}])`, under the contract {contract}")
+        format!("`{}`, under the contract {}", self.injection, self.contract())
     }
 }
