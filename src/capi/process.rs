@@ -179,13 +179,19 @@ impl Process {
     #[track_caller]
     pub fn start(builder: Builder) -> Self {
         linked();
-        let thread = Some(ThreadNumber::current());
-        assert!(*HOLDER.lock() != thread, "this thread already has a process: drop that one first");
+        Self::assert_none();
         let turn = TURNS.lock();
-        *HOLDER.lock() = thread;
+        *HOLDER.lock() = Some(ThreadNumber::current());
         let emulator = builder.build();
         let before = replace(Some(Loaded::new(&emulator)));
         Self { emulator, before, _turn: turn }
+    }
+
+    /// Panics if the calling thread has a guard.
+    #[track_caller]
+    pub(crate) fn assert_none() {
+        let thread = Some(ThreadNumber::current());
+        assert!(*HOLDER.lock() != thread, "this thread already has a process: drop that one first");
     }
 
     /// Returns the emulator behind the C functions, for rules, holds, the journal and the state.

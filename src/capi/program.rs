@@ -65,7 +65,7 @@ impl Program {
         let Environment { builder, rules, report, exit_code } = environment;
         let emulator = builder.build();
         for rule in rules {
-            emulator.script_foreign(rule);
+            emulator.keep(rule, None);
         }
         if report.is_some() || exit_code.is_some() {
             PROGRAM.store(process::id(), Ordering::Relaxed);

@@ -97,15 +97,14 @@ impl Emulator {
     /// Puts a rule in force until the guard is dropped: it answers the calls that it matches.
     #[track_caller]
     pub fn script(&self, rule: Rule) -> RuleGuard {
-        let location = Some(Location::caller());
-        let id = self.shared.lock().add_rule(rule, location);
+        let id = self.shared.lock().add_rule(rule, Some(Location::caller()));
         RuleGuard { shared: self.shared.clone(), id, is_kept: false }
     }
 
-    /// Puts a rule in force that is from no line of code, for as long as the process lives.
-    #[cfg(feature = "capi")]
-    pub(crate) fn script_foreign(&self, rule: Rule) {
-        self.shared.lock().add_rule(rule, None);
+    /// Puts a rule in force that is from this line of code, if from any, for as long as the process
+    /// lives.
+    pub(crate) fn keep(&self, rule: Rule, location: Option<&'static Location<'static>>) {
+        self.shared.lock().add_rule(rule, location);
     }
 
     /// Makes calls fail that no rule answers, for a sweep.

@@ -4,7 +4,7 @@ mod report;
 
 use std::any::Any;
 use std::io::{self, IsTerminal, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
 pub use self::report::SweepReport;
@@ -65,7 +65,7 @@ use crate::script::{Fault, Injection, Rule, failure};
 pub struct FaultSweep {
     builders: Vec<Builder>,
     codes: Vec<Hresult>,
-    rules: Vec<Rule>,
+    rules: Vec<(Rule, &'static Location<'static>)>,
     pairs: bool,
     only: Option<(usize, Vec<Fault>)>,
     max_runs: usize,
@@ -126,8 +126,9 @@ impl FaultSweep {
     }
 
     /// Adds a rule that is in force in every run.
+    #[track_caller]
     pub fn rule(mut self, rule: Rule) -> Self {
-        self.rules.push(rule);
+        self.rules.push((rule, Location::caller()));
         self
     }
 
@@ -189,8 +190,8 @@ impl FaultSweep {
         self
     }
 
-    /// Directs the C functions to the process of each run, as
-    /// [`Process`] does, for a client that calls them.
+    /// Directs the C functions to the process of each run, as [`Process`] does, for a client that
+    /// calls them. The sweep panics if its thread already has a `Process`.
     #[cfg(feature = "capi")]
     pub fn through_c(mut self) -> Self {
         self.through_c = true;
@@ -232,6 +233,10 @@ impl FaultSweep {
                 (1..=last).contains(&process),
                 "there is no process {process}, only 1 to {last}"
             );
+        }
+        #[cfg(feature = "capi")]
+        if self.through_c {
+            Process::assert_none();
         }
         let mut sweep = Sweep::new(self, client);
         match &self.only {
@@ -311,8 +316,8 @@ impl<T, F: Fn(&Dism) -> T> Sweep<'_, F> {
     }
 
     fn run_in(&self, emulator: &Emulator, injection: Injection) -> Run {
-        for rule in &self.plan.rules {
-            emulator.script(rule.clone()).keep();
+        for (rule, location) in &self.plan.rules {
+            emulator.keep(rule.clone(), Some(location));
         }
         emulator.inject(injection);
         let panic = {

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use dism_emu::{Contract, FaultSweep, Function, Hresult, Mistake};
 
-use crate::c::{call, close, initialize, shutdown, try_open};
+use crate::c::{call, close, initialize, process, shutdown, try_open};
 use crate::exports::Given;
-use crate::support::IMAGE;
+use crate::support::{IMAGE, line_of_panic};
 
 /// Opens and closes a session. With the mistake it leaves if the open fails.
 fn client(leaves: bool) {
@@ -95,4 +95,12 @@ fn a_client_that_goes_on_after_it_was_cut_off_ends_the_program() {
         said.contains("`.only(1, [(1, 0x80070005)])`, under the contract Documented"),
         "{said}"
     );
+}
+
+#[test]
+fn a_sweep_beside_a_process_of_the_same_thread_is_refused_at_its_line() {
+    let _process = process(Contract::Documented);
+    let sweep = FaultSweep::new().through_c();
+    let line = line_of_panic(|| sweep.assert(|_| client(false))) - line!();
+    assert_eq!(line, 0);
 }

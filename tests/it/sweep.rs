@@ -332,6 +332,14 @@ fn a_fault_of_one_run_has_to_be_reached() {
     assert!(text.contains("\n    call 99 is not reached\n"), "{text}");
 }
 
+#[test]
+fn an_unused_rule_is_reported_at_its_line() {
+    let rule = Rule::on(Function::AddPackage).fail(0x8007_0005);
+    let (sweep, line) = (FaultSweep::new().rule(rule), line!());
+    let text = sweep.run(|dism| client(dism, Bug::None)).unwrap_err().to_string();
+    assert!(text.contains(&format!(", at tests/it/sweep.rs:{line}:")), "{text}");
+}
+
 /// The bar of the design: a client with 20 calls, three codes, both contracts. Wine is slower.
 #[cfg(not(windows))]
 #[test]
