@@ -14,6 +14,7 @@ use crate::call::Hresult;
 #[cfg(feature = "capi")]
 use crate::capi::Process;
 use crate::emulator::{Builder, Dism, Emulator};
+use crate::evidence::shown;
 use crate::machine::config::Contract;
 use crate::script::{Fault, Injection, Rule, failure};
 
@@ -206,7 +207,7 @@ impl FaultSweep {
     #[track_caller]
     pub fn assert<T>(&self, client: impl Fn(&Dism) -> T) {
         if let Err(report) = self.run(client) {
-            panic!("{report}");
+            panic!("{}", shown(report));
         }
     }
 

@@ -9,6 +9,8 @@ use std::process::Command;
 use std::process::Stdio;
 use std::thread;
 
+#[cfg(feature = "color")]
+use dism_emu::FaultSweep;
 use dism_emu::{Builder, Emulator};
 
 #[cfg(feature = "color")]
@@ -123,4 +125,17 @@ fn a_report_has_colours_only_in_a_terminal() {
     let shown = shown_with(&["CLICOLOR_FORCE"]);
     assert!(shown.contains("\ndism-emu: never shut down, "), "{shown}");
     assert!(shown.contains(&format!("\n\x1b[1m\x1b[31m{line}")), "{shown}");
+}
+
+#[cfg(feature = "color")]
+#[test]
+fn the_report_of_a_sweep_has_colours_too() {
+    if is_inner() {
+        FaultSweep::new().assert(|dism| dism.initialize());
+    }
+    let mut test = this_test();
+    test.env("CLICOLOR_FORCE", "1");
+    let shown = shown(test);
+    assert!(shown.contains("\ndism-emu: 4 of 6 runs of the fault sweep fail\n"), "{shown}");
+    assert!(shown.contains("\n\x1b[1m\x1b[31mmistake 2, never shut down"), "{shown}");
 }
