@@ -216,7 +216,7 @@ impl FaultSweep {
     /// # Errors
     ///
     /// The report, if a run has a mistake, panics or is cut off, if a run without a fault has a
-    /// remark, or if there were too many runs.
+    /// remark, if there were too many runs, or if no run made a call.
     ///
     /// # Panics
     ///

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::MODEL_CHECKED;
 use crate::call::{Effect, Session};
 use crate::evidence::Report;
 use crate::script::{Fault, Injection};
@@ -16,6 +17,8 @@ use crate::script::{Fault, Injection};
 pub struct SweepReport {
     runs: usize,
     failed: Vec<Run>,
+    /// Whether a run made a call.
+    is_used: bool,
     pub(super) is_incomplete: bool,
 }
 
@@ -39,13 +42,14 @@ pub(super) enum Ending {
 impl SweepReport {
     pub(super) fn add(&mut self, run: Run) {
         self.runs += 1;
+        self.is_used |= MODEL_CHECKED || !run.report().journal().steps().is_empty();
         if !run.is_clean() {
             self.failed.push(run);
         }
     }
 
     pub(super) fn is_clean(&self) -> bool {
-        self.failed.is_empty() && !self.is_incomplete
+        self.failed.is_empty() && self.is_used && !self.is_incomplete
     }
 
     /// Returns how many runs there were, including those that only showed that the client makes no
@@ -82,6 +86,9 @@ impl fmt::Display for SweepReport {
         )?;
         if self.is_incomplete {
             writeln!(f, "there are more runs than allowed: see `FaultSweep::max_runs`")?;
+        }
+        if !self.is_used {
+            writeln!(f, "no run makes a call: see `FaultSweep::through_c` for the C functions")?;
         }
         // Most failures look the same with every code and under both contracts.
         let mut runs: Vec<_> =

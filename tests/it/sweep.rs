@@ -340,6 +340,13 @@ fn an_unused_rule_is_reported_at_its_line() {
     assert!(text.contains(&format!(", at tests/it/sweep.rs:{line}:")), "{text}");
 }
 
+/// Such as one of the C functions, if the sweep is not for them.
+#[test]
+fn a_client_that_makes_no_call_is_an_error() {
+    let report = FaultSweep::new().run(|_| ()).unwrap_err();
+    assert!(report.to_string().contains("\nno run makes a call"), "{report}");
+}
+
 /// The bar of the design: a client with 20 calls, three codes, both contracts. Wine is slower.
 #[cfg(not(windows))]
 #[test]
