@@ -23,8 +23,8 @@ use crate::script::{Fault, Injection, Rule, failure};
 ///
 /// The first run has no fault. Then the first call fails, in the next run the second one, and so on,
 /// until a run ends before it reaches the call that should fail. Every run has an emulated process of
-/// its own, which is verified, the last one included. So the sweep finds the error path that leaks a session or forgets the
-/// shutdown, although no test was written for it.
+/// its own, which is verified, the last one included. So the sweep finds the error path that leaks a
+/// session or forgets the shutdown, although no test was written for it.
 ///
 /// Every call of the client counts that the contract allows: `initialize`, `close_session` and
 /// `shutdown` included. By default each call fails with [`Hresult::E_ACCESSDENIED`], and the client
