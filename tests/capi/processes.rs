@@ -143,7 +143,7 @@ fn in_a_child(test: &str, contract: Option<&str>) {
     assert!(printed.contains("in the child"), "{printed}");
 }
 
-const CHILD: &str = "DISM_EMU_TEST_CHILD";
+const CHILD: &str = "CHILD_OF_TEST";
 
 fn is_child(test: &str) -> bool {
     let is_child = env::var(CHILD).is_ok_and(|it| it == test);

@@ -17,7 +17,7 @@ use dism_emu::{Builder, Emulator};
 use crate::support::initialized;
 
 /// Set in the process that panics.
-const INNER: &str = "DISM_EMU_TEST_PANICS";
+const INNER: &str = "INNER_TEST_PANICS";
 
 fn is_inner() -> bool {
     env::var_os(INNER).is_some()

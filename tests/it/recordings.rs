@@ -1,6 +1,6 @@
 //! Recordings of the genuine DLL, if there are any.
 //!
-//! `DISM_EMU_RECORDINGS` is the path of a folder. The tests read the `.rec` files in it and in the
+//! `GENUINE_RECORDINGS` is the path of a folder. The tests read the `.rec` files in it and in the
 //! folders below it. Without the variable they print that they were skipped. The distinct sequences
 //! of two such files, [`MACHINES`] and [`WINDOWS_SETUP`], are in `sequences.rs`, and those always
 //! run.
@@ -37,15 +37,15 @@ const WINDOWS_SETUP: &str = "setup.rec";
 /// Returns the recorded files by their names. Prints that the test is skipped if there is no
 /// folder.
 fn files() -> Option<BTreeMap<String, String>> {
-    let Some(folder) = env::var_os("DISM_EMU_RECORDINGS").map(PathBuf::from) else {
-        skipped("DISM_EMU_RECORDINGS is not set to the folder of the recordings");
+    let Some(folder) = env::var_os("GENUINE_RECORDINGS").map(PathBuf::from) else {
+        skipped("GENUINE_RECORDINGS is not set to the folder of the recordings");
         return None;
     };
     let mut files = BTreeMap::new();
     let mut folders = vec![folder];
     while let Some(folder) = folders.pop() {
         let there = fs::read_dir(&folder);
-        let there = there.unwrap_or_else(|it| panic!("DISM_EMU_RECORDINGS: {folder:?}: {it}"));
+        let there = there.unwrap_or_else(|it| panic!("GENUINE_RECORDINGS: {folder:?}: {it}"));
         for file in there {
             let file = file.expect("a readable folder").path();
             if file.is_dir() {
@@ -69,7 +69,7 @@ fn skipped(why: &str) {
 #[test]
 fn every_recording_replays_under_recorded() {
     let Some(files) = files() else { return };
-    assert!(!files.is_empty(), "no .rec file in the folder DISM_EMU_RECORDINGS");
+    assert!(!files.is_empty(), "no .rec file in the folder GENUINE_RECORDINGS");
     let mut differing = Vec::new();
     for (file, text) in &files {
         for recording in read(file, text).unwrap_or_else(|unreadable| panic!("{unreadable}")) {

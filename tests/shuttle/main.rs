@@ -3,7 +3,7 @@
 //!     RUSTFLAGS="--cfg shuttle" cargo test --profile model --features shuttle --test shuttle
 //!
 //! A sample proves nothing: the exhaustive part is in `tests/loom`. Every run prints its seed, and
-//! `DISM_EMU_SEED` sets it, so that a failure can be reproduced.
+//! `SHUTTLE_SEED` sets it, so that a failure can be reproduced.
 
 #![cfg(any(shuttle, dism_shuttle))]
 #![allow(
@@ -37,13 +37,13 @@ const _: () = assert!(dism_emu::MODEL_CHECKED);
 const ITERATIONS: usize = 20_000;
 
 fn seed(what: &str) -> u64 {
-    let seed = match env::var("DISM_EMU_SEED") {
-        Ok(seed) => seed.parse().expect("DISM_EMU_SEED is a number"),
+    let seed = match env::var("SHUTTLE_SEED") {
+        Ok(seed) => seed.parse().expect("SHUTTLE_SEED is a number"),
         Err(_) => {
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64)
         }
     };
-    println!("{what}: {ITERATIONS} schedules, DISM_EMU_SEED={seed}");
+    println!("{what}: {ITERATIONS} schedules, SHUTTLE_SEED={seed}");
     seed
 }
 

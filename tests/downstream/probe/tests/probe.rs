@@ -159,8 +159,8 @@ fn without_a_library_there_is_no_recording() {
 /// Compares result files, if there are any. Each answer has to be one of the emulator's two.
 #[test]
 fn the_emulator_answers_as_the_machines_in_the_folder() {
-    let Some(folder) = std::env::var_os("DISM_EMU_PROBES").map(PathBuf::from) else {
-        eprintln!("skipped: DISM_EMU_PROBES is not set to the folder of the results");
+    let Some(folder) = std::env::var_os("GENUINE_PROBES").map(PathBuf::from) else {
+        eprintln!("skipped: GENUINE_PROBES is not set to the folder of the results");
         return;
     };
     let mut differing = Vec::new();
