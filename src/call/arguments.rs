@@ -7,7 +7,8 @@ use super::{CommitFlags, Function, ImagePath, MountFlags, Text};
 
 /// The arguments of `DismInitialize`: the log level, the log file and the scratch directory.
 ///
-/// They are in the journal and have no other effect: the emulator writes no files.
+/// They are in the journal and have no other effect. Only a program that calls the [C
+/// functions](crate::docs::capi#the-log-file) gets its log file.
 ///
 /// ```
 /// use dism_emu::{Emulator, Initialize};

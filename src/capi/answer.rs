@@ -9,7 +9,9 @@ use std::sync::Arc;
 use super::memory::{Block, write, write_empty};
 use super::process::{Loaded, current};
 use super::types::*;
-use crate::call::{Action, Call, CommitFlags, Error, Function, Hresult, ImagePath, Session, Text};
+use crate::call::{
+    Action, Call, CommitFlags, Effect, Error, Function, Hresult, ImagePath, Session, Text,
+};
 use crate::emulator::{Dism, Operation, Taken};
 use crate::machine::request::Request;
 use crate::script::Progress;
@@ -61,9 +63,11 @@ impl<'a> Invocation<'a> {
         self.dism().take(request)
     }
 
-    /// Creates the log file of a program that is not a test, if this platform can.
-    pub(super) fn initialized(&self, log_file: Option<&[u16]>) {
-        if let (Some(program), Some(log_file)) = (self.process.program(), log_file) {
+    /// Creates the log file of a program that is not a test, if this platform can. A second
+    /// initialize has none (rule I3 Recorded).
+    pub(super) fn initialized(&self, taken: &Taken, log_file: Option<&[u16]>) {
+        let begins = matches!(taken.outcome, Ok(Effect::Initialized { count: 1 }));
+        if let (true, Some(program), Some(log_file)) = (begins, self.process.program(), log_file) {
             program.initialized(&ImagePath::from_wide(log_file));
         }
     }

@@ -62,19 +62,19 @@ macro_rules! exports {
 }
 
 exports! {
-    /// `DismInitialize` (rules I1 to I6). The log level and the paths only go into the journal.
+    /// `DismInitialize` (rules I1 to I6). The log level and the paths go into the journal, and a
+    /// program that is not a test gets its log file.
     fn DismInitialize(LogLevel: DismLogLevel, LogFilePath: PCWSTR, ScratchDirectory: PCWSTR)
         as Initialize
         => |call| {
             let (log_file, scratch) = (optional_text(LogFilePath), optional_text(ScratchDirectory));
-            let code = call
-                .take(&request::InitializeWith {
-                    log_level: LogLevel as u32,
-                    log_file: Text::wide(log_file.as_deref()),
-                    scratch_directory: Text::wide(scratch.as_deref()),
-                })
-                .code()?;
-            call.initialized(log_file.as_deref());
+            let taken = call.take(&request::InitializeWith {
+                log_level: LogLevel as u32,
+                log_file: Text::wide(log_file.as_deref()),
+                scratch_directory: Text::wide(scratch.as_deref()),
+            });
+            let code = taken.code()?;
+            call.initialized(&taken, log_file.as_deref());
             Ok(code)
         };
 

@@ -1,7 +1,7 @@
 //! A program that is not a test: where its report goes, and how it ends.
 
 use std::ffi::{c_int, c_void};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -80,12 +80,13 @@ impl Program {
     }
 
     /// Creates the log file, as the DLL does: wrappers read it. A path that is not absolute on this
-    /// platform, such as one with a drive on Unix, is not touched.
+    /// platform, such as one with a drive on Unix, is not touched, and neither is what is there
+    /// already: it may be a pipe, and its open could wait for ever.
     pub(super) fn initialized(&self, log_file: &ImagePath) {
         let file = Path::new(log_file.as_ref());
         if file.is_absolute() {
             // The DLL goes on without its log, too.
-            let _ = OpenOptions::new().append(true).create(true).open(file);
+            let _ = File::create_new(file);
         }
     }
 

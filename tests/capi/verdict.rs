@@ -10,6 +10,7 @@ use dism_emu::Hresult;
 use dism_emu::capi::ffi::{DismAddPackage, DismInitialize, DismOpenSession};
 
 use crate::c::{close, initialize, open, shutdown};
+use crate::exports::code;
 use crate::support::IMAGE;
 
 /// What a program does, by its name.
@@ -54,12 +55,21 @@ const PROGRAMS: &[(&str, fn())] = &[
         threads.into_iter().for_each(|thread| drop(thread.join()));
     }),
     ("initializes with a log", || {
+        // SAFETY: the signal ends a program that waits for ever.
+        #[cfg(unix)]
+        unsafe {
+            libc::alarm(20);
+        }
         let absolute = env::current_dir().unwrap().join("absolute.log");
         for log in [absolute.to_str().unwrap(), r"C:\dism.log", "relative.log"] {
-            let log = wide(log);
-            // SAFETY: the text has its 0, and NULL is allowed.
-            assert_eq!(unsafe { DismInitialize(2, log.as_ptr(), ptr::null()) }, 0);
+            assert_eq!(initialize_with_log(log), Hresult::S_OK);
             assert_eq!(shutdown(), Hresult::S_OK);
+        }
+    }),
+    ("initializes twice, with two logs", || {
+        for log in ["first.log", "second.log"] {
+            let log = env::current_dir().unwrap().join(log);
+            assert!(initialize_with_log(log.to_str().unwrap()).is_success());
         }
     }),
     ("has a mistake on its error path", || {
@@ -83,6 +93,12 @@ const PROGRAMS: &[(&str, fn())] = &[
 
 fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
+}
+
+fn initialize_with_log(log: &str) -> Hresult {
+    let log = wide(log);
+    // SAFETY: the text has its 0, and NULL is allowed.
+    code(unsafe { DismInitialize(2, log.as_ptr(), ptr::null()) })
 }
 
 fn leave_a_session_open() {
@@ -356,4 +372,26 @@ fn a_log_file_is_created_if_its_path_is_absolute_here() {
     if !cfg!(windows) {
         assert_eq!(folder.only(), ("absolute.log".to_owned(), String::new()));
     }
+}
+
+/// I3 Recorded: the arguments of a second initialize are ignored.
+#[test]
+fn only_the_initialize_that_begins_a_period_creates_its_log_file() {
+    let folder = Folder::new("logs");
+    let recorded = ("DISM_EMU_CONTRACT", "recorded");
+    let ran = run_in(&folder, "initializes twice, with two logs", &[recorded]);
+    assert_eq!(ran.code, 0, "{}", ran.printed);
+    assert_eq!(folder.only(), ("first.log".to_owned(), String::new()));
+}
+
+/// The open of a pipe waits for a reader.
+#[cfg(unix)]
+#[test]
+fn what_is_at_the_path_of_a_log_file_is_not_opened() {
+    let folder = Folder::new("pipe");
+    let pipe = std::ffi::CString::new(folder.file("absolute.log")).unwrap();
+    // SAFETY: the path ends in a 0.
+    assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr(), 0o600) }, 0);
+    let ran = run_in(&folder, "initializes with a log", &[]);
+    assert_eq!(ran.code, 0, "{}", ran.printed);
 }
