@@ -125,7 +125,8 @@ impl Program {
         if let Some(destination) = &self.report {
             written.write(destination, &report);
         }
-        self.exit_code.filter(|_| is_failure(&report))
+        self.exit_code
+            .filter(|_| !report.mistakes().is_empty() || report.remarks().iter().any(Remark::fails))
     }
 }
 
@@ -158,17 +159,6 @@ fn save(file: &Path, text: &[u8]) -> Result<(), (String, io::Error)> {
 #[cfg(feature = "json")]
 fn json(report: &Report) -> String {
     serde_json::to_string_pretty(report).unwrap_or_else(|error| format!("{{\"error\": {error:?}}}"))
-}
-
-/// Returns whether there is more in the report than what the program cannot help.
-fn is_failure(report: &Report) -> bool {
-    let is_gap = |remark: &Remark| {
-        matches!(
-            remark,
-            Remark::HandlesLeft { .. } | Remark::JournalOff | Remark::JournalIncomplete { .. }
-        )
-    };
-    !report.mistakes().is_empty() || !report.remarks().iter().all(is_gap)
 }
 
 /// Ends the process, since a variable cannot be read. Output that is buffered is flushed.

@@ -153,6 +153,14 @@ pub enum Remark {
 }
 
 impl Remark {
+    /// Returns whether a program with this remark fails: not if it is about what the report lacks.
+    pub(crate) const fn fails(&self) -> bool {
+        !matches!(
+            self,
+            Self::HandlesLeft { .. } | Self::JournalOff | Self::JournalIncomplete { .. }
+        )
+    }
+
     /// Writes what it is about, without the details.
     pub(super) fn write_subject(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -20,6 +20,11 @@ const PROGRAMS: &[(&str, fn())] = &[
         assert_eq!(close(open(IMAGE)), Hresult::S_OK);
         assert_eq!(shutdown(), Hresult::S_OK);
     }),
+    ("means the online image", || {
+        assert_eq!(initialize(), Hresult::S_OK);
+        assert_eq!(close(open("DISM_ONLINE_IMAGE")), Hresult::S_OK);
+        assert_eq!(shutdown(), Hresult::S_OK);
+    }),
     ("leaves a session open", leave_a_session_open),
     ("tries the shutdown again", || {
         assert_eq!(initialize(), Hresult::S_OK);
@@ -223,6 +228,26 @@ fn a_program_without_a_mistake_is_reported_once_and_ends_well() {
     let ran = run("good", &[STDERR, CODE]);
     assert!(ran.said.starts_with("dism-emu: no mistakes found"), "{}", ran.said);
     assert_eq!(ran.said.matches("dism-emu").count(), 1, "{}", ran.said);
+    assert_eq!(ran.code, 0);
+}
+
+/// As in a test, where it fails the verification.
+#[test]
+fn a_program_with_a_remark_on_what_it_does_ends_with_the_code_and_the_report_says_why() {
+    let ran = run("means the online image", &[STDERR, CODE]);
+    let why =
+        "no mistakes found under the contract Documented, but a remark fails the verification\n";
+    assert!(ran.said.contains(why), "{}", ran.said);
+    assert!(ran.said.contains("remark: a path looks like DISM_ONLINE_IMAGE"), "{}", ran.said);
+    assert_eq!(ran.code, 42);
+}
+
+/// What the journal lacks is not the program's fault.
+#[test]
+fn a_program_whose_journal_is_incomplete_ends_well() {
+    let ran = run("good", &[STDERR, CODE, ("DISM_EMU_JOURNAL_LIMIT", "2")]);
+    assert!(ran.said.contains("no mistakes found under the contract Documented\n"), "{}", ran.said);
+    assert!(ran.said.contains("remark: the first 3 steps"), "{}", ran.said);
     assert_eq!(ran.code, 0);
 }
 

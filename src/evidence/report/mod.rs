@@ -134,7 +134,14 @@ impl fmt::Display for Report {
         let under = self.journal.config().contract;
         match self.mistakes.len() {
             0 if self.journal.is_off() => writeln!(f, "not checked for mistakes")?,
-            0 => writeln!(f, "no mistakes found under the contract {under}")?,
+            0 => {
+                write!(f, "no mistakes found under the contract {under}")?;
+                match self.remarks.iter().filter(|it| it.fails()).count() {
+                    0 => writeln!(f)?,
+                    1 => writeln!(f, ", but a remark fails the verification")?,
+                    remarks => writeln!(f, ", but {remarks} remarks fail the verification")?,
+                }
+            }
             1 => writeln!(f, "1 mistake under the contract {under}")?,
             mistakes => writeln!(f, "{mistakes} mistakes under the contract {under}")?,
         }
