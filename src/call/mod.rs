@@ -114,8 +114,8 @@ pub enum Call {
         /// The memory to delete.
         memory: Memory,
     },
-    /// A call for which the test has scripted an answer. The answer applies only if the contract
-    /// allows the call.
+    /// A call for which the test has scripted an answer, or a mount or an unmount that its caller
+    /// has cancelled. The answer applies only if the contract allows the call.
     ///
     /// With a failing answer, the call only fails, unless it takes effect nevertheless; an open
     /// leaves behind what rules O10 and O11 say. With any other answer, the call does what it always
@@ -140,6 +140,9 @@ pub struct Scripted {
     /// Whether the call takes effect even if the code is a failure (rule I6). The outcome of the
     /// step is then its effect, and the code is the thread's last error.
     pub takes_effect: bool,
+    /// Whether it is the caller that has cancelled the call, so that the code is not the test's
+    /// choice (rule P7).
+    pub cancelled: bool,
 }
 
 impl Scripted {
@@ -159,7 +162,7 @@ impl Scripted {
 /// Converts to the answer of a call that takes effect unless this code is a failure.
 impl From<Hresult> for Scripted {
     fn from(code: Hresult) -> Self {
-        Self { code, takes_effect: false }
+        Self { code, takes_effect: false, cancelled: false }
     }
 }
 
@@ -329,6 +332,9 @@ impl fmt::Display for Call {
             }
             Self::HandOut { function } => write!(f, "hand out memory of {function}"),
             Self::Delete { memory } => write!(f, "delete {memory}"),
+            Self::Scripted { call, answer } if answer.cancelled => {
+                write!(f, "{call}, cancelled with {answer}")
+            }
             Self::Scripted { call, answer } => write!(f, "{call}, scripted {answer}"),
         }
     }

@@ -254,7 +254,10 @@ impl Shared {
             core = self.lock();
             core.postpone(asked.as_deref());
             answer = match cancelled {
-                Some(cancelled) => Some(Box::new(Answer::from(Scripted::from(cancelled)))),
+                Some(code) => {
+                    let cancelled = Scripted { cancelled: true, ..code.into() };
+                    Some(Box::new(cancelled.into()))
+                }
                 None => asked,
             };
         }
@@ -426,5 +429,29 @@ impl Shared {
         let expired = self.with_script(|script| script.remove_hold(id));
         self.held.notify_all();
         expired
+    }
+}
+
+#[cfg(all(test, feature = "capi", not(any(loom, dism_loom, shuttle, dism_shuttle))))]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use crate::call::{Call, Hresult, MountImage};
+    use crate::emulator::Emulator;
+
+    /// P7: as with an operation, the test did not choose what the caller has cancelled.
+    #[test]
+    fn a_mount_that_its_caller_cancels_is_not_scripted() {
+        let emulator = Emulator::new();
+        let dism = emulator.dism();
+        dism.initialize().unwrap();
+        let mount = Call::MountImage(MountImage::new("mount", "a.wim"));
+        let mounted = dism.run(mount, |_| ControlFlow::Break(())).code();
+        assert_eq!(mounted.unwrap_err().code(), Hresult::WIN32_REQUEST_ABORTED);
+        dism.shutdown().unwrap();
+        let journal = emulator.journal();
+        let timeline = journal.timeline().to_string();
+        assert!(timeline.contains("-> 0x800704D3 WIN32_REQUEST_ABORTED\n"), "{timeline}");
+        journal.replay().unwrap();
     }
 }

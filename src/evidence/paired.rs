@@ -158,13 +158,16 @@ impl<'a> Calls<'a> {
     /// the call.
     pub(super) fn is_scripted(&self, call: OneCall) -> bool {
         let first = self.first(call);
-        // The caller may have cancelled the operation, which then returned another code.
-        first.call.answer().is_some_and(|answer| match first.outcome {
+        let Some(answer) = first.call.answer().filter(|answer| !answer.cancelled) else {
+            return false;
+        };
+        match first.outcome {
+            // The caller may have cancelled the operation, which then returned another code.
             Ok(Effect::Begun { .. }) => {
                 call.second.is_none() || self.last(call).code() == answer.code
             }
             Ok(_) | Err(Error::Failed { .. }) => true,
             Err(_) => false,
-        })
+        }
     }
 }

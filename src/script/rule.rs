@@ -471,7 +471,7 @@ impl Rule {
     }
 
     pub(super) fn scripted(&self, code: Hresult) -> Scripted {
-        Scripted { code, takes_effect: self.takes_effect }
+        Scripted { takes_effect: self.takes_effect, ..code.into() }
     }
 
     /// Returns the answer with this code, unless the rule itself cancels the call.

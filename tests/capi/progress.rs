@@ -264,6 +264,8 @@ fn p7_a_cancel_event_is_read_before_the_first_report_and_after_each() {
             assert_eq!(cancels.reports, reports, "{function} {at}");
             let mounted = process.emulator().dism().mounted_images().unwrap();
             assert_eq!(mounted.len(), 1, "{function} {at}");
+            let timeline = process.emulator().journal().timeline().to_string();
+            assert!(!timeline.contains("scripted"), "{timeline}");
             // SAFETY: nothing uses the event any more.
             assert_ne!(unsafe { CloseHandle(event) }, 0);
         }

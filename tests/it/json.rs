@@ -77,7 +77,7 @@ fn names_flags_and_arguments_as_json() {
         *call(0),
         json!({ "Scripted": {
             "call": { "Initialize": { "log_level": 1, "paths": paths } },
-            "answer": { "code": "0xC0040009", "takes_effect": true },
+            "answer": { "code": "0xC0040009", "takes_effect": true, "cancelled": false },
         } })
     );
     assert_eq!(call(1)["MountImage"]["flags"], "OPTIMIZE | CHECK_INTEGRITY");

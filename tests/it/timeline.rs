@@ -66,7 +66,8 @@ fn the_timeline_has_what_a_call_is_about() {
     hand.close(1, session).unwrap();
     let (path, flags) = (ImagePath::new(r"C:\mount"), CommitFlags::DISCARD);
     hand.take(1, Call::UnmountImage { path, flags }).unwrap();
-    let no_log = Scripted { code: Hresult::DISMAPI_E_LOGGING_DISABLED, takes_effect: true };
+    let no_log = Hresult::DISMAPI_E_LOGGING_DISABLED.into();
+    let no_log = Scripted { takes_effect: true, ..no_log };
     let call = Box::new(Call::Initialize(Initialize::new()));
     hand.take(1, Call::Scripted { call, answer: no_log }).unwrap();
     let expected = r#"

@@ -149,7 +149,7 @@ impl Expected {
             _ => {}
         }
         // I6: it has taken effect, and fails.
-        if let Some(Scripted { code, takes_effect: true }) = answer {
+        if let Some(Scripted { code, takes_effect: true, .. }) = answer {
             return Started::Done(Err(code));
         }
         // P4: a scripted answer is returned unchanged, if the call can return a code.
@@ -210,7 +210,7 @@ impl Expected {
                 let reboot = effect == Effect::Closed { reboot: true };
                 let code = if reboot { 3010 } else { 0 }; // C6
                 match answer {
-                    Some(Scripted { code, takes_effect: true }) => Err(code), // I6
+                    Some(Scripted { code, takes_effect: true, .. }) => Err(code), // I6
                     answer => Ok(pack(0, answer.map_or(Hresult::new(code), |answer| answer.code))),
                 }
             }

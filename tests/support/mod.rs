@@ -111,7 +111,7 @@ pub fn result(choice: usize) -> Hresult {
 
 /// Returns an answer that may take effect though it is a failure (I6).
 fn answer(choice: usize) -> Scripted {
-    Scripted { code: result(choice), takes_effect: choice / RESULTS.len() % 2 == 1 }
+    Scripted { takes_effect: choice / RESULTS.len() % 2 == 1, ..result(choice).into() }
 }
 
 /// A call whose arguments are numbers of choices, so that random numbers work and shrink well.
@@ -363,8 +363,9 @@ impl RulePick {
         use Function::*;
         let can = [Initialize, CloseSession, Shutdown, MountImage, UnmountImage];
         let can_fail = self.function().is_some_and(|function| can.contains(&function));
-        let Scripted { code, takes_effect } = answer(self.answer);
-        Scripted { code, takes_effect: takes_effect && can_fail && code.is_failure() }
+        let mut answer = answer(self.answer);
+        answer.takes_effect &= can_fail && answer.code.is_failure();
+        answer
     }
 
     pub fn rule(&self, next: Next) -> Rule {
@@ -381,7 +382,7 @@ impl RulePick {
             Which::After { skip, times: Some(times) } => rule.after(skip).times(times),
         };
         rule = match self.answer() {
-            Scripted { code, takes_effect: true } => rule.fail_in_effect(code),
+            Scripted { code, takes_effect: true, .. } => rule.fail_in_effect(code),
             Scripted { code, .. } => rule.answer(code),
         };
         if let Some(name) = self.name() {

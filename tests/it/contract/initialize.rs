@@ -107,7 +107,7 @@ fn i6_an_initialize_can_fail_and_bring_the_api_up() {
         assert_eq!(dism.last_error(), Ok(Some(no_log.code())));
         let step = emulator.journal().steps()[0].clone();
         assert_eq!(step.outcome, Ok(Effect::Initialized { count: 1 }));
-        let answer = Scripted { code: no_log.code(), takes_effect: true };
+        let answer = Scripted { takes_effect: true, ..no_log.code().into() };
         assert_eq!(step.call.answer(), Some(answer));
         assert_eq!(step.code(), no_log.code());
 
