@@ -353,14 +353,17 @@ pub enum ImageIdentifier {
     Index(u32),
     /// The image's name.
     Name(ImagePath),
+    /// An identifier of neither kind, which C programs can pass. Every mount refuses it.
+    Unknown(i32),
 }
 
-/// Writes `image 2`, or `image "Windows 11 Pro"`.
+/// Writes `image 2`, `image "Windows 11 Pro"`, or `image with the identifier 7`.
 impl fmt::Display for ImageIdentifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Index(index) => write!(f, "image {index}"),
             Self::Name(name) => write!(f, "image {name:?}"),
+            Self::Unknown(identifier) => write!(f, "image with the identifier {identifier}"),
         }
     }
 }

@@ -70,7 +70,7 @@ pub enum Error {
         code: Hresult,
     },
 
-    /// An argument is not valid (rules O4, O5, P1).
+    /// An argument is not valid (rules O4, O5, P1, N4, N5).
     #[error("{0}: {code:?}", code = self.code())]
     InvalidArgument(InvalidArgument),
 
@@ -109,7 +109,7 @@ pub enum Error {
     #[error("there is no image with this number in the file: {code:?}", code = self.code())]
     InvalidImageIndex,
 
-    /// The image's name is empty.
+    /// The image's name is empty, or a null pointer.
     #[error("there is no image with this name in the file: {code:?}", code = self.code())]
     InvalidImageName,
 
@@ -178,6 +178,18 @@ pub enum InvalidArgument {
     /// The path of the image (rule O5), or of the image file, is empty.
     #[error("the path of the image is empty")]
     EmptyPath,
+
+    /// An image was to be mounted at the path of the online image (rule N4).
+    #[error("nothing can be mounted at the online image")]
+    OnlineMount,
+
+    /// The image that is to be mounted is identified neither by its number nor by its name (rule
+    /// N4).
+    #[error("an image is identified by its number or its name, not by {identifier}")]
+    UnknownIdentifier {
+        /// The identifier that was passed, `DismImageIdentifier`.
+        identifier: i32,
+    },
 
     /// A Windows directory or a system drive was passed for the online image (rule O4).
     #[error("the online image takes no Windows directory and no system drive")]

@@ -11,7 +11,7 @@ use super::types::*;
 use super::wide::{optional_path, optional_text, path};
 use crate::call::arguments::Placement;
 use crate::call::{
-    Call, CommitFlags, Function, ImageIdentifier, MountFlags, MountImage, Session, Text,
+    Call, CommitFlags, Function, ImageIdentifier, ImagePath, MountFlags, MountImage, Session, Text,
 };
 use crate::machine::request;
 
@@ -138,12 +138,15 @@ exports! {
         CancelEvent: HANDLE, Progress: DismProgressCallback, UserData: *mut c_void,
     )
         as MountImage
-        requires [ImageFilePath, MountPath, ImageName if ImageIdentifier == DismImageName]
+        requires [ImageFilePath, MountPath]
         => |call| {
             let image = match ImageIdentifier {
                 DismImageIndex => ImageIdentifier::Index(ImageIndex),
-                DismImageName => ImageIdentifier::Name(path(ImageName)),
-                _ => return call.refuse(),
+                // NULL is no name, and so is refused as an empty one, in its turn (rule N4).
+                DismImageName => {
+                    ImageIdentifier::Name(optional_path(ImageName).unwrap_or(ImagePath::new("")))
+                }
+                unknown => ImageIdentifier::Unknown(unknown),
             };
             let flags = MountFlags::from_bits_retain(Flags);
             let (file, path) = (path(ImageFilePath), path(MountPath));

@@ -33,7 +33,7 @@ pub(super) fn mounted_images(mounted: &[MountImage]) -> Block {
         // An image that was mounted by its name has no number here, so it gets that of the first.
         ImageIndex: match mounted[at].image {
             ImageIdentifier::Index(index) => index,
-            ImageIdentifier::Name(_) => 1,
+            ImageIdentifier::Name(_) | ImageIdentifier::Unknown(_) => 1,
         },
         MountMode: match mounted[at].mode() {
             MountMode::ReadWrite => DismReadWrite,

@@ -252,11 +252,11 @@ impl Dism {
     ///
     /// # Errors
     ///
-    /// [`Error::NotInitialized`] (rule N1); [`Error::InvalidArgument`] for an empty path, or a flag
-    /// that no header has (rule N5); [`Error::SessionOnPath`] (rule N2); [`Error::AlreadyMounted`]
-    /// (rule N4); [`Error::InvalidImageIndex`] for image 0; [`Error::InvalidImageName`] for an empty
-    /// name; [`Error::FileInUse`] if the file is mounted for writing already, and so is this mount
-    /// (rule N7).
+    /// [`Error::NotInitialized`] (rule N1); [`Error::InvalidArgument`] for an empty path, the online
+    /// image (rule N4), or a flag that no header has (rule N5); [`Error::SessionOnPath`] (rule N2);
+    /// [`Error::AlreadyMounted`] (rule N4); [`Error::InvalidImageIndex`] for image 0;
+    /// [`Error::InvalidImageName`] for an empty name; [`Error::FileInUse`] if the file is mounted for
+    /// writing already, and so is this mount (rule N7).
     ///
     /// ```
     /// use dism_emu::{CommitFlags, Emulator, Error, Function, MountImage};

@@ -425,6 +425,9 @@ impl Machine {
         if file.path().is_empty() {
             return Err(InvalidArgument::EmptyPath.into());
         }
+        if path.is_online() {
+            return Err(InvalidArgument::OnlineMount.into());
+        }
         check_flags(mount.flags)?;
         self.check_no_session(path, in_use)?;
         if self.lasting.mounts.find(path, aliases).is_some() {
@@ -434,6 +437,9 @@ impl Machine {
             ImageIdentifier::Index(0) => return Err(Error::InvalidImageIndex),
             ImageIdentifier::Name(name) if name.as_bytes().is_empty() => {
                 return Err(Error::InvalidImageName);
+            }
+            &ImageIdentifier::Unknown(identifier) => {
+                return Err(InvalidArgument::UnknownIdentifier { identifier }.into());
             }
             _ => {}
         }

@@ -113,9 +113,10 @@ fn an_image_is_named_by_what_the_identifier_says() {
         })
     };
     let name = wide("Pro");
-    for identifier in [DismImageName, 2, -1] {
+    for identifier in [2, -1] {
         assert_eq!(mount(identifier, ptr::null(), 1), Hresult::E_INVALIDARG, "{identifier}");
     }
+    assert_eq!(mount(DismImageName, ptr::null(), 1).number(), 0xC004_0006);
     assert_eq!(mount(DismImageIndex, name.as_ptr(), 0).number(), 0xC004_0005);
     assert_eq!(mount(DismImageName, name.as_ptr(), 0), Hresult::S_OK);
     let mounted = process.emulator().dism().mounted_images().unwrap();

@@ -5,8 +5,8 @@ use std::ptr;
 use dism_emu::capi::ffi::*;
 use dism_emu::{CommitFlags, Contract, Function, Hresult, Rule};
 
-use crate::c::{call, initialize, last_error, mount, open, shutdown, up};
-use crate::exports::{Given, first, text_at, wide};
+use crate::c::{call, close, initialize, last_error, mount, open, shutdown, up};
+use crate::exports::{Given, code, first, text_at, wide};
 use crate::support::{BUSY, IMAGE};
 
 /// Returns what is mounted, from the structures: path, file, number, mode and status.
@@ -132,6 +132,34 @@ fn n8_whether_a_mount_is_committed_or_discarded_is_in_the_journal_and_a_rule_can
     let flags: Vec<_> = journal.steps().iter().filter_map(|it| it.call.commit_flags()).collect();
     let (commit, discard) = (CommitFlags::COMMIT, CommitFlags::DISCARD);
     assert_eq!(flags, [commit, discard, discard, CommitFlags::APPEND]);
+}
+
+/// Mounts an image that is identified in this way, without a name.
+fn mount_by(identifier: DismImageIdentifier) -> Hresult {
+    let (file, path, none) = (wide("a.wim"), wide(IMAGE), ptr::null_mut());
+    // SAFETY: the texts end in a 0, and NULL is allowed for the rest.
+    code(unsafe {
+        let (file, path) = (file.as_ptr(), path.as_ptr());
+        DismMountImage(file, path, 1, ptr::null(), identifier, 0, none, None, none)
+    })
+}
+
+/// N4: what identifies the image is checked behind the path.
+#[test]
+fn n4_an_image_without_a_name_and_one_with_an_unknown_identifier_are_refused_in_their_turn() {
+    let refused = [
+        (DismImageName, "DISMAPI_E_INVALID_IMAGE_NAME", "mount image \"\" of \"a.wim\""),
+        (7, "E_INVALIDARG", "mount image with the identifier 7 of \"a.wim\""),
+    ];
+    for (identifier, name, text) in refused {
+        let process = up(Contract::Documented);
+        let session = open(IMAGE);
+        assert_eq!(mount_by(identifier).number(), 0xC004_000B, "{identifier}"); // N2
+        assert_eq!(close(session), Hresult::S_OK);
+        assert_eq!(mount_by(identifier).name(), Some(name), "{identifier}");
+        let journal = process.emulator().journal().to_string();
+        assert_eq!(journal.matches(text).count(), 2, "{journal}");
+    }
 }
 
 /// N7: a program remounts its file at another folder after a restart of the API. It unmounts what

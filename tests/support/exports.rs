@@ -346,6 +346,7 @@ fn make(_: &Dism, call: &Call) -> Answered {
             match mount.image() {
                 ImageIdentifier::Index(index) => given.index = *index,
                 ImageIdentifier::Name(name) => given.image_name = Some(wide_path(name)),
+                ImageIdentifier::Unknown(_) => panic!("no client of Rust can: {call}"),
             }
         }
         Call::UnmountImage { path, flags } => {

@@ -210,6 +210,9 @@ impl Reference {
                     return Err(Hresult::E_INVALIDARG); // N5
                 }
                 let path = image(&path);
+                if path == DISM_ONLINE_IMAGE {
+                    return Err(Hresult::E_INVALIDARG); // N4
+                }
                 if up.has(&path) {
                     return Err(Hresult::new(0xC004_000B)); // N2
                 }

@@ -2,8 +2,8 @@
 
 use dism_emu::machine::{Call, Config, Effect, Machine};
 use dism_emu::{
-    CommitFlags, Contract, Dism, Error, Function, Hresult, ImagePath, Initialize, InvalidArgument,
-    Memory, MountFlags, MountImage, Rule, Session, ThreadNumber,
+    CommitFlags, Contract, DISM_ONLINE_IMAGE, Dism, Error, Function, Hresult, ImagePath,
+    Initialize, InvalidArgument, Memory, MountFlags, MountImage, Rule, Session, ThreadNumber,
 };
 
 use super::{down, while_closing};
@@ -132,6 +132,22 @@ fn n4_a_mount_that_is_refused_mounts_nothing() {
 }
 
 #[test]
+fn n4_nothing_is_mounted_at_the_online_image() {
+    for contract in Contract::ALL {
+        let dism = up(contract).dism();
+        let session = dism.open_session(DISM_ONLINE_IMAGE).unwrap();
+        for path in [DISM_ONLINE_IMAGE.to_owned(), DISM_ONLINE_IMAGE.to_lowercase() + "/"] {
+            let mounted = dism.mount_image(MountImage::new(path, "install.wim"));
+            assert_eq!(mounted.map_err(|it| it.code()), Err(Hresult::E_INVALIDARG));
+        }
+        assert_eq!(dism.mounted_images(), Ok(Vec::new()));
+        // P1.
+        let committed = dism.perform(session, Function::CommitImage);
+        assert_eq!(committed, Err(InvalidArgument::NotMounted { session }.into()));
+    }
+}
+
+#[test]
 fn e2_mounting_that_fails_sets_the_last_error() {
     let dism = up(Contract::Documented).dism();
     dism.unmount_image(IMAGE, CommitFlags::DISCARD).unwrap_err();
@@ -232,6 +248,8 @@ fn n4_the_order_in_which_a_mount_is_refused() {
         let empty = Err(InvalidArgument::EmptyPath.into());
         assert_eq!(dism.mount_image(bad("", "install.wim")), empty);
         assert_eq!(dism.mount_image(bad(IMAGE, "")), empty);
+        let online = Err(InvalidArgument::OnlineMount.into());
+        assert_eq!(dism.mount_image(bad(DISM_ONLINE_IMAGE, "install.wim")), online);
         let refused = dism.mount_image(bad(IMAGE, "install.wim"));
         assert_eq!(refused, Err(InvalidArgument::UnknownFlags { flags: 0x10 }.into())); // N5
         let mount = |path: &str| MountImage::new(path, "install.wim");
