@@ -92,7 +92,7 @@ impl FromStr for Hresult {
     type Err = ParseHresultError;
 
     fn from_str(text: &str) -> Result<Self, ParseHresultError> {
-        let number = match text.strip_prefix("0x") {
+        let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
             Some(digits) => u32::from_str_radix(digits, 16).ok(),
             None => text.parse().ok(),
         };

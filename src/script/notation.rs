@@ -98,7 +98,9 @@ const ANY_CALL: &str = "any call";
 /// | `optional`, `expected 2 times` | [`optional`](Rule::optional), [`expect(2)`](Rule::expect) |
 ///
 /// A code is a number, `0x800F0902` or `3010`, or a name, `DISMAPI_E_BUSY`; the name may follow the
-/// number in parentheses. Without `answers`, the rule answers `S_OK`.
+/// number in parentheses. Without `answers`, the rule answers `S_OK`. Two parts that contradict each
+/// other, such as `2 times` and `3 times`, are an error. Functions are read in any letter case, and
+/// without a leading underscore, too.
 ///
 /// ```
 /// use dism_emu::{Function, Hresult, Rule};
@@ -112,11 +114,10 @@ impl FromStr for Rule {
     type Err = ParseRuleError;
 
     fn from_str(text: &str) -> Result<Self, ParseRuleError> {
-        let mut parts = split(text)?.into_iter();
-        let mut rule = head(parts.next().unwrap_or_default())?;
-        for part in parts {
-            rule = clause(rule, part)?;
-        }
+        let mut clauses = split(text)?;
+        let (rule, rest) = functions(clauses.remove(0))?;
+        let rule = read(rule, &targets(rest)?, |rule, text| Ok(target(rule, text)?.0))?;
+        let rule = read(rule, &clauses, clause)?;
         if rule.takes_effect && !rule.can_fail_in_effect() {
             return Err(ParseRuleError::NoEffect);
         }
@@ -134,9 +135,15 @@ pub enum ParseRuleError {
     /// A part behind the function, or between commas, is not one of those that a rule has.
     #[error("a rule has no part `{0}`")]
     Part(String),
+    /// Two parts say different things of the same.
+    #[error("`{0}` and `{1}` contradict each other")]
+    Contradiction(String, String),
     /// A number is not a number, or too large.
     #[error("`{0}` is not a number that fits")]
     Number(String),
+    /// A clause is about call 0.
+    #[error("there is no call 0: calls are counted from 1")]
+    NoCall,
     /// A code is neither a number nor a known name.
     #[error("`{0}` is neither a code, such as 0x800F0902, nor the name of one")]
     Code(String),
@@ -165,48 +172,79 @@ fn split(text: &str) -> Result<Vec<&str>, ParseRuleError> {
     if is_quoted { Err(ParseRuleError::Quote) } else { Ok(parts) }
 }
 
-/// Reads the function, and what it is called on.
-fn head(text: &str) -> Result<Rule, ParseRuleError> {
-    let (mut rule, mut rest) = if let Some(rest) = text.strip_prefix(ANY_OPERATION) {
-        (Rule::on_any_operation(), rest)
-    } else if let Some(rest) = text.strip_prefix(ANY_CALL) {
-        (Rule::on_any_call(), rest)
-    } else {
-        let (name, rest) = word_of(text);
-        let has_name = |function: &&Function| function.name().eq_ignore_ascii_case(name);
-        let function = Function::ALL.iter().find(has_name);
-        let function = function.ok_or_else(|| ParseRuleError::Function(name.to_owned()))?;
-        (Rule::on(*function), rest)
-    };
-    rest = rest.trim_start();
-    while !rest.is_empty() {
-        let unknown = || ParseRuleError::Part(rest.to_owned());
-        let (word, behind) = rest.split_once(' ').ok_or_else(unknown)?;
-        rest = match word {
-            "on" => {
-                let (session, behind) =
-                    word_of(behind.strip_prefix("session ").ok_or_else(unknown)?);
-                rule = rule.session(Session::from_raw(number(session)?));
-                behind
+/// Adds what the parts of a text say to a rule, each with `add`.
+///
+/// No two may contradict each other: it would matter which of them comes last.
+fn read(
+    rule: Rule,
+    parts: &[&str],
+    add: impl Fn(Rule, &str) -> Result<Rule, ParseRuleError>,
+) -> Result<Rule, ParseRuleError> {
+    for (at, part) in parts.iter().enumerate() {
+        for earlier in &parts[..at] {
+            let [one, other] = [[earlier, part], [part, earlier]].map(|order| {
+                order.into_iter().try_fold(rule.clone(), |rule, part| add(rule, part))
+            });
+            if one? != other? {
+                return Err(ParseRuleError::Contradiction((*earlier).into(), (*part).into()));
             }
-            "of" => {
-                let (image, behind) = match word_of(behind) {
-                    ("online", behind) => (DISM_ONLINE_IMAGE.to_owned(), behind),
-                    _ => quoted(behind)?,
-                };
-                rule = rule.image(image);
-                behind
-            }
-            "named" => {
-                let (name, behind) = quoted(behind)?;
-                rule = rule.named(name);
-                behind
-            }
-            _ => return Err(unknown()),
         }
-        .trim_start();
     }
-    Ok(rule)
+    parts.iter().try_fold(rule, |rule, part| add(rule, part))
+}
+
+/// Reads which functions the rule is for. Returns the rest, too.
+fn functions(text: &str) -> Result<(Rule, &str), ParseRuleError> {
+    if let Some(rest) = text.strip_prefix(ANY_OPERATION) {
+        return Ok((Rule::on_any_operation(), rest));
+    }
+    if let Some(rest) = text.strip_prefix(ANY_CALL) {
+        return Ok((Rule::on_any_call(), rest));
+    }
+    let (name, rest) = word_of(text);
+    let has_name = |function: &&Function| {
+        let full = function.name();
+        [full, full.trim_start_matches('_')].iter().any(|it| it.eq_ignore_ascii_case(name))
+    };
+    let function = Function::ALL.iter().find(has_name);
+    let function = function.ok_or_else(|| ParseRuleError::Function(name.to_owned()))?;
+    Ok((Rule::on(*function), rest))
+}
+
+/// Splits the text behind the function: `on session 2`, `of online`, `named "kb2.cab"`.
+fn targets(text: &str) -> Result<Vec<&str>, ParseRuleError> {
+    let mut targets = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let (_, behind) = target(Rule::on_any_call(), rest)?;
+        targets.push(rest[..rest.len() - behind.len()].trim_end());
+        rest = behind.trim_start();
+    }
+    Ok(targets)
+}
+
+/// Reads the first of these parts. Returns the rest, too.
+fn target(rule: Rule, text: &str) -> Result<(Rule, &str), ParseRuleError> {
+    let unknown = || ParseRuleError::Part(text.to_owned());
+    let (word, rest) = text.split_once(' ').ok_or_else(unknown)?;
+    Ok(match word {
+        "on" => {
+            let (session, rest) = word_of(rest.strip_prefix("session ").ok_or_else(unknown)?);
+            (rule.session(Session::from_raw(number(session)?)), rest)
+        }
+        "of" => {
+            let (image, rest) = match word_of(rest) {
+                ("online", rest) => (DISM_ONLINE_IMAGE.to_owned(), rest),
+                _ => quoted(rest)?,
+            };
+            (rule.image(image), rest)
+        }
+        "named" => {
+            let (name, rest) = quoted(rest)?;
+            (rule.named(name), rest)
+        }
+        _ => return Err(unknown()),
+    })
 }
 
 /// Reads a clause.
@@ -254,10 +292,10 @@ fn number(text: &str) -> Result<u32, ParseRuleError> {
 
 /// Reads the number of a call, from 1. Returns how many calls come before it.
 fn calls_before(text: &str) -> Result<u32, ParseRuleError> {
-    let before = text.parse::<u64>().ok().and_then(|number| number.checked_sub(1));
-    before
-        .and_then(|before| before.try_into().ok())
-        .ok_or_else(|| ParseRuleError::Number(text.to_owned()))
+    let number = text.parse::<u64>().ok();
+    let before = number.map(|number| number.checked_sub(1).ok_or(ParseRuleError::NoCall));
+    let before = before.transpose()?.and_then(|before| before.try_into().ok());
+    before.ok_or_else(|| ParseRuleError::Number(text.to_owned()))
 }
 
 /// Reads a code from its words: a number or a name, or both.

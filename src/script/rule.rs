@@ -7,7 +7,9 @@ use std::{fmt, iter};
 
 use super::Fault;
 use crate::call::image::{ImageKey, OwnedImageKey};
-use crate::call::{Call, Error, Function, Hresult, ImagePath, Scripted, Session};
+use crate::call::{
+    Call, DISM_ONLINE_IMAGE, Error, Function, Hresult, ImagePath, Scripted, Session,
+};
 use crate::evidence::Remark;
 use crate::machine::config::Aliases;
 
@@ -211,7 +213,10 @@ impl Rule {
     /// unmounts and remounts at this path, the operations on its session and the closes of it, and
     /// [`image_info`](crate::Dism::image_info) of this file.
     pub fn image(mut self, path: impl AsRef<OsStr>) -> Self {
-        self.image = Some(ImagePath::new(path));
+        let path = ImagePath::new(path);
+        // As text, a rule has one word for all spellings of the online image.
+        let is_online = path.key().is_online();
+        self.image = Some(if is_online { ImagePath::new(DISM_ONLINE_IMAGE) } else { path });
         self
     }
 

@@ -130,15 +130,61 @@ fn a_rule_is_read_in_the_forms_that_people_write() {
         ("_DismExportDriver, call 3 only", Rule::on(Function::ExportDriver).nth(3)),
         ("GetOsInfo, no progress", Rule::on(Function::GetOsInfo).progress([])),
         ("any call, call 3 only, answers 5", Rule::on_any_call().nth(3).answer(5)),
-        ("DismShutdown, answers 0x80070005 in effect, answers 5", {
-            Rule::on(Function::Shutdown).answer(5)
-        }),
+        ("DismAddPackage, answers 0X800F0902", add().fail(0x800F_0902)),
+        ("DismAddPackage, optional, optional", add().optional()),
+        ("DismAddProvisionedAppxPackage", Rule::on(Function::AddProvisionedAppxPackage)),
+        ("_DismAddProvisionedAppxPackage", Rule::on(Function::AddProvisionedAppxPackage)),
         ("DismInitialize, answers DISMAPI_E_LOGGING_DISABLED in effect", {
             Rule::on(Function::Initialize).fail_in_effect(0xC004_0009)
         }),
     ];
     for (text, rule) in read {
         assert_eq!(text.parse(), Ok(rule), "{text}");
+    }
+}
+
+/// O6: however its path is spelled.
+#[test]
+fn a_rule_for_the_online_image_is_read_back() {
+    for path in [DISM_ONLINE_IMAGE.to_lowercase(), format!("{DISM_ONLINE_IMAGE}/")] {
+        let rule = Rule::on(Function::OpenSession).image(path);
+        assert_eq!(rule.to_string(), "DismOpenSession of online, answers 0x00000000 (S_OK)");
+        assert_eq!(rule.to_string().parse(), Ok(rule));
+    }
+}
+
+/// Otherwise the last one would win.
+#[test]
+fn parts_that_contradict_each_other_are_refused_with_both() {
+    let contradicting = [
+        ("", r#"named "a""#, r#" named "b""#),
+        ("", "on session 2", " on session 3"),
+        ("", r#"of "C:\\a""#, " of online"),
+        (",", "call 2 only", ", from call 5 on"),
+        (",", "call 2 only", ", 3 times"),
+        (",", "2 times", ", 3 times"),
+        (",", "discarding", ", optional, committing"),
+        (",", "optional", ", expected 3 times"),
+        (",", "answers 5", ", answers 0x80070005 in effect"),
+        (",", "then 5", ", then 6"),
+        (",", "no progress", ", progress 0/100"),
+        (",", "cancelled after 1", ", cancelled after 2"),
+        (",", "cancelled with 0x800704C7", ", cancelled with 0x800704D3"),
+        (",", "cancellable until 1", ", cancellable until 2"),
+    ];
+    for (comma, one, other) in contradicting {
+        let text = format!("DismUnmountImage{comma} {one}{other}");
+        let error = text.parse::<Rule>().unwrap_err().to_string();
+        let other = other.rsplit(", ").next().unwrap().trim();
+        assert_eq!(error, format!("`{one}` and `{other}` contradict each other"));
+    }
+}
+
+#[test]
+fn calls_are_counted_from_1() {
+    for clause in ["call 0 only", "from call 0 on"] {
+        let error = format!("DismAddPackage, {clause}").parse::<Rule>().unwrap_err();
+        assert_eq!(error.to_string(), "there is no call 0: calls are counted from 1");
     }
 }
 
@@ -171,7 +217,6 @@ fn a_text_that_is_no_rule_is_refused_with_the_part_that_is_wrong() {
         ("DismAddPackage named kb2.cab", part("kb2.cab")),
         ("DismAddPackage, fails", part("fails")),
         ("DismAddPackage,", part("")),
-        ("DismAddPackage, call 0 only", ParseRuleError::Number("0".to_owned())),
         ("DismAddPackage, 4294967296 times", ParseRuleError::Number("4294967296".to_owned())),
         ("DismAddPackage, answers", ParseRuleError::Code(String::new())),
         ("DismAddPackage, answers BUSY", ParseRuleError::Code("BUSY".to_owned())),
