@@ -383,7 +383,7 @@ exports! {
         Session: DismSession, Name: PCWSTR, Info: *mut *mut DismCapabilityInfo,
     )
         as GetCapabilityInfo on [Name] requires [Name, Info]
-        => |call| call.look_up(Session, UNKNOWN_CAPABILITY, Info, capability_info);
+        => |call| call.look_up(Session, UNKNOWN_FEATURE, Info, capability_info);
 
     /// `DismGetFeatureParent`: there is no such feature.
     fn DismGetFeatureParent(

@@ -7,9 +7,9 @@ use super::memory::Block;
 use super::types::*;
 use crate::call::{Hresult, ImageIdentifier, MountImage, MountMode};
 
-/// Codes for things that an empty image does not have. The contract has one only for features.
+/// Codes for things that an empty image does not have. The contract has one only for features, which
+/// is that of capabilities, too.
 pub(super) const UNKNOWN_FEATURE: Hresult = Hresult::DISMAPI_E_UNKNOWN_FEATURE;
-pub(super) const UNKNOWN_CAPABILITY: Hresult = Hresult::DISMAPI_E_UNKNOWN_FEATURE;
 pub(super) const UNKNOWN_PACKAGE: Hresult = Hresult::CBS_E_INVALID_PACKAGE;
 pub(super) const UNKNOWN_DRIVER: Hresult = Hresult::WIN32_FILE_NOT_FOUND;
 
