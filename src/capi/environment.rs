@@ -1,14 +1,18 @@
 //! The process of a program that is not a test: what the environment says of it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::{fs, path, process};
 
 use thiserror::Error;
 
 use super::program::Destination;
-use crate::call::Hresult;
+use crate::call::{Hresult, ImagePath};
 use crate::emulator::{Builder, Emulator};
 use crate::evidence::Mistake;
+use crate::machine::config::Aliases;
 use crate::script::Rule;
 
 /// Where the report of a program is written.
@@ -29,39 +33,40 @@ pub(super) struct Environment {
 #[derive(Debug, Error)]
 #[error("{name} is {value:?}: {why}")]
 pub(super) struct BadVariable {
-    name: &'static str,
+    name: String,
     value: OsString,
     why: String,
 }
 
 impl Environment {
-    /// Reads the variables. `get` returns the value of one; an empty one counts as not set.
-    pub(super) fn read(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, BadVariable> {
-        let variables = Variables(get);
+    /// Reads this library's variables among those of the process. An empty one counts as not set.
+    pub(super) fn read(
+        all: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, BadVariable> {
+        let mut variables = Variables::among(all);
         let mut builder = Emulator::builder().verify_on_drop(false);
-        let contract = |text: &str| text.parse().map_err(|it| format!("{it}"));
-        if let Some(contract) = variables.read("DISM_EMU_CONTRACT", contract)? {
+        if let Some(contract) = variables.read("DISM_EMU_CONTRACT", parsed)? {
             builder = builder.contract(contract);
         }
         if let Some(elevated) = variables.read("DISM_EMU_ELEVATED", yes_or_no)? {
             builder = builder.elevated(elevated);
         }
-        if let Some(code) = variables.read("DISM_EMU_ALREADY_INITIALIZED", code)? {
+        if let Some(code) = variables.read("DISM_EMU_ALREADY_INITIALIZED", parsed::<Hresult>)? {
             builder = builder.already_initialized(code);
         }
-        if let Some(code) = variables.read("DISM_EMU_CLOSED_SESSION", code)? {
+        if let Some(code) = variables.read("DISM_EMU_CLOSED_SESSION", parsed::<Hresult>)? {
             builder = builder.closed_session(code);
         }
-        if let Some(code) = variables.read("DISM_EMU_CLOSING_SESSION", code)? {
+        if let Some(code) = variables.read("DISM_EMU_CLOSING_SESSION", parsed::<Hresult>)? {
             builder = builder.closing_session(code);
         }
-        if let Some(code) = variables.read("DISM_EMU_NO_MESSAGE", code)? {
+        if let Some(code) = variables.read("DISM_EMU_NO_MESSAGE", parsed::<Hresult>)? {
             builder = builder.no_message(code);
         }
-        if let Some(last) = variables.read("DISM_EMU_LAST_SESSION", number)? {
+        if let Some(last) = variables.read("DISM_EMU_LAST_SESSION", parsed)? {
             builder = builder.last_session(last);
         }
-        if let Some(steps) = variables.read("DISM_EMU_JOURNAL_LIMIT", number)? {
+        if let Some(steps) = variables.read("DISM_EMU_JOURNAL_LIMIT", parsed)? {
             builder = builder.journal_limit(steps);
         }
         for mistake in variables.read("DISM_EMU_ALLOW", mistakes)?.unwrap_or_default() {
@@ -70,30 +75,57 @@ impl Environment {
         for (one, other) in variables.read("DISM_EMU_SAME_IMAGE", pairs)?.unwrap_or_default() {
             builder = builder.same_image(one, other);
         }
-        Ok(Self {
-            builder,
-            rules: variables.read("DISM_EMU_RULES", rules)?.unwrap_or_default(),
-            report: variables.read(REPORT, destination)?,
-            exit_code: variables.read(EXIT_CODE, exit_code)?,
-        })
+        let rules = variables.read("DISM_EMU_RULES", rules)?.unwrap_or_default();
+        let report = variables.read(REPORT, destination)?;
+        let exit_code = variables.read(EXIT_CODE, exit_code)?;
+        variables.check_all_known()?;
+        Ok(Self { builder, rules, report, exit_code })
     }
 }
 
-struct Variables<F>(F);
+/// The variables whose name says that they are for this library.
+struct Variables {
+    unread: BTreeMap<String, OsString>,
+    known: Vec<&'static str>,
+}
 
-impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
+impl Variables {
+    fn among(all: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let unread = all.into_iter().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            // On Windows the name of a variable has no letter case.
+            let name = if cfg!(windows) { name.to_ascii_uppercase() } else { name };
+            (name.starts_with("DISM_EMU_") && !value.is_empty()).then_some((name, value))
+        });
+        Self { unread: unread.collect(), known: Vec::new() }
+    }
+
     /// Returns what the variable says, if it is set.
     fn read<T>(
-        &self,
+        &mut self,
         name: &'static str,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, BadVariable> {
-        let Some(value) = (self.0)(name).filter(|value| !value.is_empty()) else { return Ok(None) };
+        self.known.push(name);
+        let Some(value) = self.unread.remove(name) else { return Ok(None) };
         let text = value.to_str().ok_or_else(|| "it is not Unicode".to_owned());
         match text.and_then(read) {
             Ok(read) => Ok(Some(read)),
-            Err(why) => Err(BadVariable { name, value, why }),
+            Err(why) => Err(BadVariable { name: name.to_owned(), value, why }),
         }
+    }
+
+    /// Fails if a variable is set that was not read. Its nearest are those that begin like it.
+    fn check_all_known(mut self) -> Result<(), BadVariable> {
+        let Some((name, value)) = self.unread.pop_first() else { return Ok(()) };
+        let alike = |known: &str| {
+            let pairs = known.bytes().zip(name.bytes());
+            pairs.take_while(|(one, other)| one == other).count()
+        };
+        let most = self.known.iter().map(|known| alike(known)).max();
+        self.known.retain(|known| Some(alike(known)) == most);
+        let why = format!("there is no such variable; the nearest: {}", self.known.join(", "));
+        Err(BadVariable { name, value, why })
     }
 }
 
@@ -105,12 +137,14 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
     }
 }
 
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| "it is not a number that fits".to_owned())
+fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-fn code(text: &str) -> Result<Hresult, String> {
-    text.parse().map_err(|error| format!("{error}"))
+/// Returns the parts of a list. A separator may follow the last one, too.
+fn parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let text = text.trim_end();
+    text.strip_suffix(separator).unwrap_or(text).split(separator).map(str::trim)
 }
 
 /// Reads the identifiers of mistakes, with commas between them.
@@ -120,31 +154,22 @@ fn mistakes(text: &str) -> Result<Vec<Mistake>, String> {
         let found = Mistake::ALL.iter().find(named).copied();
         found.ok_or_else(|| format!("there is no mistake `{name}`"))
     };
-    text.split(',').map(str::trim).map(mistake).collect()
+    parts(text, ',').map(mistake).collect()
 }
 
 /// Reads pairs of paths: `C:\mount=D:\junction;a.wim=b.wim`.
 fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
     let pair = |text: &str| match text.split_once('=') {
         Some((one, other)) => {
-            check_image(one)?;
-            check_image(other)?;
+            let (one, other) = (one.trim_end(), other.trim_start());
+            for path in [one, other] {
+                Aliases::check(&ImagePath::new(path))?;
+            }
             Ok((one.to_owned(), other.to_owned()))
         }
         None => Err(format!("`{text}` is not a pair of paths, such as `C:\\mount=D:\\junction`")),
     };
-    text.split(';').map(pair).collect()
-}
-
-/// Fails for a path of which [`Builder::same_image`] would panic.
-fn check_image(path: &str) -> Result<(), String> {
-    use crate::call::ImagePath;
-
-    let path = ImagePath::new(path);
-    if path.as_bytes().is_empty() || path.key().is_online() {
-        return Err(format!("{path} cannot be the same image as another one"));
-    }
-    Ok(())
+    parts(text, ';').map(pair).collect()
 }
 
 /// Reads the file with the rules: a rule a line. Empty lines, and those that begin with `#`, are
@@ -165,7 +190,7 @@ fn destination(text: &str) -> Result<Destination, String> {
     let file = text.replace("%p", &process::id().to_string());
     // The program may go to another folder before it ends.
     let file = path::absolute(file).map_err(|error| error.to_string())?;
-    if file.extension().is_none_or(|extension| extension != "json") {
+    if file.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("json")) {
         return Ok(Destination::Text(file));
     }
     #[cfg(feature = "json")]
@@ -184,9 +209,6 @@ fn exit_code(text: &str) -> Result<i32, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-    use std::ffi::OsString;
-
     use super::{BadVariable, Destination, Environment};
     use crate::call::{DISM_ONLINE_IMAGE, Hresult};
     use crate::evidence::Mistake;
@@ -194,8 +216,7 @@ mod tests {
     use crate::machine::{Config, State};
 
     fn read(variables: &[(&str, &str)]) -> Result<Environment, BadVariable> {
-        let variables: HashMap<_, _> = variables.iter().copied().collect();
-        Environment::read(|name| variables.get(name).map(OsString::from))
+        Environment::read(variables.iter().map(|(name, value)| (name.into(), value.into())))
     }
 
     /// Returns the configuration of a process with these variables.
@@ -214,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn each_setting_of_the_builder_has_a_variable() {
+    fn each_setting_of_the_machine_has_a_variable() {
         let read = config(&[
             ("DISM_EMU_CONTRACT", "Recorded"),
             ("DISM_EMU_ELEVATED", "no"),
@@ -241,6 +262,33 @@ mod tests {
     }
 
     #[test]
+    fn a_list_may_have_spaces_around_its_parts_and_a_separator_behind_the_last() {
+        let pairs = [("DISM_EMU_SAME_IMAGE", "C:\\mount = D:\\junction ; a.wim=b.wim; ")];
+        let mut expected = Config::default();
+        expected.same_image(r"C:\mount", r"D:\junction");
+        expected.same_image("a.wim", "b.wim");
+        assert_eq!(config(&pairs), expected);
+        assert!(read(&[("DISM_EMU_ALLOW", " CloseTwice , NeverShutDown, ")]).is_ok());
+    }
+
+    #[test]
+    fn a_variable_that_is_not_known_is_refused_with_the_nearest() {
+        let nearest = [
+            ("DISM_EMU_CONTRAKT", "DISM_EMU_CONTRACT"),
+            ("DISM_EMU_RULE", "DISM_EMU_RULES"),
+            ("DISM_EMU_EXIT_CODE", "DISM_EMU_EXITCODE"),
+            ("DISM_EMU_CLOS_SESSION", "DISM_EMU_CLOSED_SESSION, DISM_EMU_CLOSING_SESSION"),
+        ];
+        for (name, nearest) in nearest {
+            let error = read(&[(name, "1"), ("DISM_EMU_ELEVATED", "no")]).unwrap_err().to_string();
+            let why = format!("there is no such variable; the nearest: {nearest}");
+            assert_eq!(error, format!("{name} is \"1\": {why}"));
+            assert!(read(&[(name, "")]).is_ok(), "an empty one is not set");
+        }
+        assert!(read(&[("DISM_EMULATOR", "1"), ("PATH", "/")]).is_ok());
+    }
+
+    #[test]
     fn a_journal_has_the_limit_and_a_report_no_allowed_mistake() {
         let variables =
             [("DISM_EMU_JOURNAL_LIMIT", "1"), ("DISM_EMU_ALLOW", "NeverShutDown, CloseTwice")];
@@ -261,7 +309,9 @@ mod tests {
         let pid = std::process::id();
         assert_eq!(file, std::env::current_dir().unwrap().join(format!("{pid}-{pid}.txt")));
         #[cfg(feature = "json")]
-        assert!(matches!(report("a.json"), Destination::Json(_)));
+        for name in ["a.json", "a.JSON"] {
+            assert!(matches!(report(name), Destination::Json(_)), "{name}");
+        }
     }
 
     #[test]
@@ -297,11 +347,11 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_value_that_is_not_unicode_is_refused() {
+        use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt;
 
-        let report =
-            |name: &str| (name == "DISM_EMU_REPORT").then(|| OsString::from_vec(vec![255]));
-        let error = Environment::read(report).unwrap_err().to_string();
+        let report = ("DISM_EMU_REPORT".into(), OsString::from_vec(vec![255]));
+        let error = Environment::read([report]).unwrap_err().to_string();
         assert_eq!(error, r#"DISM_EMU_REPORT is "\xFF": it is not Unicode"#);
     }
 }

@@ -133,7 +133,7 @@ fn replace(process: Option<Arc<Loaded>>) -> Option<Arc<Loaded>> {
 /// handlers may call DISM. If another thread is faster, its process is the one.
 #[cold]
 fn from_environment() -> Arc<Loaded> {
-    let environment = Environment::read(|name| env::var_os(name));
+    let environment = Environment::read(env::vars_os());
     let environment = environment.unwrap_or_else(|bad| refuse(&bad));
     let loaded = Loaded::of(Program::new(environment));
     PROCESS.lock().get_or_insert(loaded).clone()

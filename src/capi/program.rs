@@ -339,8 +339,8 @@ mod tests {
     use super::{Environment, Program};
 
     fn program() -> Program {
-        let exit_code = |name: &str| (name == "DISM_EMU_EXITCODE").then(|| "42".into());
-        let mut environment = Environment::read(exit_code).unwrap();
+        let exit_code = ("DISM_EMU_EXITCODE".into(), "42".into());
+        let mut environment = Environment::read([exit_code]).unwrap();
         // This binary is a test, and has its own code.
         let code = environment.exit_code.take();
         let program = Program { exit_code: code, ..Program::new(environment) };

@@ -11,6 +11,15 @@ use crate::call::image::ImageKey;
 pub(crate) struct Aliases(Vec<Vec<ImagePath>>);
 
 impl Aliases {
+    /// Checks that a path can be declared the same image as another one.
+    pub(crate) fn check(path: &ImagePath) -> Result<(), &'static str> {
+        match path {
+            _ if path.as_bytes().is_empty() => Err("an empty path is no image"),
+            _ if path.key().is_online() => Err("the online image is an image of its own"),
+            _ => Ok(()),
+        }
+    }
+
     /// Declares two paths the same image, and so all that are the same as either.
     pub(super) fn declare(&mut self, one: ImagePath, other: ImagePath) {
         let is_same = |group: &Vec<_>| has(group, one.key()) || has(group, other.key());

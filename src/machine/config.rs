@@ -128,8 +128,9 @@ impl Config {
     pub fn same_image(&mut self, one: impl AsRef<OsStr>, other: impl AsRef<OsStr>) {
         let (one, other) = (ImagePath::new(one), ImagePath::new(other));
         for path in [&one, &other] {
-            assert!(!path.as_bytes().is_empty(), "an empty path is no image");
-            assert!(!path.key().is_online(), "the online image is an image of its own");
+            if let Err(why) = Aliases::check(path) {
+                panic!("{why}");
+            }
         }
         self.aliases.declare(one, other);
     }

@@ -37,6 +37,7 @@ const PROGRAMS: &[(&str, fn())] = &[
         leave_a_session_open();
         process::exit(3);
     }),
+    ("calls nothing", || {}),
     ("never shuts down", || assert_eq!(initialize(), Hresult::S_OK)),
     ("ends at once", || {
         leave_a_session_open();
@@ -291,6 +292,15 @@ fn a_file_has_the_last_report_and_the_number_of_the_process() {
 }
 
 #[test]
+fn a_program_that_calls_nothing_leaves_the_file_of_an_earlier_run() {
+    let folder = Folder::new("nothing");
+    let report = folder.write("report.txt", "earlier");
+    let ran = run("calls nothing", &[("DISM_EMU_REPORT", &report), CODE]);
+    assert_eq!((ran.code, ran.said.as_str()), (0, ""));
+    assert_eq!(folder.only().1, "earlier");
+}
+
+#[test]
 fn a_file_is_in_the_folder_in_which_the_program_was_when_it_began() {
     let folder = Folder::new("folder");
     run_in(&folder, "goes to another folder", &[("DISM_EMU_REPORT", "report")]);
@@ -335,6 +345,7 @@ fn a_bad_value_is_one_line_and_ends_the_program_with_2() {
     let missing = folder.file("missing");
     let bad = [
         ("DISM_EMU_CONTRACT", "nonsense", "neither `documented` nor `recorded`"),
+        ("DISM_EMU_CONTRAKT", "recorded", "no such variable; the nearest: DISM_EMU_CONTRACT"),
         ("DISM_EMU_EXITCODE", "0", "not a number from 1 to 255"),
         ("DISM_EMU_RULES", &rules, "line 3: a rule has no part `fails`"),
         ("DISM_EMU_RULES", &missing, "No such file"),
