@@ -11,9 +11,10 @@ pub(crate) mod request;
 mod sessions;
 mod step;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bitflags::Flags;
+use hashbrown::HashTable;
 
 use self::config::Contract;
 use self::mounts::Mounts;
@@ -74,7 +75,7 @@ struct Lasting {
     /// The images that failed opens have left locked (rule O11). Most processes have none.
     locked: Vec<OwnedImageKey>,
     /// The memory that was handed out and not deleted (rule D4).
-    handed_out: BTreeSet<Memory>,
+    handed_out: HashTable<Memory>,
     /// The last memory that was handed out.
     last_memory: Memory,
 }
@@ -135,7 +136,7 @@ impl Machine {
             last_errors: BTreeMap::new(),
             mounts: Mounts::new(),
             locked: Vec::new(),
-            handed_out: BTreeSet::new(),
+            handed_out: HashTable::new(),
             last_memory: Memory::NULL,
         };
         let phase = Phase::Down { after_shutdown: false };
@@ -534,17 +535,21 @@ impl Machine {
         }
         let memory = Memory::from_raw(next);
         self.lasting.last_memory = memory;
-        self.lasting.handed_out.insert(memory);
+        let hash = |memory: &Memory| spread(memory.raw());
+        self.lasting.handed_out.insert_unique(hash(&memory), memory, hash);
         Ok(Effect::HandedOut { memory })
     }
 
     fn delete(&mut self, memory: Memory, ask: impl Ask) -> Outcome {
         self.not_after_shutdown()?;
-        if memory != Memory::NULL && !self.lasting.handed_out.contains(&memory) {
+        let found = self.lasting.handed_out.find_entry(spread(memory.raw()), |it| *it == memory);
+        if memory != Memory::NULL && found.is_err() {
             return Err(InvalidArgument::NotHandedOut { memory }.into());
         }
         check_scripted(ask(None))?;
-        self.lasting.handed_out.remove(&memory);
+        if let Ok(found) = found {
+            found.remove();
+        }
         Ok(Effect::Deleted)
     }
 
