@@ -1,6 +1,6 @@
 //! The sessions of one initialized period, and the threads that use them or wait for them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use hashbrown::HashTable;
 
@@ -37,14 +37,18 @@ struct Queues {
     /// operation. No operation arrives after it, so it is the last of its session (rule C4).
     by_session: BTreeMap<Session, VecDeque<ThreadNumber>>,
     /// The same threads once more, since every arrival asks whether its thread waits already.
-    all: BTreeSet<(Session, ThreadNumber)>,
+    all: HashTable<(Session, ThreadNumber)>,
 }
 
 impl Queues {
     #[cold]
     fn push(&mut self, session: Session, thread: ThreadNumber) {
         self.by_session.entry(session).or_default().push_back(thread);
-        self.all.insert((session, thread));
+        self.all.insert_unique(
+            hash_of_waiter(&(session, thread)),
+            (session, thread),
+            hash_of_waiter,
+        );
     }
 
     /// Takes the first thread out of a session's queue. Returns also whether another is behind it.
@@ -56,8 +60,13 @@ impl Queues {
         if !has_more {
             self.by_session.remove(&session);
         }
-        self.all.remove(&(session, thread));
+        take_out(&mut self.all, hash_of_waiter(&(session, thread)), (session, thread));
         Some((thread, has_more))
+    }
+
+    fn has(&self, session: Session, thread: ThreadNumber) -> bool {
+        let is_it = |waiter: &_| *waiter == (session, thread);
+        self.all.find(hash_of_waiter(&(session, thread)), is_it).is_some()
     }
 }
 
@@ -273,8 +282,7 @@ impl Sessions {
     pub(super) fn is_busy(&self, slot: Slot, thread: ThreadNumber) -> bool {
         let entry = self.entry(slot);
         let queues = self.queues.as_ref().filter(|_| entry.has_queue);
-        entry.is_held_by(thread)
-            || queues.is_some_and(|it| it.all.contains(&(entry.handle, thread)))
+        entry.is_held_by(thread) || queues.is_some_and(|it| it.has(entry.handle, thread))
     }
 
     /// Returns whether it is the closer's turn: no thread waits behind a closer.
@@ -295,9 +303,13 @@ fn hash_of(session: Session) -> u64 {
     spread(row) ^ column ^ (column << 60)
 }
 
+fn hash_of_waiter((session, thread): &(Session, ThreadNumber)) -> u64 {
+    spread(session.raw()).rotate_left(32) ^ spread(thread.number() as u32)
+}
+
 #[inline]
-fn take_out(index: &mut HashTable<Slot>, hash: u64, slot: Slot) {
-    if let Ok(found) = index.find_entry(hash, |other| *other == slot) {
+fn take_out<T: PartialEq>(index: &mut HashTable<T>, hash: u64, item: T) {
+    if let Ok(found) = index.find_entry(hash, |other| *other == item) {
         found.remove();
     }
 }
