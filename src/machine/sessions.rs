@@ -65,8 +65,8 @@ impl Queues {
     }
 
     fn has(&self, session: Session, thread: ThreadNumber) -> bool {
-        let is_it = |waiter: &_| *waiter == (session, thread);
-        self.all.find(hash_of_waiter(&(session, thread)), is_it).is_some()
+        let is_same = |waiter: &_| *waiter == (session, thread);
+        self.all.find(hash_of_waiter(&(session, thread)), is_same).is_some()
     }
 }
 
