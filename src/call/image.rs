@@ -133,6 +133,12 @@ impl<'a> ImageKey<'a> {
         OwnedImageKey { path: SmallVec::from_slice(self.path), hash: self.hash }
     }
 
+    /// Returns the key with this path and its hash.
+    #[inline]
+    pub(crate) const fn with_hash(path: &'a [u8], hash: u32) -> Self {
+        Self { path, hash }
+    }
+
     pub(crate) fn path(self) -> &'a [u8] {
         self.path
     }
@@ -170,17 +176,20 @@ impl<'a> ImageKey<'a> {
     }
 }
 
-/// A key that owns its path. Most paths are so short that they need no allocation of their own.
-#[derive(Clone, Debug, Default)]
+/// A path of a key. Most are so short that they need no allocation of their own.
+pub(crate) type OwnedPath = SmallVec<[u8; 24]>;
+
+/// A key that owns its path.
+#[derive(Clone, Debug)]
 pub(crate) struct OwnedImageKey {
-    path: SmallVec<[u8; 24]>,
+    path: OwnedPath,
     hash: u32,
 }
 
 impl OwnedImageKey {
     #[inline]
     pub(crate) fn key(&self) -> ImageKey<'_> {
-        ImageKey { path: &self.path, hash: self.hash }
+        ImageKey::with_hash(&self.path, self.hash)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use hashbrown::HashTable;
 
 use super::spread;
-use crate::call::image::{ImageKey, OwnedImageKey};
+use crate::call::image::{ImageKey, OwnedPath};
 use crate::call::{Session, ThreadNumber};
 
 /// Handle 1 belongs to the DLL itself (rule O2).
@@ -70,11 +70,13 @@ impl Queues {
     }
 }
 
-/// A session that is open or closing, or what is left of one that is closed.
+/// A session that is open or closing, or what is left of one that is closed: one cache line.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(super) struct Entry {
-    /// The image, with its path as it was first written.
-    image: OwnedImageKey,
+    /// The path of the image as it was first written, and its hash.
+    path: OwnedPath,
+    hash: u32,
     pub(super) handle: Session,
     /// The number of references, 0 while closing.
     pub(super) references: u32,
@@ -101,7 +103,7 @@ impl Entry {
 
     #[inline]
     pub(super) fn image(&self) -> ImageKey<'_> {
-        self.image.key()
+        ImageKey::with_hash(&self.path, self.hash)
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -212,7 +214,8 @@ impl Sessions {
         self.next += 1;
         // Built before the indexes change: a processor waits to copy what it has just written.
         let entry = Entry {
-            image: image.to_owned(),
+            path: OwnedPath::from_slice(image.path()),
+            hash: image.hash(),
             handle,
             references: 1,
             holder: None,
@@ -251,7 +254,7 @@ impl Sessions {
         take_out(&mut self.by_handle, hash_of(entry.handle), slot);
         take_out(&mut self.by_image, spread(entry.image().hash()), slot);
         // A closed session does not keep the allocation of a long path.
-        entry.image = OwnedImageKey::default();
+        entry.path = OwnedPath::new();
         self.vacant.push(slot);
         self.recent = None;
     }
@@ -313,6 +316,8 @@ fn take_out<T: PartialEq>(index: &mut HashTable<T>, hash: u64, item: T) {
         found.remove();
     }
 }
+
+const _: () = assert!(size_of::<Entry>() == 64);
 
 #[cfg(test)]
 mod tests {
