@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::MODEL_CHECKED;
-use crate::call::{Effect, Session};
+use crate::call::{Call, Effect, Error, Session};
 use crate::evidence::Report;
 use crate::script::{Fault, Injection};
 
@@ -175,13 +175,17 @@ impl Run {
         reached.map(in_words).collect()
     }
 
+    /// Returns the sessions that are left open although no close of them was made to fail.
     fn left_open(&self) -> Vec<Session> {
         let mut open = Vec::new();
         for step in self.report().journal().steps() {
-            match (&step.outcome, step.call.session()) {
-                (Ok(Effect::Opened { session, references: 1 }), _) => open.push(*session),
-                (Ok(Effect::Closed { .. }), Some(session)) => open.retain(|it| *it != session),
-                (Ok(Effect::ShutDown { count: 0 }), _) => open.clear(),
+            match (step.call.asked(), &step.outcome) {
+                (_, Ok(Effect::Opened { session, references: 1 })) => open.push(*session),
+                (
+                    Call::CloseSession { session } | Call::FinishClose { session },
+                    Ok(Effect::Closed { .. }) | Err(Error::Failed { .. }),
+                ) => open.retain(|it| it != session),
+                (_, Ok(Effect::ShutDown { count: 0 })) => open.clear(),
                 _ => {}
             }
         }
