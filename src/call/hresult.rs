@@ -300,6 +300,8 @@ codes! {
         /// Access is denied.
     0x8007_0057 E_INVALIDARG -
         /// An argument is not valid.
+    0x8000_4005 E_FAIL -
+        /// A failure that is not specified.
     0x8000_FFFF E_UNEXPECTED -
         /// The emulator itself failed. Only the C functions return this code, in place of a panic
         /// that would otherwise leave them.
