@@ -52,7 +52,7 @@ use crate::script::{Fault, Injection, Rule, failure};
 /// - A rule that the sweep [has](Self::rule) is in force in every run. Calls that it answers are not
 ///   made to fail.
 /// - If a close, a shutdown or a delete is made to fail, what it leaves behind is not the client's
-///   fault.
+///   fault. Nor is an image that stays mounted a mistake.
 /// - A panic of the client ends the run and is reported.
 /// - A client that takes too many [steps](Self::max_steps), for example since it tries again without a
 ///   limit, is cut off and reported: its next call panics. A C function cannot panic, so it returns
@@ -126,7 +126,8 @@ impl FaultSweep {
         self
     }
 
-    /// Adds a rule that is in force in every run.
+    /// Adds a rule that is in force in every run. It need not fire in each of them: whether it did
+    /// counts only in the runs without a fault.
     #[track_caller]
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rules.push((rule, Location::caller()));
@@ -193,6 +194,21 @@ impl FaultSweep {
 
     /// Directs the C functions to the process of each run, as [`Process`] does, for a client that
     /// calls them. The sweep panics if its thread already has a `Process`.
+    ///
+    /// ```
+    /// use std::ptr::null;
+    ///
+    /// use dism_emu::FaultSweep;
+    /// use dism_emu::capi::ffi::{DismInitialize, DismLogErrors, DismShutdown};
+    ///
+    /// FaultSweep::new().through_c().assert(|_| {
+    ///     // SAFETY: NULL is allowed for both paths.
+    ///     if unsafe { DismInitialize(DismLogErrors, null(), null()) } == 0 {
+    ///         // SAFETY: it takes no pointer.
+    ///         unsafe { DismShutdown() };
+    ///     }
+    /// });
+    /// ```
     #[cfg(feature = "capi")]
     pub fn through_c(mut self) -> Self {
         self.through_c = true;
