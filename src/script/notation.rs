@@ -133,7 +133,9 @@ pub enum ParseRuleError {
     #[error("`{0}` is neither a function, such as `DismAddPackage`, nor any operation or any call")]
     Function(String),
     /// A part behind the function, or between commas, is not one of those that a rule has.
-    #[error("a rule has no part `{0}`")]
+    #[error(
+        "a rule has no part `{0}` here, unlike `DismAddPackage named \"kb2.cab\", answers 0x800F0902`"
+    )]
     Part(String),
     /// Two parts say different things of the same.
     #[error("`{0}` and `{1}` contradict each other")]
