@@ -104,10 +104,13 @@ impl fmt::Display for SweepReport {
             }
             writeln!(f, "    repeat it with {}", first.line())?;
         }
-        match self.failed.first() {
-            Some(run) => write!(f, "\nThe first of these runs:\n\n{}", run.report()),
-            None => Ok(()),
-        }
+        let Some(run) = self.failed.first() else { return Ok(()) };
+        let how = match &run.ending {
+            Ending::Returned => "",
+            Ending::Panicked(_) => ", which panicked",
+            Ending::CutOff => ", which was cut off",
+        };
+        write!(f, "\nThe first of these runs{how}:\n\n{}", run.report())
     }
 }
 

@@ -176,6 +176,10 @@ fn a_client_that_panics_is_reported() {
     let report = FaultSweep::new().run(panics).unwrap_err();
     assert_eq!(report.failed().count(), Contract::ALL.len());
     assert!(report.to_string().contains("panicked: no API"), "{report}");
+    assert!(
+        report.to_string().contains("\nThe first of these runs, which panicked:\n"),
+        "{report}"
+    );
 }
 
 #[test]
