@@ -641,6 +641,14 @@ fn spread(number: u32) -> u64 {
     product ^ (product >> 32)
 }
 
+/// Removes an item with this hash from an index, if it is there.
+#[inline]
+fn take_out<T: PartialEq>(index: &mut HashTable<T>, hash: u64, item: T) {
+    if let Ok(found) = index.find_entry(hash, |other| *other == item) {
+        found.remove();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use super::aliases::Aliases;
-use super::spread;
+use super::{spread, take_out};
 use crate::call::image::ImageKey;
 use crate::call::{MountImage, MountMode};
 
@@ -56,9 +56,7 @@ impl Mounts {
         let file = spread(self.file(at, aliases).hash());
         self.images.remove(at);
         for (index, hash) in [(&mut self.by_path, path), (&mut self.by_file, file)] {
-            if let Ok(found) = index.find_entry(hash, |other| *other == at) {
-                found.remove();
-            }
+            take_out(index, hash, at);
             for behind in index.iter_mut().filter(|behind| **behind > at) {
                 *behind -= 1;
             }

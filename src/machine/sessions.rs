@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use hashbrown::HashTable;
 
-use super::spread;
+use super::{spread, take_out};
 use crate::call::image::{ImageKey, OwnedPath};
 use crate::call::{Session, ThreadNumber};
 
@@ -308,13 +308,6 @@ fn hash_of(session: Session) -> u64 {
 
 fn hash_of_waiter((session, thread): &(Session, ThreadNumber)) -> u64 {
     spread(session.raw()).rotate_left(32) ^ spread(thread.number() as u32)
-}
-
-#[inline]
-fn take_out<T: PartialEq>(index: &mut HashTable<T>, hash: u64, item: T) {
-    if let Ok(found) = index.find_entry(hash, |other| *other == item) {
-        found.remove();
-    }
 }
 
 const _: () = assert!(size_of::<Entry>() == 64);
