@@ -92,10 +92,10 @@ impl fmt::Display for SweepReport {
         }
         // Most failures look the same with every code and under both contracts.
         let mut runs: Vec<_> =
-            self.failed.iter().map(|run| (run.calls(), run.result(), run)).collect();
-        runs.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
-        for alike in runs.chunk_by(|a, b| (&a.0, &a.1) == (&b.0, &b.1)) {
-            let [(calls, result, first), others @ ..] = alike else { continue };
+            self.failed.iter().map(|run| ((run.calls(), run.result()), run)).collect();
+        runs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for alike in runs.chunk_by(|(a, _), (b, _)| a == b) {
+            let [((calls, result), first), others @ ..] = alike else { continue };
             writeln!(f, "\n{}:\n    {result}", first.when(calls))?;
             match others.len() {
                 0 => {}
